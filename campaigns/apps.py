@@ -1,0 +1,10 @@
+"""What is sent, to whom, with what result."""
+
+from django.apps import AppConfig
+
+
+class CampaignsConfig(AppConfig):
+    """Messages, campaigns, sending, reports."""
+
+    name = "campaigns"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,11 @@
+"""The Celery application. It only wakes drains; PostgreSQL is the queue of record."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp.settings")
+
+app = Celery("cdp")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,35 @@
+"""Write the access log: every look-up and export of personal data passes here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cdp.common.models import AccessLog
+
+
+def client_ip(request: Any) -> str | None:
+    """Return the peer's address; a proxy's header counts only when the server was told to trust it."""
+    return request.META.get("REMOTE_ADDR") or None
+
+
+def record_access(
+    *,
+    request: Any = None,
+    actor: Any = None,
+    action: str,
+    object_kind: str = "",
+    object_id: str = "",
+    detail: dict[str, Any] | None = None,
+) -> AccessLog:
+    """Note that somebody saw, exported or changed something. `detail` holds counts and ids, never addresses."""
+    user = actor if actor is not None else getattr(request, "user", None)
+    known = user is not None and getattr(user, "is_authenticated", False)
+    return AccessLog.objects.create(
+        actor=user if known else None,
+        actor_label=user.get_username() if known else "system",
+        action=action,
+        object_kind=object_kind,
+        object_id=str(object_id),
+        ip=client_ip(request) if request is not None else None,
+        detail=detail or {},
+    )

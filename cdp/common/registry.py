@@ -1,0 +1,145 @@
+"""Registries that apps fill in `AppConfig.ready()`, so that news and parts travel upward without imports upward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Hold named parts in order; refuse a name twice and a name unknown."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self._items: dict[str, T] = {}
+
+    def add(self, name: str, item: T) -> T:
+        """Register `item`; raise ValueError when the name is taken by something else."""
+        if name in self._items and self._items[name] is not item:
+            raise ValueError(f"{self.what} {name!r} is registered twice")
+        self._items[name] = item
+        return item
+
+    def get(self, name: str) -> T:
+        """Return the item; raise KeyError naming what is missing."""
+        try:
+            return self._items[name]
+        except KeyError:
+            raise KeyError(f"no {self.what} named {name!r}") from None
+
+    def __iter__(self) -> Iterable[T]:  # type: ignore[override]
+        return iter(self._items.values())
+
+    def items(self) -> Iterable[tuple[str, T]]:
+        """Return (name, item) pairs in the order of registration."""
+        return self._items.items()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimelineEntry:
+    """One line on a person's timeline. `at` is aware UTC; `url` may be empty; `kind` is one of the filter chips."""
+
+    at: datetime
+    kind: str  # web | order | message | consent | change
+    title: str
+    detail: str = ""
+    chip: str = ""
+    url: str = ""
+    major: bool = False
+    meta: Sequence[str] = field(default_factory=tuple)
+    raw: dict[str, Any] | None = None
+
+
+#: name -> function(profile_id, before: datetime | None, limit: int, kinds: set[str] | None) -> list[TimelineEntry], newest first
+timeline: Registry[Callable[..., list[TimelineEntry]]] = Registry("timeline provider")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfilePanel:
+    """A card on the 360 page. `context(request, profile)` returns the template's context, or None to leave it out."""
+
+    template: str
+    context: Callable[..., dict[str, Any] | None]
+    order: int = 50
+    permission: str = ""
+
+
+#: cards on the left of the 360 page
+profile_panels: Registry[ProfilePanel] = Registry("profile panel")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonalDataHolder:
+    """An app's personal data of one person.
+
+    `collect(profile_id)` returns JSON-able data for an access request; `erase(profile_id)` removes or anonymises it
+    inside the caller's transaction and returns rows per table. Erase must be idempotent.
+    """
+
+    collect: Callable[[int], dict[str, Any]]
+    erase: Callable[[int], dict[str, int]]
+
+
+personal_data: Registry[PersonalDataHolder] = Registry("personal data holder")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NavEntry:
+    """An entry of the left navigation. `group` is one of NAV_GROUPS; `permission` is `app.codename` or empty for all."""
+
+    group: str
+    label: Any
+    url_name: str
+    order: int = 50
+    permission: str = ""
+    match: str = ""  # path prefix that marks the entry as current; the entry's own path when empty
+
+
+NAV_GROUPS = ("today", "customers", "reach", "bring_in", "privacy", "system")
+navigation: Registry[NavEntry] = Registry("navigation entry")
+
+#: prefix -> DRF viewset class; mounted below /api/ in the order of registration
+api_routes: Registry[type] = Registry("API route")
+
+#: name -> function(user, text: str, limit: int) -> list of {"label", "detail", "url", "kind"} for the search box
+search_providers: Registry[Callable[..., list[dict[str, str]]]] = Registry("search provider")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """One line of `manage.py doctor` and of the Health page. `run()` returns (ok, what was found, how to mend it)."""
+
+    label: Any
+    run: Callable[[], tuple[bool, str, str]]
+    critical: bool = True
+
+
+health_checks: Registry[HealthCheck] = Registry("health check")
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueDepth:
+    """A queue for /readyz: `measure()` returns (rows waiting, age of the oldest in seconds or None)."""
+
+    measure: Callable[[], tuple[int, float | None]]
+
+
+queues: Registry[QueueDepth] = Registry("queue")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomeCard:
+    """A part of the home page. `context(request)` returns the template's context, or None to leave the card out."""
+
+    template: str
+    context: Callable[..., dict[str, Any] | None]
+    slot: str  # figure | wide | side | checklist
+    order: int = 50
+    permission: str = ""
+
+
+home_cards: Registry[HomeCard] = Registry("home card")

@@ -1,0 +1,22 @@
+"""Log lines: one line for a person, JSON for a machine. Bodies and addresses are never logged (ASVS 16.2)."""
+
+from __future__ import annotations
+
+import logging
+
+import structlog
+
+
+def formatter(*, as_json: bool) -> logging.Formatter:
+    """Return the formatter that `LOGGING` names."""
+    shared = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
+        structlog.stdlib.ExtraAdder(),
+    ]
+    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+    chain = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if as_json:
+        chain.append(structlog.processors.format_exc_info)
+    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*chain, renderer])

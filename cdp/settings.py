@@ -1,0 +1,259 @@
+"""All settings, in one file, read from the environment by typed readers that fail loudly.
+
+Without `DATABASE_URL` the installation is *local*: an embedded PostgreSQL and generated secrets below `VAR_DIR`.
+With it, every secret must be given; any variable can come from a file named by the same variable plus `_FILE`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from cdp.embedded.postgres import database_url
+from cdp.embedded.secret_files import read_or_make_secret
+from cdp.environment import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment()
+
+VAR_DIR = env.path("VAR_DIR", BASE_DIR / "var")
+PORT = env.integer("PORT", 8000)
+#: True when nothing was configured: embedded PostgreSQL, capture mailbox, generated secrets
+LOCAL = not env.given("DATABASE_URL")
+DEBUG = env.boolean("DEBUG", False)
+DEMO = env.boolean("DEMO", False)
+
+if LOCAL:
+    SECRET_KEY = env.secret("SECRET_KEY", read_or_make_secret(VAR_DIR, "secret_key"))
+    LINK_KEY = env.secret("LINK_KEY", read_or_make_secret(VAR_DIR, "link_key"))
+    SUPPRESSION_KEY = env.secret("SUPPRESSION_KEY", read_or_make_secret(VAR_DIR, "suppression_key"))
+else:
+    SECRET_KEY = env.secret("SECRET_KEY")
+    #: signs unsubscribe and preference links; its own key, so that they outlive a change of SECRET_KEY
+    LINK_KEY = env.secret("LINK_KEY", SECRET_KEY)
+    #: keys the digests of suppressed addresses; if it is lost, suppression is lost
+    SUPPRESSION_KEY = env.secret("SUPPRESSION_KEY", SECRET_KEY)
+SECRET_KEY_FALLBACKS = env.strings("SECRET_KEY_FALLBACKS", [])
+LINK_KEY_FALLBACKS = env.strings("LINK_KEY_FALLBACKS", [])
+
+SITE_URL = env.text("SITE_URL", f"http://localhost:{PORT}").rstrip("/")
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", SITE_URL)
+CSRF_TRUSTED_ORIGINS = [SITE_URL] if SITE_URL.startswith("https://") else []
+HTTPS = SITE_URL.startswith("https://")
+
+INSTALLED_APPS = [
+    "cdp.apps.CdpConfig",
+    "cdp.apps.KlantbeeldAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "pgtrigger",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_filters",
+    "import_export",
+    "django_celery_beat",
+    "django_htmx",
+    "axes",
+    "csp",
+    "cdp.common.apps.CommonConfig",
+    "profiles.apps.ProfilesConfig",
+    "consent.apps.ConsentConfig",
+    "segments.apps.SegmentsConfig",
+    "campaigns.apps.CampaignsConfig",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "cdp.urls"
+WSGI_APPLICATION = "cdp.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "cdp.common.context.chrome",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": env.database("DATABASE_URL", database_url(VAR_DIR))}
+DATABASES["default"].update(
+    CONN_MAX_AGE=600,
+    CONN_HEALTH_CHECKS=True,
+    OPTIONS={
+        # A page may not run for ever; drains and imports raise this for themselves (SET LOCAL statement_timeout).
+        "options": "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=120000 -c lock_timeout=15000",
+        **DATABASES["default"].get("OPTIONS", {}),
+    },
+)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# Accounts ------------------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+AXES_FAILURE_LIMIT = 8
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SECURE = HTTPS
+
+# Browser walls -------------------------------------------------------------------------------------------------
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000 if HTTPS else 0)
+if env.boolean("TRUST_PROXY", False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "frame-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# Language and time ---------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("nl", _("Dutch"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+#: the zone in which marketers plan, unless they say otherwise
+BUSINESS_TIME_ZONE = env.text("BUSINESS_TIME_ZONE", "Europe/Amsterdam")
+
+# Files ---------------------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": VAR_DIR / "files"}},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = LOCAL
+WHITENOISE_MANIFEST_STRICT = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_BYTES", 500 * 1024 * 1024)
+
+# Mail ----------------------------------------------------------------------------------------------------------
+#: SMTP server of campaigns; unset: the local capture mailbox, which sends nothing out
+CAPTURE_MAIL = not env.given("EMAIL_URL")
+CAPTURE_SMTP_PORT = env.integer("CAPTURE_SMTP_PORT", PORT + 25)
+MAIL_SERVER = env.mail_server("EMAIL_URL", f"smtp://127.0.0.1:{CAPTURE_SMTP_PORT}")
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Klantbeeld <hello@shop.example>")
+#: who is responsible, shown in the footer of every mail (name, postal address)
+SENDER_IDENTITY = env.text("SENDER_IDENTITY", "Klantbeeld Demo Shop, Oudegracht 1, 3511 AA Utrecht")
+EMAIL_HOST, EMAIL_PORT = MAIL_SERVER.host, MAIL_SERVER.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL_SERVER.username, MAIL_SERVER.password
+EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL_SERVER.implicit_tls, MAIL_SERVER.start_tls
+EMAIL_TIMEOUT = 60
+
+# Collection ----------------------------------------------------------------------------------------------------
+#: days that raw bodies are kept, for replay and the lake
+RAW_RETENTION_DAYS = env.integer("RAW_RETENTION_DAYS", 30)
+#: keep only /24 or /48 of addresses (GDPR art. 25: by default)
+TRUNCATE_IP = env.boolean("TRUNCATE_IP", True)
+
+# Celery: wakes drains up; PostgreSQL is the queue of record ----------------------------------------------------
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "pgmq://")
+CELERY_TIMEZONE = "UTC"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_TASK_SOFT_TIME_LIMIT = 240
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+
+# API -----------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "cdp.common.api.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["cdp.common.api.StrictModelPermissions"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["cdp.common.api.StrictJSONParser", "rest_framework.parsers.MultiPartParser"],
+    "DEFAULT_PAGINATION_CLASS": "cdp.common.api.CursorPages",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "cdp.common.api.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": [],
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Klantbeeld API",
+    "VERSION": "0.1.0",
+    "DESCRIPTION": "The same models as the screens. Authorization: Bearer <token>.",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# Logs: JSON where another program reads them, plain where a person does ------------------------------------------
+LOG_JSON = env.boolean("LOG_JSON", not LOCAL)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "cdp.logs.formatter", "as_json": LOG_JSON}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
+    "loggers": {"axes": {"level": "WARNING"}, "kombu": {"level": "WARNING"}},
+}

@@ -1,0 +1,26 @@
+"""The rows of the profiles app, a topic a file."""
+
+from profiles.models.collection import InboxEntry, RawMessage, RejectedMessage, SeenMessage, SourceCounter
+from profiles.models.identity import Identifier, IdentifierKind, IdentityLink, Merge
+from profiles.models.imports import Import, ImportRow
+from profiles.models.interaction import Interaction
+from profiles.models.profile import Profile, TraitChange
+from profiles.models.source import Source
+
+__all__ = [
+    "Identifier",
+    "IdentifierKind",
+    "IdentityLink",
+    "Import",
+    "ImportRow",
+    "InboxEntry",
+    "Interaction",
+    "Merge",
+    "Profile",
+    "RawMessage",
+    "RejectedMessage",
+    "SeenMessage",
+    "Source",
+    "SourceCounter",
+    "TraitChange",
+]

@@ -1,0 +1,94 @@
+"""What came in at the door: the raw lake end, the inbox, what was rejected, what was seen before."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from profiles.models.source import Source
+
+
+class RawMessage(models.Model):
+    """A request body as received, verbatim. Partitioned by day on `received_at`; the collector writes it by COPY.
+
+    `id` comes from the sequence `profiles_raw_id_seq`, which the collector takes in blocks.
+    """
+
+    pk = models.CompositePrimaryKey("received_at", "id")
+    id = models.BigIntegerField()
+    received_at = models.DateTimeField()
+    source_id = models.BigIntegerField()
+    endpoint = models.CharField(max_length=16)  # batch | track | identify | page | screen | group | alias | import
+    ip = models.GenericIPAddressField(null=True)
+    user_agent = models.TextField(default="")
+    body = models.BinaryField()
+
+    class Meta:
+        managed = False
+        db_table = "profiles_rawmessage"
+
+
+class InboxEntry(models.Model):
+    """A raw message that waits to be processed: the narrow queue. Rows are deleted when done."""
+
+    raw_id = models.BigIntegerField(primary_key=True)
+    received_at = models.DateTimeField()
+    source_id = models.BigIntegerField()
+    attempts = models.SmallIntegerField(default=0)
+
+    class Meta:
+        db_table = "profiles_inbox"
+
+
+class SeenMessage(models.Model):
+    """A message id that counted. `key` is the first 16 bytes of sha256(source id, message id) as a uuid."""
+
+    key = models.UUIDField(primary_key=True)
+    payload_digest = models.BinaryField(max_length=8)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "profiles_seenmessage"
+
+
+class RejectedMessage(models.Model):
+    """A message that was received and not stored, with the reason. Nothing disappears without a word."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
+    received_at = models.DateTimeField(db_index=True)
+    raw_id = models.BigIntegerField()
+    position = models.IntegerField(default=0)  # place within the batch
+    message_id = models.CharField(max_length=128, blank=True)
+    code = models.CharField(max_length=40)
+    detail = models.CharField(max_length=500, blank=True)
+    payload = models.JSONField(default=dict)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolution = models.CharField(max_length=10, blank=True)  # replayed | discarded
+
+    class Meta:
+        verbose_name = _("rejected message")
+        verbose_name_plural = _("rejected messages")
+        indexes = [models.Index(fields=["source", "-received_at"], name="rejected_source_idx")]
+
+
+class SourceCounter(models.Model):
+    """Messages of a source in an hour; received = stored + duplicate + rejected, always."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
+    hour = models.DateTimeField()
+    received = models.BigIntegerField(default=0)
+    stored = models.BigIntegerField(default=0)
+    duplicate = models.BigIntegerField(default=0)
+    conflicting = models.BigIntegerField(default=0)  # duplicates whose payload differed from the first
+    rejected = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["source", "hour"], name="sourcecounter_unique"),
+            models.CheckConstraint(
+                condition=models.Q(received=models.F("stored") + models.F("duplicate") + models.F("rejected")),
+                name="sourcecounter_adds_up",
+            ),
+        ]
+
+

@@ -1,0 +1,108 @@
+"""How a person is recognised: identifiers, the links between them, and the joins that follow."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from profiles.models.profile import Profile
+from profiles.models.source import Source
+
+
+class IdentifierKind(models.Model):
+    """A kind of identifier: which wins, how many a person may have, which values are junk."""
+
+    name = models.CharField(max_length=40, primary_key=True)  # user_id, email, phone, anonymous_id, or a custom one
+    label = models.CharField(_("label"), max_length=60)
+    priority = models.PositiveSmallIntegerField(_("priority"))  # 1 is the strongest
+    limit = models.PositiveSmallIntegerField(_("most per person"))
+    blocked_values = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+
+    class Meta:
+        verbose_name = _("kind of identifier")
+        verbose_name_plural = _("kinds of identifier")
+        ordering = ["priority"]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class Identifier(models.Model):
+    """A value that stands for one person. Everything a person did or said hangs on an identifier, and a profile is
+    the union of its identifiers: so joining and parting people moves identifiers, and loses nothing.
+    """
+
+    kind = models.CharField(max_length=40)
+    value = models.CharField(max_length=320)
+    #: no database foreign key: on a distributed server this table is sharded by value, profiles by id
+    profile = models.ForeignKey(Profile, on_delete=models.DO_NOTHING, db_constraint=False, related_name="identifiers")
+    verified = models.BooleanField(default=False)  # asserted by a trusted source, or confirmed by the person
+    source = models.ForeignKey(Source, null=True, on_delete=models.SET_NULL, related_name="+")
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    #: what was said of the person under this identifier: {trait: {"v": value, "t": time, "p": priority, "s": source id,
+    #: "m": tie-break}}; a profile's traits are the winners over its identifiers
+    assertions = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = _("identifier")
+        verbose_name_plural = _("identifiers")
+        constraints = [models.UniqueConstraint(fields=["kind", "value"], name="identifier_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.value}"
+
+
+class IdentityLink(models.Model):
+    """Two identifiers seen together. The set of links alone decides who is who, whatever order they arrived in."""
+
+    low = models.ForeignKey(Identifier, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    high = models.ForeignKey(Identifier, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    first_at = models.DateTimeField()  # earliest time of the messages that carried both
+    tie = models.CharField(max_length=40)  # message key of that earliest message: breaks ties the same way everywhere
+    weak = models.BooleanField(default=False)  # said by a public key only: may not join two known people
+    source = models.ForeignKey(Source, null=True, on_delete=models.SET_NULL, related_name="+")
+    denied_at = models.DateTimeField(null=True)  # a person said: these are two people
+    denied_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["low", "high"], name="identitylink_unique"),
+            models.CheckConstraint(condition=models.Q(low__lt=models.F("high")), name="identitylink_ordered"),
+        ]
+        indexes = [models.Index(fields=["high"], name="identitylink_high_idx")]
+
+
+class MergeState(models.TextChoices):
+    """Where a join stands."""
+
+    DONE = "done", _("joined")
+    QUARANTINED = "quarantined", _("to review")
+    UNDONE = "undone", _("undone")
+    DISMISSED = "dismissed", _("kept apart")
+
+
+class Merge(models.Model):
+    """A join of two profiles, or one that was held back for a person to look at."""
+
+    winner = models.ForeignKey(Profile, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    loser = models.ForeignKey(Profile, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    link = models.ForeignKey(IdentityLink, null=True, on_delete=models.SET_NULL, related_name="+")
+    cause = models.CharField(max_length=60)  # link | limit | weak | size | manual
+    state = models.CharField(max_length=12, choices=MergeState, default=MergeState.DONE)
+    moved = models.JSONField(default=dict)  # {"identifiers": [...ids], "interactions": n}
+    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("join")
+        verbose_name_plural = _("joins")
+        indexes = [
+            models.Index(fields=["winner", "-at"], name="merge_winner_idx"),
+            models.Index(fields=["loser"], name="merge_loser_idx"),
+            models.Index(fields=["state", "-at"], name="merge_state_idx"),
+        ]

@@ -1,0 +1,71 @@
+"""The person."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from profiles.models.source import Source
+
+
+class Profile(models.Model):
+    """One person: the union of its identifiers. `traits` are the winning values, `origins` where each came from."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    traits = models.JSONField(default=dict)
+    #: {trait: {"s": source id, "t": ISO time, "p": priority, "c": cause}}
+    origins = models.JSONField(default=dict)
+    # Derived for lists, search and sending; kept by the same code that writes traits and identifiers.
+    display_name = models.CharField(max_length=200, blank=True)
+    email = models.CharField(max_length=320, blank=True)  # the address to send to: verified only
+    search_text = models.TextField(blank=True)  # lower-case names, addresses and ids, for the search box
+    identified = models.BooleanField(default=False)  # has a user id or a mail address
+    created_at = models.DateTimeField(db_default=Now())
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    merged_into = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, db_constraint=False, related_name="+")
+    restricted_at = models.DateTimeField(null=True, blank=True)  # GDPR art. 18: stored, not used
+    erased_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        permissions = [
+            ("view_pii", "Can see names and addresses"),
+            ("export_profile", "Can export people"),
+            ("merge_profile", "Can join and part people"),
+            ("erase_profile", "Can erase people"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["-last_seen_at", "-id"],
+                name="profile_alive_seen_idx",
+                condition=models.Q(merged_into=None, erased_at=None),
+            ),
+            models.Index(fields=["merged_into"], name="profile_merged_idx", condition=~models.Q(merged_into=None)),
+            GinIndex(OpClass("search_text", name="gin_trgm_ops"), name="profile_search_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return self.display_name or str(self.uuid)
+
+
+class TraitChange(models.Model):
+    """A change of one trait of one person: what it was, what it became, who said so."""
+
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    key = models.CharField(max_length=100)
+    old = models.JSONField(null=True)
+    new = models.JSONField(null=True)
+    source = models.ForeignKey(Source, null=True, on_delete=models.SET_NULL, db_constraint=False, related_name="+")
+    at = models.DateTimeField()
+    cause = models.CharField(max_length=60)  # identify | import:12 | manual:user | merge | undo
+
+    class Meta:
+        verbose_name = _("trait change")
+        verbose_name_plural = _("trait changes")
+        indexes = [models.Index(fields=["profile", "-at"], name="traitchange_profile_idx")]
