@@ -25,6 +25,16 @@ class ImportState(models.TextChoices):
     UNDONE = "undone", _("undone")
 
 
+class Outcome(models.TextChoices):
+    """What a row of the file does, or did, to a person."""
+
+    CREATED = "created", _("created")
+    UPDATED = "updated", _("updated")
+    UNCHANGED = "unchanged", _("unchanged")
+    SKIPPED = "skipped", _("skipped")
+    REJECTED = "rejected", _("rejected")
+
+
 class Import(models.Model):
     """A contact file on its way in. Nothing is written to people before the marketer saw the dry run and agreed."""
 
@@ -35,18 +45,26 @@ class Import(models.Model):
     encoding = models.CharField(max_length=20, default="utf-8")
     delimiter = models.CharField(max_length=1, default=",")
     header = models.JSONField(default=list)
+    header_digest = models.CharField(max_length=64, blank=True, db_index=True)  # finds the mapping used last time
     mapping = models.JSONField(default=dict)
+    proof = models.JSONField(default=dict)  # where permission was given: source, date and wording, stated by a person
     state = models.CharField(max_length=10, choices=ImportState, default=ImportState.UPLOADED)
     source = models.ForeignKey(Source, null=True, on_delete=models.PROTECT, related_name="+")
-    counts = models.JSONField(default=dict)  # created, updated, unchanged, skipped, rejected, consent_lowered, ...
+    counts = models.JSONField(default=dict)  # see profiles.importing.plan.Counts
+    planned = models.JSONField(default=dict)  # the counts of the dry run, to compare the result with
     rows_total = models.BigIntegerField(default=0)
     rows_done = models.BigIntegerField(default=0)
+    done_line = models.BigIntegerField(default=0)  # every row up to this line is committed
+    stop_wanted = models.CharField(max_length=10, blank=True)  # paused | cancelled: heeded between two blocks
     error = models.TextField(blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
-    started_at = models.DateTimeField(null=True)
+    checked_at = models.DateTimeField(null=True)
+    confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    started_at = models.DateTimeField(null=True)  # of the step under way: dry run, commit or undo
     finished_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)  # a worker that died leaves this behind; another goes on
+    attempts = models.PositiveSmallIntegerField(default=0)  # claims since the last progress
 
     class Meta:
         verbose_name = _("import")
@@ -58,18 +76,24 @@ class Import(models.Model):
 
 
 class ImportRow(models.Model):
-    """A row of the file: what will happen or happened, why, and what the person was before (for undo)."""
+    """A row of the file: what will happen or happened, and why. Rows are personal data and are cleared on erasure."""
 
     pk = models.CompositePrimaryKey("import_id", "line")
     import_id = models.BigIntegerField()
     line = models.BigIntegerField()  # line number in the file, the header is 1
-    cells = models.JSONField(default=dict)
-    outcome = models.CharField(max_length=10, blank=True)  # created | updated | unchanged | skipped | rejected
-    reason = models.CharField(max_length=60, blank=True)
-    detail = models.CharField(max_length=300, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome)
+    reason = models.CharField(max_length=60, blank=True)  # stable code, see profiles.importing.reasons
+    detail = models.CharField(max_length=300, blank=True)  # the column, or the other line, that the reason speaks of
+    cells = models.JSONField(null=True)  # the original text, of rejected rows only
+    data = models.JSONField(null=True)  # the checked values of the others, see profiles.importing.rows
     profile_id = models.BigIntegerField(null=True)
-    before = models.JSONField(null=True)
-    committed = models.BooleanField(default=False)
+    changes = models.JSONField(null=True)  # {trait: [old, new]}, of updated rows
 
     class Meta:
         default_permissions = ()
+        indexes = [
+            models.Index(fields=["import_id", "outcome", "line"], name="importrow_outcome_idx"),
+            models.Index(
+                fields=["profile_id"], name="importrow_profile_idx", condition=models.Q(profile_id__isnull=False)
+            ),
+        ]

@@ -1,0 +1,1 @@
+"""Bringing contact files in: reading, mapping, checking, the dry run, the commit and its undo."""
