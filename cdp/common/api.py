@@ -1,0 +1,196 @@
+"""What every part of the REST API shares: who asks, what they may, how pages and errors look."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import DataError, OperationalError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework import exceptions, status
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.pagination import CursorPagination
+from rest_framework.parsers import JSONParser
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as drf_exception_handler
+
+from cdp.common.errors import CdpError
+from cdp.common.models import ApiToken
+
+#: a token's last use is noted at most this often, so that a busy integration does not write on every call
+LAST_USED_STEP = timedelta(minutes=1)
+MAX_DEPTH = 20
+
+
+class TokenAuthentication(BaseAuthentication):
+    """Authenticate `Authorization: Bearer <token>`."""
+
+    def authenticate(self, request: Request) -> tuple[Any, ApiToken] | None:
+        """Return the token's user; None without a Bearer header; raise when the token is unknown or revoked."""
+        parts = get_authorization_header(request).split()
+        if not parts or parts[0].lower() != b"bearer":
+            return None
+        if len(parts) != 2:
+            raise exceptions.AuthenticationFailed(_("Write the header as: Authorization: Bearer <token>"))
+        digest = ApiToken.digest_of(parts[1].decode("utf-8", "replace"))
+        token = ApiToken.objects.select_related("user").filter(digest=digest, revoked_at=None).first()
+        if token is None or not token.user.is_active:
+            raise exceptions.AuthenticationFailed(_("This token is unknown or was revoked."))
+        now = timezone.now()
+        if token.last_used_at is None or now - token.last_used_at > LAST_USED_STEP:
+            ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+        return token.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return the challenge, so that a missing token answers 401 and not 403."""
+        return "Bearer"
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # the base is untyped
+    """Describe the token in the OpenAPI document."""
+
+    target_class = "cdp.common.api.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """Return the security scheme."""
+        return {"type": "http", "scheme": "bearer"}
+
+
+class StrictModelPermissions(BasePermission):
+    """Ask for a permission on every method, reading too; a view that names none is closed.
+
+    A view names `required_permissions = {"list": "app.view_thing", "*": "app.change_thing"}` by action (or lower-case
+    method for plain views), or has a queryset, whose model's view/add/change/delete permissions are asked.
+    """
+
+    VERBS: Mapping[str, str] = {
+        "GET": "view",
+        "HEAD": "view",
+        "OPTIONS": "view",
+        "POST": "add",
+        "PUT": "change",
+        "PATCH": "change",
+        "DELETE": "delete",
+    }
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Tell whether the user holds the permission that this action needs."""
+        if not request.user or not request.user.is_authenticated:
+            return False
+        needed = self.permission_for(request, view)
+        return bool(needed) and request.user.has_perm(needed)
+
+    def permission_for(self, request: Request, view: Any) -> str:
+        """Return the permission's name; empty when nothing states one."""
+        table: Mapping[str, str] = getattr(view, "required_permissions", {})
+        action = getattr(view, "action", None) or (request.method or "").lower()
+        if action == "metadata":
+            action = "list"
+        if action in table or "*" in table:
+            return table.get(action) or table["*"]
+        queryset = getattr(view, "queryset", None)
+        if queryset is None:
+            return ""
+        meta = queryset.model._meta
+        return f"{meta.app_label}.{self.VERBS[request.method or 'GET']}_{meta.model_name}"
+
+
+class StrictJSONParser(JSONParser):
+    """Parse JSON that PostgreSQL can hold: no NaN, no NUL, no lone surrogates, no abyss of brackets."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        """Return the decoded body; raise ParseError naming what is wrong."""
+        raw = stream.read()
+        try:
+            text = raw.decode("utf-8-sig")
+            data = json.loads(text, parse_constant=self._refuse_constant, parse_float=self._finite)
+        except RecursionError:
+            raise exceptions.ParseError(_("The JSON is nested too deeply.")) from None
+        except UnicodeDecodeError:
+            raise exceptions.ParseError(_("The body must be UTF-8.")) from None
+        except ValueError as error:
+            raise exceptions.ParseError(_("This is not valid JSON: %(reason)s") % {"reason": error}) from None
+        self._check(data, 0)
+        return data
+
+    @staticmethod
+    def _refuse_constant(name: str) -> Any:
+        raise ValueError(f"{name} is not a JSON number")
+
+    @staticmethod
+    def _finite(text: str) -> float:
+        number = float(text)
+        if number in (float("inf"), float("-inf")):
+            raise ValueError(f"{text} is out of range")
+        return number
+
+    def _check(self, value: Any, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise exceptions.ParseError(_("The JSON is nested too deeply."))
+        if isinstance(value, str):
+            if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+                raise exceptions.ParseError(_("Text may not hold NUL or half characters (lone surrogates)."))
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                self._check(key, depth)
+                self._check(item, depth + 1)
+        elif isinstance(value, list):
+            for item in value:
+                self._check(item, depth + 1)
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise exceptions.ParseError(_("A number is out of range (64 bits)."))
+
+
+class CursorPages(CursorPagination):
+    """Pages by cursor: as fast on page one thousand as on page one. `?limit=` up to 200."""
+
+    page_size = 50
+    page_size_query_param = "limit"
+    max_page_size = 200
+    ordering: Any = "-id"
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer every refusal as {"code", "message", "place"?, "fields"?}; SDKs and people read the same shape."""
+    if isinstance(error, CdpError):
+        return Response(error.as_dict(), status=error.status)
+    if isinstance(error, DjangoValidationError):
+        error = exceptions.ValidationError(detail=list(error.messages))
+    if isinstance(error, DataError):
+        return Response(
+            {"code": "invalid_value", "message": _("A value cannot be stored or compared as given.")}, status=400
+        )
+    if isinstance(error, OperationalError):
+        return Response(
+            {"code": "database_busy", "message": _("The database is busy or away; try again in a moment.")},
+            status=status.HTTP_503_SERVICE_UNAVAILABLE,
+            headers={"Retry-After": "5"},
+        )
+    response = drf_exception_handler(error, context)
+    if response is None:
+        return None
+    detail = getattr(error, "detail", None)
+    body: dict[str, Any] = {"code": getattr(error, "default_code", "error"), "message": _first_message(detail)}
+    if isinstance(detail, dict):
+        body["fields"] = detail
+    elif isinstance(detail, exceptions.ErrorDetail):
+        body["code"] = detail.code
+    response.data = body
+    return response
+
+
+def _first_message(detail: Any) -> str:
+    if isinstance(detail, dict):
+        name, value = next(iter(detail.items()), ("", ""))
+        return f"{name}: {_first_message(value)}"
+    if isinstance(detail, list):
+        return _first_message(detail[0]) if detail else ""
+    return str(detail or "")

@@ -1,0 +1,1 @@
+"""The capture mailbox of a local installation: every mail lands here and none leaves the machine."""

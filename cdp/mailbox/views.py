@@ -1,0 +1,100 @@
+"""The mailbox in the browser: staff only, and only while mail is captured instead of sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from cdp.common.sandbox import sandboxed_html
+from cdp.mailbox.store import Captured, MailStore
+
+PAGE = 50
+View = Callable[..., HttpResponse]
+
+
+def store() -> MailStore:
+    """Return the box of this installation."""
+    return MailStore(settings.VAR_DIR / "mailbox")
+
+
+def capture_only(view: View) -> View:
+    """Close a view unless mail is captured here and the reader is staff."""
+
+    @wraps(view)
+    @login_required
+    def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not settings.CAPTURE_MAIL:
+            raise Http404(_("Mail is really sent here; there is no capture mailbox."))
+        if not getattr(request.user, "is_staff", False):
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return inner
+
+
+@capture_only
+def inbox(request: HttpRequest) -> HttpResponse:
+    """List captured mails, newest first."""
+    box = store()
+    text = request.GET.get("search", "").strip()
+    found = box.newest(text=text, before=request.GET.get("before", ""), limit=PAGE + 1)
+    rows = [_row(box, captured) for captured in found[:PAGE]]
+    older = found[PAGE - 1].name if len(found) > PAGE else ""
+    context = {"rows": rows, "search": text, "older": older, "total": box.count()}
+    return render(request, "mailbox/inbox.html", context)
+
+
+def _row(box: MailStore, captured: Captured) -> dict[str, Any]:
+    message = box.message(captured.name)
+    return {"captured": captured, "subject": str(message["Subject"] or "") if message else ""}
+
+
+@capture_only
+def mail(request: HttpRequest, name: str) -> HttpResponse:
+    """Show one mail: as the reader sees it, as plain text, and its source."""
+    message = store().message(name)
+    if message is None:
+        raise Http404(_("This mail is no longer kept."))
+    plain = message.get_body(("plain",))
+    link = re.search(r"<(https?://[^>]+)>", str(message["List-Unsubscribe"] or ""))
+    context = {
+        "name": name,
+        "subject": str(message["Subject"] or ""),
+        "headers": [(key, str(value)) for key, value in message.items()],
+        "plain": plain.get_content() if plain else "",
+        "has_html": message.get_body(("html",)) is not None,
+        "unsubscribe_url": link[1] if link else "",
+        "recipient": str(message["X-Envelope-To"] or ""),
+        "sender": str(message["From"] or ""),
+    }
+    return render(request, "mailbox/mail.html", context)
+
+
+@capture_only
+def mail_html(request: HttpRequest, name: str) -> HttpResponse:
+    """Return the HTML part for the sandboxed frame."""
+    message = store().message(name)
+    body = message.get_body(("html",)) if message else None
+    if body is None:
+        raise Http404(_("This mail has no HTML part."))
+    return sandboxed_html(body.get_content())
+
+
+@capture_only
+@require_POST
+def clear(request: HttpRequest) -> HttpResponse:
+    """Empty the box."""
+    count = store().clear()
+    messages.success(request, _("%(count)s captured mails were deleted.") % {"count": count})
+    return redirect("mailbox")
