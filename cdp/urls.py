@@ -17,7 +17,7 @@ for _module in ("cdp.home.urls", "cdp.health.urls"):
     try:
         urlpatterns.append(path("", include(_module)))
     except ModuleNotFoundError as _error:
-        if _error.name != _module:
+        if _error.name not in (_module, _module.rpartition(".")[0]):
             raise
 for _app in ("profiles", "consent", "segments", "campaigns"):
     try:

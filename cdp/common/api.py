@@ -1,4 +1,8 @@
-"""What every part of the REST API shares: who asks, what they may, how pages and errors look."""
+"""What every part of the REST API shares: who asks, what they may, what bodies are taken, how lists are paged.
+
+The settings name these classes, so this module may not import `rest_framework.views` (a circle): the error handler
+and the schema's part are in modules of their own.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import DataError, OperationalError
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework import exceptions, status
+from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import exception_handler as drf_exception_handler
 
-from cdp.common.errors import CdpError
 from cdp.common.models import ApiToken
 
 #: a token's last use is noted at most this often, so that a busy integration does not write on every call
@@ -51,17 +49,6 @@ class TokenAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge, so that a missing token answers 401 and not 403."""
         return "Bearer"
-
-
-class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # the base is untyped
-    """Describe the token in the OpenAPI document."""
-
-    target_class = "cdp.common.api.TokenAuthentication"
-    name = "token"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        """Return the security scheme."""
-        return {"type": "http", "scheme": "bearer"}
 
 
 class StrictModelPermissions(BasePermission):
@@ -156,41 +143,3 @@ class CursorPages(CursorPagination):
     page_size_query_param = "limit"
     max_page_size = 200
     ordering: Any = "-id"
-
-
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer every refusal as {"code", "message", "place"?, "fields"?}; SDKs and people read the same shape."""
-    if isinstance(error, CdpError):
-        return Response(error.as_dict(), status=error.status)
-    if isinstance(error, DjangoValidationError):
-        error = exceptions.ValidationError(detail=list(error.messages))
-    if isinstance(error, DataError):
-        return Response(
-            {"code": "invalid_value", "message": _("A value cannot be stored or compared as given.")}, status=400
-        )
-    if isinstance(error, OperationalError):
-        return Response(
-            {"code": "database_busy", "message": _("The database is busy or away; try again in a moment.")},
-            status=status.HTTP_503_SERVICE_UNAVAILABLE,
-            headers={"Retry-After": "5"},
-        )
-    response = drf_exception_handler(error, context)
-    if response is None:
-        return None
-    detail = getattr(error, "detail", None)
-    body: dict[str, Any] = {"code": getattr(error, "default_code", "error"), "message": _first_message(detail)}
-    if isinstance(detail, dict):
-        body["fields"] = detail
-    elif isinstance(detail, exceptions.ErrorDetail):
-        body["code"] = detail.code
-    response.data = body
-    return response
-
-
-def _first_message(detail: Any) -> str:
-    if isinstance(detail, dict):
-        name, value = next(iter(detail.items()), ("", ""))
-        return f"{name}: {_first_message(value)}"
-    if isinstance(detail, list):
-        return _first_message(detail[0]) if detail else ""
-    return str(detail or "")
