@@ -111,6 +111,7 @@ class Environment:
         config = dict(environ.Env.db_url_config(raw))
         if "postgresql" not in str(config.get("ENGINE", "")):
             raise ImproperlyConfigured(f"{name} must begin with postgres:// (Klantbeeld runs on PostgreSQL only)")
+        config["HOST"] = unquote(config.get("HOST", ""))  # a socket folder comes quoted
         return config
 
     def mail_server(self, name: str, default: str) -> MailServer:
