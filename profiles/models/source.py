@@ -27,6 +27,9 @@ class Source(models.Model):
     public_key = models.CharField(max_length=64, blank=True, editable=False)  # browser keys only
     key_digest = models.CharField(max_length=64, blank=True, editable=False)  # sha256 hex of the write key
     key_hint = models.CharField(max_length=8, blank=True, editable=False)
+    #: the key before the last change; it still opens the door until the given time
+    previous_key_digest = models.CharField(max_length=64, blank=True, editable=False)
+    previous_key_until = models.DateTimeField(null=True, blank=True, editable=False)
     enabled = models.BooleanField(_("enabled"), default=True)
     allowed_origins = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     #: of two values with the same time the higher priority wins; a lower one never overwrites a higher one's field
