@@ -145,7 +145,9 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000 if HTTPS else 0)
-if env.boolean("TRUST_PROXY", False):
+#: a proxy of ours stands in front: its X-Forwarded-For and X-Forwarded-Proto are believed
+TRUST_PROXY = env.boolean("TRUST_PROXY", False)
+if TRUST_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -206,6 +208,10 @@ EMAIL_TIMEOUT = 60
 RAW_RETENTION_DAYS = env.integer("RAW_RETENTION_DAYS", 30)
 #: keep only /24 or /48 of addresses (GDPR art. 25: by default)
 TRUNCATE_IP = env.boolean("TRUNCATE_IP", True)
+#: events a second that one key may send to one web process; 0: no limit
+COLLECT_EVENTS_PER_SECOND = env.integer("COLLECT_EVENTS_PER_SECOND", 100_000)
+#: below this much free disk (local installation) the collector answers 503 before PostgreSQL has to stop; 0: never
+COLLECT_MIN_FREE_MB = env.integer("COLLECT_MIN_FREE_MB", 512)
 
 # Celery: wakes drains up; PostgreSQL is the queue of record ----------------------------------------------------
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "pgmq://")

@@ -1,0 +1,84 @@
+"""Who is sending: find the write key in a request, and the source that it belongs to."""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+from base64 import b64decode
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from profiles.collector.errors import Refusal
+from profiles.collector.limits import MAX_KEY
+
+BROWSER_PREFIX = "kb_pub_"
+SERVER_PREFIX = "kb_sec_"
+
+
+@dataclass(frozen=True)
+class KnownSource:
+    """A source as the door knows it."""
+
+    id: int
+    name: str
+    browser: bool
+    enabled: bool
+    allowed_origins: tuple[str, ...] = ()
+
+
+def digest_of(key: str) -> str:
+    """Return the stored form of a write key; keys have 192 bits of chance, so a plain digest cannot be guessed."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def key_from_headers(authorization: bytes) -> str:
+    """Return the write key of a Basic or Bearer header; empty when there is none.
+
+    Basic carries the key as the user's name; the colon behind it is sometimes missing, and the password is empty.
+    """
+    scheme, _, value = authorization.partition(b" ")
+    value = value.strip()
+    if scheme.lower() == b"bearer":
+        return value.decode("latin-1")
+    if scheme.lower() != b"basic":
+        return ""
+    try:
+        decoded = b64decode(value + b"=" * (-len(value) % 4), validate=False)
+    except (binascii.Error, ValueError):
+        return ""
+    return decoded.partition(b":")[0].decode("utf-8", "replace").strip()
+
+
+def key_from_query(query: bytes) -> str:
+    """Return `?writeKey=`, as beacons send it; empty when there is none."""
+    if b"writeKey" not in query:
+        return ""
+    return parse_qs(query.decode("latin-1")).get("writeKey", [""])[0].strip()
+
+
+def key_from_body(value: dict[str, Any]) -> str:
+    """Return the key that the body names, on the envelope or, failing that, on the first event."""
+    key = value.get("writeKey")
+    if isinstance(key, str) and key.strip():
+        return key.strip()
+    events = value.get("batch")
+    if isinstance(events, list) and events and isinstance(events[0], dict):
+        key = events[0].get("writeKey")
+        if isinstance(key, str):
+            return key.strip()
+    return ""
+
+
+def checked(key: str) -> str:
+    """Return the key; refuse what cannot be one, so that a stray body is not hashed and remembered."""
+    if not key:
+        raise Refusal(401, "missing_key", "No write key: send it as the Basic user name, or as writeKey in the body.")
+    if len(key) > MAX_KEY.value:
+        raise unknown_key()
+    return key
+
+
+def unknown_key() -> Refusal:
+    """Return the refusal of a key that opens nothing."""
+    return Refusal(401, "invalid_key", "This write key is unknown. Copy it again from the source's page.")

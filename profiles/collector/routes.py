@@ -1,0 +1,55 @@
+"""Which addresses are the collector's. Every one is served with and without a trailing slash, and none redirects:
+a redirected POST becomes a GET in two SDK families, and the batch is lost for good.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_SHORT = {"i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias", "b": "batch"}
+_ENDPOINTS = (*_SHORT.values(),)
+
+
+@dataclass(frozen=True)
+class Route:
+    """What an address is for: collect, drop, settings, source_config, script or bundle."""
+
+    kind: str
+    endpoint: str = ""
+    argument: str = ""
+
+
+def _fixed_routes() -> dict[str, Route]:
+    routes = {f"/v1/{name}": Route("collect", name) for name in _ENDPOINTS}
+    routes |= {f"/v1/{short}": Route("collect", name) for short, name in _SHORT.items()}
+    routes["/b"] = Route("collect", "batch")  # mobile SDKs, whose host has no /v1
+    routes["/v1/m"] = Route("drop")  # the SDKs' own statistics
+    routes["/sourceConfig"] = Route("source_config")
+    return routes | {f"{path}/": route for path, route in routes.items()}
+
+
+_FIXED = _fixed_routes()
+_PATTERNS = (
+    ("settings", re.compile(r"/(?:v1/)?projects/([^/]+)/settings/?")),
+    ("script", re.compile(r"/analytics\.js/v1/([^/]+)/analytics(?:\.min)?\.js")),
+    ("bundle", re.compile(r"/(?:analytics\.js/v1/[^/]+/)?analytics-next/bundles/([^/]+)")),
+)
+_PREFIXES = ("/v1/", "/projects/", "/analytics.js/", "/analytics-next/")
+
+
+def route_of(path: str) -> Route | None:
+    """Return what `path` is for; None when it is nothing of the collector's."""
+    route = _FIXED.get(path)
+    if route is not None:
+        return route
+    for kind, pattern in _PATTERNS:
+        match = pattern.fullmatch(path)
+        if match:
+            return Route(kind, argument=match.group(1))
+    return None
+
+
+def is_collection_path(path: str) -> bool:
+    """Tell whether the collector answers `path`, be it with 404; everything else is Django's."""
+    return path in _FIXED or path.startswith(_PREFIXES)

@@ -1,0 +1,46 @@
+"""Wake the processor, at most every 150 ms, from a thread of its own: a slow broker must not slow the door."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+PAUSE_SECONDS = 0.15
+
+
+class Waker(threading.Thread):
+    """Call `wake` soon after `nudge`; many nudges make one call. Failure is ignored: beat wakes the processor too."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        super().__init__(name="collector-waker", daemon=True)
+        self._wake = wake
+        self._nudged = threading.Event()
+        self._stop = threading.Event()
+        self._quiet = False
+
+    def nudge(self) -> None:
+        """Ask for a wake-up."""
+        self._nudged.set()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        self._nudged.set()
+
+    def run(self) -> None:
+        """Wait for nudges."""
+        while not self._stop.is_set():
+            self._nudged.wait()
+            if self._stop.is_set():
+                return
+            self._nudged.clear()
+            try:
+                self._wake()
+                self._quiet = False
+            except Exception as error:  # noqa: BLE001 - whatever the broker's client raises; beat is the safety net
+                if not self._quiet:
+                    logger.warning("could not wake the processor (beat will): %s", error)
+                self._quiet = True
+            self._stop.wait(PAUSE_SECONDS)
