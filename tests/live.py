@@ -1,0 +1,103 @@
+"""The real web process on a free port, against the database of the test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import connection
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the site answers, and the environment for further processes (a worker, a command) on the same database."""
+
+    url: str
+    environment: dict[str, str]
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def process_environment(port: int) -> dict[str, str]:
+    """Return the environment that makes a process of ours use the test database and the secrets of the tests."""
+    database = connection.settings_dict
+    login = quote(database["USER"], safe="")
+    if database["PASSWORD"]:
+        login += ":" + quote(database["PASSWORD"], safe="")
+    host = quote(database["HOST"] or "localhost", safe="") + (f":{database['PORT']}" if database["PORT"] else "")
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "DATABASE_URL": f"postgres://{login}@{host}/{database['NAME']}",
+        "SECRET_KEY": settings.SECRET_KEY,
+        "LINK_KEY": settings.LINK_KEY,
+        "SUPPRESSION_KEY": settings.SUPPRESSION_KEY,
+        "PORT": str(port),
+        "SITE_URL": f"http://localhost:{port}",
+        "LOG_JSON": "0",
+    }
+
+
+@contextmanager
+def live_site() -> Iterator[Site]:
+    """Start the web process, wait until it answers, and stop it at the end."""
+    port = free_port()
+    site = Site(url=f"http://localhost:{port}", environment=process_environment(port))
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", "1", "--no-ws", "cdp.asgi:application"]
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            command, cwd=REPOSITORY, env=site.environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            _wait_for(site.url + "/healthz", process, log)
+            yield site
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: tempfile._TemporaryFileWrapper[str]) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own loopback address
+                return
+        except urllib.error.HTTPError:
+            return  # it answers, if only to say what is wrong
+        except OSError:
+            time.sleep(0.1)
+    log.seek(0)
+    raise AssertionError(f"the web process did not come up:\n{log.read()}")
+
+
+def chromium() -> str | None:
+    """Return the machine's Chromium; None leaves the choice to Playwright's own."""
+    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
