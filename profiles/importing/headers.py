@@ -1,0 +1,87 @@
+"""Guess from a column's header what it holds, in English, Dutch and German."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+
+#: target -> header words, without accents, spaces and signs
+_WORDS: dict[str, tuple[str, ...]] = {
+    "id:email": ("email", "emailadres", "emailaddress", "mail", "mailadres", "emailadresse", "mailadresse", "primaryemail"),
+    "id:phone": ("phone", "phonenumber", "telephone", "mobile", "mobilephone", "telefoon", "telefoonnummer", "mobiel", "gsm",
+                 "mobielnummer", "telefon", "telefonnummer", "handy", "handynummer", "mobilnummer"),
+    "id:user_id": ("userid", "customerid", "contactid", "customernumber", "klantnummer", "klantid", "klantnr", "relatienummer",
+                   "gebruikersid", "kundennummer", "kundennr", "kundenid", "externalid"),
+    "trait:first_name": ("firstname", "givenname", "forename", "voornaam", "roepnaam", "vorname"),
+    "trait:last_name": ("lastname", "surname", "familyname", "achternaam", "familienaam", "nachname", "familienname"),
+    "trait:name": ("name", "fullname", "naam", "volledigenaam", "vollstandigername"),
+    "trait:gender": ("gender", "sex", "geslacht", "geschlecht"),
+    "trait:birthday": ("birthday", "birthdate", "dateofbirth", "dob", "geboortedatum", "verjaardag", "geburtsdatum", "geburtstag"),
+    "trait:street": ("street", "address", "addressline1", "straat", "adres", "straatnaam", "strasse", "adresse"),
+    "trait:postal_code": ("postalcode", "postcode", "zip", "zipcode", "plz", "postleitzahl"),
+    "trait:city": ("city", "town", "plaats", "woonplaats", "stad", "ort", "stadt", "wohnort"),
+    "trait:country": ("country", "countrycode", "land", "landcode"),
+    "trait:company": ("company", "companyname", "organisation", "organization", "bedrijf", "bedrijfsnaam", "organisatie", "firma",
+                      "unternehmen"),
+    "trait:language": ("language", "locale", "taal", "sprache"),
+    "trait:title": ("title", "salutation", "aanhef", "titel", "anrede"),
+    "trait:job_title": ("jobtitle", "position", "functie", "beruf"),
+}
+_BY_WORD = {word: target for target, words in _WORDS.items() for word in words}
+
+
+def plain_word(header: str) -> str:
+    """Return the header in lower case, without accents, spaces and signs: `E-mail adres` and `emailadres` are one."""
+    bare = unicodedata.normalize("NFKD", header.replace("ß", "ss"))
+    return re.sub(r"[^a-z0-9]", "", "".join(c for c in bare if not unicodedata.combining(c)).lower())
+
+
+def guess_target(header: str, extra: dict[str, Sequence[str]] | None = None) -> str:
+    """Return the likely target of a header; a trait of the header's own name when no word is known.
+
+    `extra` holds the header words of registered targets by target name.
+    """
+    word = plain_word(header)
+    for target, words in (extra or {}).items():
+        if word in {plain_word(each) for each in words}:
+            return target
+    if word in _BY_WORD:
+        return _BY_WORD[word]
+    key = trait_key(header)
+    return f"trait:{key}" if key else ""
+
+
+def trait_key(header: str) -> str:
+    """Return a trait's name made of a header: `Laatste bestelling (€)` becomes `laatste_bestelling`."""
+    bare = unicodedata.normalize("NFKD", header.replace("ß", "ss"))
+    bare = "".join(c for c in bare if not unicodedata.combining(c))
+    key = re.sub(r"[^A-Za-z0-9]+", "_", bare).strip("_").lower()[:100]
+    return key if re.match(r"[a-z]", key) else (f"column_{key}"[:100] if key else "")
+
+
+def name_columns(header: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return (names that are all different and not empty, warnings: `empty` and `duplicate`, each with the name given)."""
+    names: list[str] = []
+    warnings: list[str] = []
+    taken: set[str] = set()
+    for position, cell in enumerate(header, start=1):
+        name = " ".join(cell.split())[:200]
+        if not name:
+            name = f"Column {position}"
+            warnings.append(f"empty:{name}")
+        base, number = name, 2
+        while name.casefold() in taken:
+            name = f"{base} ({number})"
+            number += 1
+        if name != base:
+            warnings.append(f"duplicate:{name}")
+        taken.add(name.casefold())
+        names.append(name)
+    return names, warnings
+
+
+def fingerprint(names: Sequence[str]) -> str:
+    """Return a digest of the header, by which the mapping of an earlier file with the same columns is found."""
+    return hashlib.sha256("\n".join(plain_word(name) or name for name in names).encode()).hexdigest()

@@ -1,0 +1,69 @@
+"""The staging table of a job: unlogged, filled by COPY, dropped after the dry run.
+
+It holds nothing that the file does not: after a crash it is empty or gone, and the dry run begins again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from django.db import connection
+from psycopg import sql
+
+_encode = msgspec.json.Encoder().encode
+
+#: line, outcome, reason, detail, original cells, checked data, identifiers in the order of the checker's kinds
+StageRow = tuple[int, str, str, str, Sequence[str] | None, dict[str, Any] | None]
+
+
+def stage_table(import_id: int) -> sql.Identifier:
+    """Return the name of the job's staging table."""
+    return sql.Identifier(f"profiles_importstage_{int(import_id)}")
+
+
+def create_stage(import_id: int, key_count: int) -> None:
+    """Make the table anew, with a column k0, k1, ... for each identifier of a row."""
+    drop_stage(import_id)
+    keys = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(f"k{n}")) for n in range(key_count))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(
+                "CREATE UNLOGGED TABLE {} (line bigint NOT NULL, outcome text NOT NULL, reason text NOT NULL, "
+                "detail text NOT NULL, cells jsonb, data jsonb, {}) WITH (autovacuum_enabled = off)"
+            ).format(stage_table(import_id), keys)
+        )
+
+
+def drop_stage(import_id: int) -> None:
+    """Remove the table, if it is there."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(stage_table(import_id)))
+
+
+def _text(value: str) -> str:
+    if "\\" in value or "\t" in value or "\n" in value or "\r" in value:
+        return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return value
+
+
+def _json(value: Any) -> str:
+    if value is None:
+        return "\\N"
+    return _encode(value).decode().replace("\\", "\\\\")
+
+
+def _copy_line(row: StageRow, kinds: Sequence[str]) -> str:
+    line, outcome, reason, detail, cells, data = row
+    found = dict(data["i"]) if data else {}
+    keys = "\t".join(_text(found[kind]) if kind in found else "\\N" for kind in kinds)
+    return f"{line}\t{outcome}\t{reason}\t{_text(detail)}\t{_json(cells)}\t{_json(data)}\t{keys}\n"
+
+
+def fill_stage(import_id: int, rows: Iterable[StageRow], kinds: Sequence[str]) -> None:
+    """Append a block of rows by one COPY."""
+    with connection.cursor() as cursor:
+        statement = sql.SQL("COPY {} FROM STDIN").format(stage_table(import_id))
+        with cursor.copy(statement) as copy:
+            copy.write("".join(_copy_line(row, kinds) for row in rows))

@@ -1,0 +1,1 @@
+"""Writes of the profiles app: one topic a module, each function one transaction."""
