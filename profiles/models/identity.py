@@ -39,6 +39,9 @@ class Identifier(models.Model):
     value = models.CharField(max_length=320)
     #: no database foreign key: on a distributed server this table is sharded by value, profiles by id
     profile = models.ForeignKey(Profile, on_delete=models.DO_NOTHING, db_constraint=False, related_name="identifiers")
+    #: the profile that came to life with this identifier; a group of identifiers lives in the lowest profile that one
+    #: of its members founded, so parted people get their own profile back
+    founded_profile_id = models.BigIntegerField(null=True)
     verified = models.BooleanField(default=False)  # asserted by a trusted source, or confirmed by the person
     source = models.ForeignKey(Source, null=True, on_delete=models.SET_NULL, related_name="+")
     first_seen_at = models.DateTimeField()
@@ -64,6 +67,7 @@ class IdentityLink(models.Model):
     first_at = models.DateTimeField()  # earliest time of the messages that carried both
     tie = models.CharField(max_length=40)  # message key of that earliest message: breaks ties the same way everywhere
     weak = models.BooleanField(default=False)  # said by a public key only: may not join two known people
+    manual = models.BooleanField(default=False)  # a person said: these are one; no limit holds it back
     source = models.ForeignKey(Source, null=True, on_delete=models.SET_NULL, related_name="+")
     denied_at = models.DateTimeField(null=True)  # a person said: these are two people
     denied_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -105,4 +109,9 @@ class Merge(models.Model):
             models.Index(fields=["winner", "-at"], name="merge_winner_idx"),
             models.Index(fields=["loser"], name="merge_loser_idx"),
             models.Index(fields=["state", "-at"], name="merge_state_idx"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["link"], condition=models.Q(state="quarantined"), name="merge_one_review_per_link"
+            )
         ]

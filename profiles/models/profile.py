@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -47,7 +47,7 @@ class Profile(models.Model):
                 condition=models.Q(merged_into=None, erased_at=None),
             ),
             models.Index(fields=["merged_into"], name="profile_merged_idx", condition=~models.Q(merged_into=None)),
-            GinIndex(OpClass("search_text", name="gin_trgm_ops"), name="profile_search_idx"),
+            GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="profile_search_idx"),
         ]
 
     def __str__(self) -> str:
