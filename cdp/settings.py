@@ -81,6 +81,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "cdp.common.zones.ReaderZone",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -103,6 +104,8 @@ TEMPLATES = [
         },
     },
 ]
+
+FORM_RENDERER = "cdp.common.forms.KitRenderer"
 
 DATABASES = {"default": env.database("DATABASE_URL", database_url(VAR_DIR))}
 DATABASES["default"].update(
