@@ -1,0 +1,27 @@
+"""The rows of the consent app, a topic a file."""
+
+from consent.models.erasure import Erasure
+from consent.models.ledger import (
+    ConsentChain,
+    ConsentEvidence,
+    ConsentRecord,
+    ConsentState,
+    LedgerSeal,
+)
+from consent.models.purpose import Basis, Channel, ConsentText, Purpose
+from consent.models.suppression import Suppression, SuppressionReason
+
+__all__ = [
+    "Basis",
+    "Channel",
+    "ConsentChain",
+    "ConsentEvidence",
+    "ConsentRecord",
+    "ConsentState",
+    "ConsentText",
+    "Erasure",
+    "LedgerSeal",
+    "Purpose",
+    "Suppression",
+    "SuppressionReason",
+]

@@ -1,0 +1,25 @@
+"""The receipt of an erasure: what was removed, where, and nothing about whom."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class Erasure(models.Model):
+    """One person erased. `counts` names rows per table."""
+
+    profile_id = models.BigIntegerField(unique=True)
+    actor = models.CharField(max_length=150)
+    reason = models.CharField(max_length=200)
+    at = models.DateTimeField(db_default=Now())
+    counts = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = _("erasure")
+        verbose_name_plural = _("erasures")
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.profile_id}: {self.at:%Y-%m-%d}"

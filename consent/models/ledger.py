@@ -1,0 +1,218 @@
+"""The ledger: what people allowed, in an order that cannot be altered without being found.
+
+A chain belongs to a *subject*: the identifier under which the person spoke. Identifiers move between profiles when
+people are joined or parted, and their chains go along; nothing is rewritten. The ledger is sharded by
+`identifier_id`, the states by `profile_id`; both can be rebuilt from the ledger and the identifiers.
+"""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from consent.models.purpose import Channel, ConsentText, Purpose
+from profiles.models import Source
+
+
+class State(models.TextChoices):
+    """What was said."""
+
+    GIVEN = "given", _("given")
+    REFUSED = "refused", _("refused")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+    OBJECTED = "objected", _("objected")
+    EXPIRED = "expired", _("expired")
+
+
+class Method(models.TextChoices):
+    """How it was said."""
+
+    FORM = "form", _("form")
+    DOUBLE_OPT_IN = "double_opt_in", _("double opt-in")
+    PREFERENCES = "preferences", _("preference page")
+    ONE_CLICK = "one_click", _("one-click unsubscribe")
+    UNSUBSCRIBE = "unsubscribe", _("unsubscribe page")
+    EVENT = "event", _("event of a trusted source")
+    API = "api", _("API")
+    IMPORT = "import", _("import")
+    PAPER = "paper", _("on paper")
+    PHONE = "phone", _("by phone")
+    MAIL = "mail", _("by mail or letter")
+    OFFICER = "officer", _("by a privacy officer")
+    COMPLAINT = "complaint", _("spam complaint")
+    MERGE = "merge", _("joining of people")
+    RULE = "rule", _("rule (retention)")
+
+
+class ConsentRecord(models.Model):
+    """One statement about one purpose and channel. Rows are only ever added; see consent.policy.chain for the hash."""
+
+    identifier_id = (
+        models.BigIntegerField()
+    )  # the subject, whose chain this is; no key: outlives the identifier
+    position = models.PositiveIntegerField()
+    profile_id = models.BigIntegerField()  # who the subject was at that time
+    purpose = models.ForeignKey(Purpose, on_delete=models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=10, choices=Channel)
+    state = models.CharField(max_length=10, choices=State)
+    #: said by the person, or with a stated proof: only such a record may lift an objection
+    proven = models.BooleanField(default=False)
+    method = models.CharField(max_length=20, choices=Method)
+    actor = models.CharField(
+        max_length=150
+    )  # subject | user:<name> | source:<slug> | system:<rule>
+    source = models.ForeignKey(
+        Source,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+    )
+    text = models.ForeignKey(
+        ConsentText, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    because_id = models.BigIntegerField(
+        null=True
+    )  # the record that this one follows from (a join repeats it)
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+    payload_digest = models.CharField(max_length=64, blank=True)
+    prev_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        verbose_name = _("consent record")
+        verbose_name_plural = _("consent log")
+        default_permissions = ("add", "view")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["identifier_id", "position"], name="consentrecord_chain_unique"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["profile_id"], name="consentrecord_profile_idx"),
+            models.Index(fields=["purpose", "-id"], name="consentrecord_purpose_idx"),
+            models.Index(fields=["state", "-id"], name="consentrecord_state_idx"),
+            models.Index(fields=["method", "-id"], name="consentrecord_method_idx"),
+            models.Index(fields=["recorded_at"], name="consentrecord_recorded_idx"),
+            models.Index(fields=["text"], name="consentrecord_text_idx"),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="consent_record_append_only",
+                operation=pgtrigger.Update | pgtrigger.Delete,
+            ),
+            pgtrigger.Trigger(
+                name="consent_record_no_truncate",
+                operation=pgtrigger.Truncate,
+                level=pgtrigger.Statement,
+                when=pgtrigger.Before,
+                func="RAISE EXCEPTION 'pgtrigger: the consent ledger is append-only';",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.purpose_id}/{self.channel} {self.state}"
+
+
+class ConsentChain(models.Model):
+    """The head of a subject's chain: what is locked to append, and what shows that the last rows are all there."""
+
+    identifier_id = models.BigIntegerField(primary_key=True)
+    position = models.PositiveIntegerField(default=0)
+    head = models.CharField(max_length=64)
+
+    class Meta:
+        default_permissions = ()
+
+
+class ConsentEvidence(models.Model):
+    """The personal part of a record. Erasing it leaves the chain whole: that covers only its salted digest."""
+
+    record = models.OneToOneField(
+        ConsentRecord,
+        primary_key=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="evidence",
+    )
+    identifier_id = models.BigIntegerField(db_index=True)
+    salt = models.CharField(max_length=64, blank=True)
+    payload = models.JSONField(null=True)
+    erased_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+
+
+class ConsentState(models.Model):
+    """The answer of this moment. Derivable from the ledger; kept so that a million people can be asked in one join."""
+
+    pk = models.CompositePrimaryKey("profile_id", "purpose_id", "channel")
+    profile_id = models.BigIntegerField()
+    purpose = models.ForeignKey(Purpose, on_delete=models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=10, choices=Channel)
+    state = models.CharField(max_length=10, choices=State)
+    record_id = models.BigIntegerField()
+    proven = models.BooleanField(default=False)
+    since = models.DateTimeField()  # when it was said
+    recorded_at = models.DateTimeField()  # when we learned it
+
+    class Meta:
+        default_permissions = ()
+        indexes = [
+            models.Index(
+                fields=["purpose", "channel", "state", "profile_id"],
+                name="consentstate_purpose_idx",
+            ),
+            models.Index(
+                fields=["profile_id"],
+                name="consentstate_objected_idx",
+                condition=models.Q(state="objected"),
+            ),
+        ]
+
+
+class LedgerSeal(models.Model):
+    """A day's wax: the root over all records since the seal before, chained to it."""
+
+    from_id = models.BigIntegerField()  # first record id not in an earlier seal
+    to_id = models.BigIntegerField()
+    count = models.BigIntegerField()
+    root = models.CharField(max_length=64)
+    prev_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+    sealed_at = models.DateTimeField()
+    verified_at = models.DateTimeField(
+        null=True
+    )  # last time the whole ledger up to here was found whole
+    problem = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = _("ledger seal")
+        verbose_name_plural = _("ledger seals")
+        default_permissions = ("view",)
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["prev_hash"], name="ledgerseal_one_line")
+        ]
+        triggers = [
+            pgtrigger.Protect(name="ledger_seal_no_delete", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(
+                name="ledger_seal_read_only",
+                fields=[
+                    "from_id",
+                    "to_id",
+                    "count",
+                    "root",
+                    "prev_hash",
+                    "hash",
+                    "sealed_at",
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sealed_at:%Y-%m-%d} {self.hash[:12]}"

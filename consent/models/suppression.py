@@ -1,0 +1,47 @@
+"""Addresses that may not be used. Kept as keyed digests, so the list outlives an erasure and tells nothing if leaked."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class SuppressionReason(models.TextChoices):
+    """Why an address may not be used."""
+
+    ERASURE = "erasure", _("erasure")
+    OBJECTION = "objection", _("objection")
+    BOUNCE = "bounce", _("address does not exist")
+    COMPLAINT = "complaint", _("spam complaint")
+    MANUAL = "manual", _("by hand")
+
+
+class Suppression(models.Model):
+    """HMAC-SHA-256 of `kind:value` under SUPPRESSION_KEY, with the reason."""
+
+    digest = models.CharField(max_length=64)
+    kind = models.CharField(max_length=40)
+    reason = models.CharField(_("reason"), max_length=10, choices=SuppressionReason)
+    note = models.CharField(_("note"), max_length=200, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.CharField(max_length=150, blank=True)
+    lifted_at = models.DateTimeField(null=True)
+    lifted_by = models.CharField(max_length=150, blank=True)
+    lift_note = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("suppressed address")
+        verbose_name_plural = _("suppression")
+        default_permissions = ("add", "view")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["digest", "reason"], name="suppression_unique"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="suppression_recent_idx")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.digest[:12]} ({self.reason})"

@@ -1,0 +1,1 @@
+"""Decisions about permission: plain Python, no Django, no I/O."""

@@ -1,0 +1,115 @@
+"""The hash chain of a subject: how a link is made, how a chain is checked. Plain Python, no database.
+
+hash = SHA-256 of the canonical JSON of
+{"v": 1, "id", "subject", "position", "profile", "purpose", "channel", "state", "proven", "method", "actor", "source",
+ "text", "words", "because", "occurred_at", "recorded_at", "payload_digest", "prev_hash"}
+where `words` is the digest of the text shown, and the first record of a subject has 64 zeros as `prev_hash`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from consent.policy.canonical import GENESIS, canonical, moment, sha256
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """What the hash of a record covers."""
+
+    id: int
+    subject: int
+    position: int
+    profile: int
+    purpose: int
+    channel: str
+    state: str
+    proven: bool
+    method: str
+    actor: str
+    source: int | None
+    text: int | None
+    words: str
+    because: int | None
+    occurred_at: datetime
+    recorded_at: datetime
+    payload_digest: str
+    prev_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A place where the ledger is not what it was."""
+
+    code: str  # hash | chain | gap | head | payload | missing | seal | state | words
+    place: str
+    message: str
+
+
+def link_hash(link: Link) -> str:
+    """Return the hash of a record."""
+    body = asdict(link)
+    body["occurred_at"] = moment(link.occurred_at)
+    body["recorded_at"] = moment(link.recorded_at)
+    return sha256(canonical({"v": 1, **body}))
+
+
+def check_chain(links: Iterable[tuple[Link, str]]) -> Iterator[Problem]:
+    """Yield what is wrong in records (with the hash they carry) that come ordered by subject and position."""
+    subject, position, head = 0, 0, GENESIS
+    started = False
+    for link, stored in links:
+        if not started or link.subject != subject:
+            started, subject, position, head = True, link.subject, 0, GENESIS
+        place = f"record {link.id}"
+        if link.position != position + 1:
+            missing = (
+                f"{position + 1} to {link.position - 1}"
+                if link.position > position + 2
+                else str(position + 1)
+            )
+            yield Problem(
+                "gap", place, f"subject {subject}: position {missing} is missing"
+            )
+        elif link.prev_hash != head:
+            yield Problem(
+                "chain",
+                place,
+                f"subject {subject}: does not follow the record before it",
+            )
+        if link_hash(link) != stored:
+            yield Problem("hash", place, f"subject {subject}: the record was altered")
+        position, head = link.position, stored
+
+
+def seal_root(entries: Iterable[tuple[int, str]]) -> tuple[str, int]:
+    """Return the root and the count of (record id, hash) pairs in the order of ids."""
+    lines = [f"{record_id}:{digest}\n" for record_id, digest in entries]
+    return sha256("".join(lines).encode()), len(lines)
+
+
+def seal_hash(
+    *,
+    from_id: int,
+    to_id: int,
+    count: int,
+    root: str,
+    prev_hash: str,
+    sealed_at: datetime,
+) -> str:
+    """Return the hash of a seal."""
+    return sha256(
+        canonical(
+            {
+                "v": 1,
+                "from": from_id,
+                "to": to_id,
+                "count": count,
+                "root": root,
+                "prev_hash": prev_hash,
+                "sealed_at": moment(sealed_at),
+            }
+        )
+    )
