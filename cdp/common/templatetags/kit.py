@@ -239,6 +239,15 @@ def empty_state(title: Any, text: Any = "", url: str = "", action: Any = "") -> 
     return {"title": title, "text": text, "url": url, "action": action}
 
 
+@register.simple_tag(takes_context=True)
+def without(context: Mapping[str, Any], name: str) -> str:
+    """Return the query string without the parameter `name` and without the place in the list."""
+    query = context["request"].GET.copy()
+    for key in (name, "at"):
+        query.pop(key, None)
+    return f"?{query.urlencode()}"
+
+
 # Personal data -----------------------------------------------------------------------------------------------------
 @register.simple_tag(takes_context=True)
 def pii(context: Mapping[str, Any], value: Any, kind: str = "name") -> str:

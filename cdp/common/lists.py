@@ -1,0 +1,255 @@
+"""A list page: search, filters, sort, pages by key, export. Subclass `ListPage`; see templates/components/README.md."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from django.contrib.auth.mixins import PermissionRequiredMixin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
+from django.views import View
+
+from cdp.common.access import record_access
+from cdp.common.formulas import escape_formula
+from cdp.common.keyset import Cursor, Page, capped_count, keyset_page
+
+MAX_SEARCH = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column. `sort` is a field that is never null (empty: not sortable); `export` gives the cell of the CSV."""
+
+    name: str
+    label: Any
+    sort: str = ""
+    numeric: bool = False
+    descending_first: bool = False
+    export: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """A filter drawn as a select. `choices` are (value, label) pairs or a function of the request that gives them."""
+
+    name: str
+    label: Any
+    choices: Sequence[tuple[str, Any]] | Callable[[HttpRequest], Sequence[tuple[str, Any]]]
+    apply: Callable[[QuerySet[Any], str], QuerySet[Any]]
+    any_label: Any = "–"
+
+
+class Echo:
+    """A file that gives back what is written: turns csv.writer into a stream."""
+
+    def write(self, text: str) -> str:
+        """Return the line."""
+        return text
+
+
+class ListPage(PermissionRequiredMixin, View):
+    """A list over any number of rows."""
+
+    permission_required: str = ""
+    template_name = "components/list_page.html"
+    columns: ClassVar[Sequence[Column]] = ()
+    filters: ClassVar[Sequence[Filter]] = ()
+    search_fields: ClassVar[Sequence[str]] = ()
+    search_label: Any = ""
+    #: name of the column to sort by, with a minus for descending
+    default_sort = ""
+    #: unique field that breaks ties
+    key = "id"
+    page_size = 50
+    #: (title, text, url name, label of the first step), for "none yet"
+    empty: ClassVar[tuple[Any, Any, str, Any]] = ("", "", "", "")
+    export_permission = ""
+    export_action = ""
+    export_name = "export"
+    count_rows = True
+
+    # What subclasses give ------------------------------------------------------------------------------------------
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return all rows that the reader may see, unordered."""
+        raise NotImplementedError
+
+    def search(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+        """Narrow by the search box: every word in any of `search_fields`."""
+        for word in text.split()[:8]:
+            matches = Q()
+            for field in self.search_fields:
+                matches |= Q(**{f"{field}__icontains": word})
+            rows = rows.filter(matches)
+        return rows
+
+    def extra_context(self) -> dict[str, Any]:
+        """Return more for the template."""
+        return {}
+
+    def prepare(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Add what the row template needs, for the whole page at once."""
+        return rows
+
+    # The request ---------------------------------------------------------------------------------------------------
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Draw the page, or stream the export."""
+        if request.GET.get("export") == "csv":
+            return self.export()
+        return render(request, self.template_name, self.context())
+
+    @cached_property
+    def text(self) -> str:
+        """What stands in the search box."""
+        return self.request.GET.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
+
+    @cached_property
+    def chosen(self) -> dict[str, str]:
+        """Filters in force; values that a filter does not offer are ignored."""
+        values = {}
+        for item in self.filters:
+            value = self.request.GET.get(item.name, "")
+            if value and value in {str(choice) for choice, _label in self.choices(item)}:
+                values[item.name] = value
+        return values
+
+    def choices(self, item: Filter) -> Sequence[tuple[str, Any]]:
+        """Return the choices of a filter for this reader."""
+        return item.choices(self.request) if callable(item.choices) else item.choices
+
+    @cached_property
+    def sorting(self) -> tuple[Column | None, bool]:
+        """The column to sort by and whether downwards; an unknown one falls back to the default."""
+        for wanted in (self.request.GET.get("sort", ""), self.default_sort):
+            name = wanted.removeprefix("-")
+            for column in self.columns:
+                if column.name == name and column.sort:
+                    return column, wanted.startswith("-")
+        return None, True
+
+    def narrowed(self) -> QuerySet[Any]:
+        """Return the rows after search and filters."""
+        rows = self.get_queryset()
+        if self.text and (self.search_fields or type(self).search is not ListPage.search):
+            rows = self.search(rows, self.text)
+        for item in self.filters:
+            if item.name in self.chosen:
+                rows = item.apply(rows, self.chosen[item.name])
+        return rows
+
+    def page(self, rows: QuerySet[Any]) -> Page:
+        """Return the page that the cursor asks for."""
+        column, descending = self.sorting
+        return keyset_page(
+            rows,
+            sort=column.sort if column else self.key,
+            descending=descending,
+            key=self.key,
+            cursor=Cursor.decode(self.request.GET.get("at", "")),
+            size=self.page_size,
+        )
+
+    def context(self) -> dict[str, Any]:
+        """Return everything that the template draws."""
+        rows = self.narrowed()
+        page = self.page(rows)
+        narrowed = bool(self.text or self.chosen)
+        return {
+            "page": page,
+            "rows": self.prepare(page.rows),
+            "count": capped_count(rows) if self.count_rows else None,
+            "list_search": self.text,
+            "searchable": bool(self.search_fields or type(self).search is not ListPage.search),
+            "search_label": self.search_label,
+            "headers": self.headers(),
+            "list_filters": [self.drawn(item) for item in self.filters],
+            "active_filters": self.active(),
+            "narrowed": narrowed,
+            "empty_state": self.empty_state(),
+            "exportable": self.may_export(),
+            **self.extra_context(),
+        }
+
+    def headers(self) -> list[dict[str, Any]]:
+        """Return the head of the table with the sort that a click gives."""
+        current, descending = self.sorting
+        drawn = []
+        for column in self.columns:
+            here = current is column
+            downwards = not descending if here else column.descending_first
+            state = ("descending" if descending else "ascending") if here else ""
+            target = f"{'-' if downwards else ''}{column.name}" if column.sort else ""
+            drawn.append({"label": column.label, "numeric": column.numeric, "sort": target, "state": state})
+        return drawn
+
+    def drawn(self, item: Filter) -> dict[str, Any]:
+        """Return a filter for the template."""
+        return {
+            "name": item.name,
+            "label": item.label,
+            "any": item.any_label,
+            "choices": [(str(value), label) for value, label in self.choices(item)],
+            "value": self.chosen.get(item.name, ""),
+        }
+
+    def active(self) -> list[dict[str, Any]]:
+        """Return the filters in force as chips; a click on one takes it off."""
+        chips = []
+        for item in self.filters:
+            if item.name in self.chosen:
+                names = {str(value): label for value, label in self.choices(item)}
+                chips.append({"name": item.name, "label": item.label, "value": names[self.chosen[item.name]]})
+        return chips
+
+    def empty_state(self) -> dict[str, Any]:
+        """Return the words for "none yet"; the first step only where the reader can take it."""
+        title, text, url_name, action = self.empty
+        try:
+            url = reverse(url_name) if url_name else ""
+        except NoReverseMatch:
+            url = ""
+        return {"title": title, "text": text, "url": url, "action": action}
+
+    # Export --------------------------------------------------------------------------------------------------------
+    def may_export(self) -> bool:
+        """Tell whether the reader may take these rows along."""
+        return bool(self.export_permission) and self.request.user.has_perm(self.export_permission)
+
+    def export(self) -> HttpResponseBase:
+        """Stream all rows as CSV with formulas made harmless, and note it in the access log first."""
+        if not self.may_export():
+            raise PermissionDenied
+        rows = self.narrowed()
+        detail = {"rows": capped_count(rows), "searched": bool(self.text), "filters": self.chosen}
+        record_access(request=self.request, action=self.export_action or f"{self.export_name}.exported", detail=detail)
+        response: HttpResponse | StreamingHttpResponse = StreamingHttpResponse(
+            self.csv_lines(rows), content_type="text/csv; charset=utf-8"
+        )
+        response["Content-Disposition"] = f'attachment; filename="{self.export_name}.csv"'
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def csv_lines(self, rows: QuerySet[Any]) -> Iterator[str]:
+        """Yield the lines of the CSV; memory stays flat."""
+        columns = [column for column in self.columns if column.export]
+        writer = csv.writer(Echo())
+        yield "\ufeff" + writer.writerow([escape_formula(str(column.label)) for column in columns])
+        for row in rows.order_by(self.key).iterator(chunk_size=2000):
+            yield writer.writerow([cell(column.export(row)) for column in columns if column.export])
+
+
+def cell(value: Any) -> str:
+    """Write a value for a CSV cell: figures as they are, text without live formulas."""
+    if value is None:
+        return ""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    return escape_formula(str(value))
