@@ -1,0 +1,98 @@
+"""A campaign: one message, to one segment, for one purpose, at one moment."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.models.message import Message, MessageVersion
+from campaigns.querysets.campaigns import CampaignQuerySet
+
+
+class CampaignStatus(models.TextChoices):
+    """Where a campaign stands. draft -> scheduled -> sending <-> paused -> done; cancelled from any before done."""
+
+    DRAFT = "draft", _("draft")
+    SCHEDULED = "scheduled", _("scheduled")
+    SENDING = "sending", _("sending")
+    PAUSED = "paused", _("paused")
+    DONE = "done", _("done")
+    CANCELLED = "cancelled", _("cancelled")
+
+
+class Campaign(models.Model):
+    """What is sent to whom, when and why. Versions are pinned when it is scheduled."""
+
+    name = models.CharField(_("name"), max_length=120)
+    purpose = models.ForeignKey(
+        "consent.Purpose", null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("purpose")
+    )
+    segment = models.ForeignKey(
+        "segments.Segment", null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("segment")
+    )
+    exclude_segment_ids = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    message = models.ForeignKey(
+        Message, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("message")
+    )
+    message_version = models.ForeignKey(MessageVersion, null=True, on_delete=models.PROTECT, related_name="+")
+    segment_version = models.ForeignKey(
+        "segments.SegmentVersion", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    channel = models.CharField(max_length=10, default="email", editable=False)
+    status = models.CharField(max_length=10, choices=CampaignStatus, default=CampaignStatus.DRAFT)
+    #: the moment, resolved; `local_time` and `time_zone` keep what was meant (a zone's rules may change)
+    scheduled_at = models.DateTimeField(null=True, blank=True)
+    local_time = models.CharField(max_length=16, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    #: set once the decisions are all written; from then on it never changes, and the report adds up to it
+    audience_total = models.PositiveIntegerField(null=True, blank=True)
+    audience_built_at = models.DateTimeField(null=True, blank=True)
+    pause_reason = models.CharField(max_length=500, blank=True)
+    sender_identity = models.CharField(max_length=500, blank=True)  # as it stood in the footer
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    changed_at = models.DateTimeField(default=timezone.now, editable=False)
+    scheduled_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    objects = CampaignQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("campaign")
+        verbose_name_plural = _("campaigns")
+        permissions = [("send_campaign", "Can schedule, pause and cancel campaigns")]
+        indexes = [
+            models.Index(fields=["-changed_at", "-id"], name="campaign_changed_idx"),
+            models.Index(fields=["scheduled_at"], name="campaign_due_idx", condition=Q(status="scheduled")),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="campaign_complete_when_scheduled",
+                condition=Q(status__in=["draft", "cancelled"])
+                | Q(
+                    purpose__isnull=False,
+                    segment__isnull=False,
+                    message_version__isnull=False,
+                    segment_version__isnull=False,
+                    scheduled_at__isnull=False,
+                ),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def editable(self) -> bool:
+        """Tell whether its parts may still be changed."""
+        return self.status == CampaignStatus.DRAFT
+
+    @property
+    def under_way(self) -> bool:
+        """Tell whether it has an audience that is not yet all decided."""
+        return self.status in (CampaignStatus.SENDING, CampaignStatus.PAUSED)

@@ -1,0 +1,50 @@
+"""Reads of the decision ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Count
+
+if TYPE_CHECKING:
+    from campaigns.models.delivery import Delivery
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many people per outcome and reason; `total` is the audience, so that everything adds up to it."""
+
+    by_outcome: dict[str, int]
+    by_reason: dict[tuple[str, str], int]
+
+    @property
+    def total(self) -> int:
+        """Return everybody decided upon."""
+        return sum(self.by_outcome.values())
+
+    def of(self, outcome: str) -> int:
+        """Return the people with this outcome."""
+        return self.by_outcome.get(outcome, 0)
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    """Chainable reads of deliveries."""
+
+    def of_campaign(self, campaign_id: int) -> DeliveryQuerySet:
+        """Keep those of one campaign."""
+        return self.filter(campaign_id=campaign_id)
+
+    def of_profile(self, profile_id: int) -> DeliveryQuerySet:
+        """Keep those of one person."""
+        return self.filter(profile_id=profile_id)
+
+    def tally(self) -> Tally:
+        """Count by outcome and reason, in one statement over the index."""
+        by_outcome: dict[str, int] = {}
+        by_reason: dict[tuple[str, str], int] = {}
+        for row in self.order_by().values("outcome", "reason").annotate(people=Count("profile_id")):
+            by_outcome[row["outcome"]] = by_outcome.get(row["outcome"], 0) + row["people"]
+            by_reason[row["outcome"], row["reason"]] = row["people"]
+        return Tally(by_outcome, by_reason)

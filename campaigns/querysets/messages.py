@@ -1,0 +1,23 @@
+"""Reads of messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from campaigns.models.message import Message
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    """Chainable reads of messages."""
+
+    def living(self) -> MessageQuerySet:
+        """Leave out what was put away."""
+        return self.filter(archived_at=None)
+
+    def matching(self, text: str) -> MessageQuerySet:
+        """Keep those whose name or subject holds `text`."""
+        words = models.Q(name__icontains=text) | models.Q(current_version__subject__icontains=text)
+        return self.filter(words) if text else self
