@@ -103,7 +103,7 @@ GROUP BY {key} HAVING count(*) > 1
 _DECIDE = """
 INSERT INTO profiles_importrow (import_id, line, outcome, reason, detail, cells, data, profile_id, changes)
 SELECT %(import_id)s, s.line, d.outcome, d.reason, d.detail, s.cells,
-       CASE WHEN d.outcome = 'rejected' THEN NULL ELSE s.data END,
+       s.data,
        CASE WHEN d.outcome IN ('updated', 'unchanged') THEN p.id END,
        CASE WHEN d.outcome = 'updated' THEN c.changes END
 FROM {stage} s

@@ -43,6 +43,8 @@ def guess_target(header: str, extra: dict[str, Sequence[str]] | None = None) -> 
 
     `extra` holds the header words of registered targets by target name.
     """
+    if header.startswith("_"):
+        return ""  # a column that the file of rejected rows added
     word = plain_word(header)
     for target, words in (extra or {}).items():
         if word in {plain_word(each) for each in words}:

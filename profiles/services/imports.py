@@ -44,7 +44,7 @@ def _locked(import_id: int, allowed: Collection[str], what: str) -> Import:
 def import_source() -> Source:
     """Return the source that stands for contact files; it is made on first use."""
     source, _made = Source.objects.get_or_create(
-        slug="imports", defaults={"name": "Contact files", "kind": SourceKind.IMPORT}
+        slug="import", defaults={"name": "File imports", "kind": SourceKind.IMPORT}
     )
     return source
 

@@ -1,0 +1,189 @@
+"""What the pages of the wizard show, gathered for the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from profiles.importing.decoding import ENCODINGS
+from profiles.importing.dialect import DELIMITERS
+from profiles.importing.headers import trait_key
+from profiles.importing.reasons import explain, reason_mend, reason_text
+from profiles.importing.targets import all_targets
+from profiles.models import Import, ImportRow
+from profiles.models.imports import ImportState, Outcome
+from profiles.querysets.imports import known_traits
+from profiles.services import imports as service
+from profiles.views.import_forms import RULE_CHOICES, TRAIT, TYPE_CHOICES, type_choice
+
+#: typed to undo: the same in every language, so that help and page agree
+UNDO_WORD = "UNDO"
+_TONES = {"created": "good", "updated": "accent", "skipped": "warn", "rejected": "bad"}
+_WARNINGS = {
+    "empty": _("A column without a name was called “%(name)s”."),
+    "duplicate": _("Two columns have the same name; the second was called “%(name)s”."),
+    "undecodable": _("The header holds characters that this encoding does not know. Try another one."),
+}
+
+
+def map_context(job: Import, posted: Mapping[str, Any] | None, proof: Mapping[str, str]) -> dict[str, Any]:
+    """Return what steps 1 and 2 show; `posted` are choices that were refused and must not be lost."""
+    preview = service.look_at(job)
+    kinds, targets = service.usable_kinds(), all_targets()
+    mapping = posted or job.mapping
+    chosen = {column["index"]: column for column in mapping.get("columns", ())}
+    groups: dict[str, list[tuple[str, str, str]]] = {}
+    for target in targets.values():
+        groups.setdefault(str(target.group), []).append((target.name, str(target.label), str(target.help)))
+    columns = []
+    for index, name in enumerate(preview.names):
+        column = chosen.get(index, {})
+        target = str(column.get("target") or "")
+        is_trait = target.startswith("trait:")
+        columns.append({
+            "index": index,
+            "name": name,
+            "samples": preview.samples(index),
+            "target": TRAIT if is_trait else target,
+            "trait": target.removeprefix("trait:") if is_trait else trait_key(name),
+            "type": type_choice(column),
+            "rule": column.get("rule") or "overwrite",
+        })
+    before = Import.objects.filter(file_digest=job.file_digest, state=ImportState.DONE).exclude(pk=job.pk).first()
+    return {
+        "job": job,
+        "step": 2,
+        "preview": preview,
+        "preview_rows": preview.rows[:5],
+        "warnings": [_(_WARNINGS[w.partition(":")[0]]) % {"name": w.partition(":")[2]} for w in preview.warnings],
+        "columns": columns,
+        "kinds": kinds.items(),
+        "target_groups": groups.items(),
+        "asks_proof": any(target.accepts_proof for target in targets.values()),
+        "proof": proof,
+        "match": mapping.get("match", ""),
+        "types": [(value, choice[0]) for value, choice in TYPE_CHOICES.items()],
+        "rules": RULE_CHOICES,
+        "encodings": ENCODINGS.items(),
+        "delimiters": DELIMITERS.items(),
+        "traits": known_traits(),
+        "seen_before": before,
+    }
+
+
+def rows_url(job: Import, **chosen: str) -> str:
+    """Return the address of the rows behind a number."""
+    return f"{reverse('profiles:import_rows', args=[job.pk])}?{urlencode(chosen)}"
+
+
+def result_context(job: Import) -> dict[str, Any]:
+    """Return what the dry run, the progress and the result show."""
+    counts = job.counts or {}
+    outcomes = counts.get("outcomes", {})
+    planned = (job.planned or {}).get("outcomes", {})
+    figures = [
+        {
+            "label": label,
+            "value": outcomes.get(outcome, 0),
+            "planned": planned.get(outcome),
+            "url": rows_url(job, outcome=outcome) if outcomes.get(outcome) else "",
+        }
+        for outcome, label in Outcome.choices
+    ]
+    reasons = [
+        {
+            "outcome": Outcome(outcome).label,
+            "tone": _TONES.get(outcome, ""),
+            "reason": reason_text(code),
+            "mend": reason_mend(code),
+            "count": count,
+            "url": rows_url(job, outcome=outcome, reason=code),
+        }
+        for outcome, by_code in counts.get("reasons", {}).items()
+        for code, count in sorted(by_code.items(), key=lambda item: -item[1])
+    ]
+    fields = [
+        {"name": name, "count": count, "url": rows_url(job, outcome="updated", changed=name)}
+        for name, count in counts.get("fields", {}).items()
+    ]
+    writes = int(outcomes.get("created", 0)) + int(outcomes.get("updated", 0))
+    return {
+        "job": job,
+        "step": {ImportState.READY: 3, ImportState.CHECKING: 3}.get(ImportState(job.state), _late_step(job)),
+        "figures": figures,
+        "reasons": reasons,
+        "fields": fields,
+        "targets": _target_lines(counts.get("targets", {})),
+        "undone": counts.get("undone", {}),
+        "writes": writes,
+        "proof": job.proof,
+        "progress": _progress(job),
+        "can_undo": job.done_line > 0 and job.state in (ImportState.DONE, ImportState.CANCELLED, ImportState.FAILED),
+        "can_resume": job.state == ImportState.PAUSED or (job.state == ImportState.FAILED and bool(job.planned)),
+        "undo_word": UNDO_WORD,
+        "rejected": outcomes.get("rejected", 0),
+    }
+
+
+def _late_step(job: Import) -> int:
+    return 4 if job.state in (ImportState.RUNNING, ImportState.PAUSED) else 5
+
+
+def _target_lines(totals: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
+    targets = all_targets()
+    lines = []
+    for name, words in totals.items():
+        target = targets.get(name)
+        labels = target.count_labels if target else {}
+        lines.append({
+            "label": target.label if target else name,
+            "counts": [(labels.get(word, word), count) for word, count in words.items()],
+        })
+    return lines
+
+
+def _progress(job: Import) -> dict[str, Any]:
+    """Return done, total, rows a second and seconds left of the step under way."""
+    counts = job.counts or {}
+    if job.state == ImportState.CHECKING:
+        done, total = float(counts.get("share", 0)), 1.0
+    else:
+        done, total = float(job.rows_done), float(counts.get("to_do") or 0)
+    began = job.started_at or job.created_at
+    elapsed = max((timezone.now() - began).total_seconds(), 0.001)
+    rate = job.rows_done / elapsed
+    left = elapsed * (total - done) / done if done and total else None
+    return {"done": done, "total": total, "rate": round(rate), "left": left, "rows": job.rows_done}
+
+
+def rows_title(chosen: Mapping[str, str]) -> str:
+    """Return the heading of a list of rows."""
+    if chosen["reason"]:
+        return reason_text(chosen["reason"])
+    if chosen["changed"]:
+        return _("Rows that change “%(name)s”") % {"name": chosen["changed"]}
+    if chosen["outcome"]:
+        return _("Rows: %(outcome)s") % {"outcome": Outcome(chosen["outcome"]).label}
+    return _("All rows")
+
+
+def shown_row(row: ImportRow) -> dict[str, Any]:
+    """Return a row for the table: who, what changes, or why not."""
+    data = row.data or {}
+    return {
+        "line": row.line,
+        "outcome": row.get_outcome_display(),  # type: ignore[attr-defined]  # made by Django for choices
+        "tone": _TONES.get(row.outcome, ""),
+        "reason": explain(row.reason, row.detail) if row.reason else "",
+        "mend": reason_mend(row.reason),
+        "profile": getattr(row, "profile", None),
+        "identifiers": data.get("i", []),
+        "changes": [(key, change[0], change[1]) for key, change in (row.changes or {}).items()],
+        "values": [] if row.changes else [item for part in "tfn" for item in data.get(part, {}).items()],
+        "cells": row.cells or [],
+    }
