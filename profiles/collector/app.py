@@ -16,7 +16,12 @@ from profiles.collector.buckets import Buckets
 from profiles.collector.config import CollectorConfig
 from profiles.collector.cors import answer_headers, origin_allowed, preflight_headers
 from profiles.collector.decode import decode_request, inflate, too_large, without_bom
-from profiles.collector.documents import SCRIPT_TYPE, Bundles, settings_document, source_config
+from profiles.collector.documents import (
+    SCRIPT_TYPE,
+    Bundles,
+    settings_document,
+    source_config,
+)
 from profiles.collector.errors import Refusal
 from profiles.collector.keys import (
     KnownSource,
@@ -40,7 +45,9 @@ Headers = list[tuple[bytes, bytes]]
 logger = logging.getLogger(__name__)
 
 BODY_SECONDS = 30.0
-MAX_KEY_LOOKUPS = 16  # requests with an unknown key that may wait for a fresh look at the sources
+MAX_KEY_LOOKUPS = (
+    16  # requests with an unknown key that may wait for a fresh look at the sources
+)
 _JSON = (b"content-type", b"application/json")
 _SUCCESS = b'{"success":true}'
 _SUCCESS_HEADERS: Headers = [_JSON, (b"content-length", str(len(_SUCCESS)).encode())]
@@ -63,7 +70,9 @@ class Collector:
         if self._writer is not None:
             return
         self._waker = Waker(self._config.wake)
-        self._writer = Writer(self._config.dsn, asyncio.get_running_loop(), self._waker.nudge)
+        self._writer = Writer(
+            self._config.dsn, asyncio.get_running_loop(), self._waker.nudge
+        )
         self._book = SourceBook(self._config)
         for thread in (self._waker, self._writer, self._book):
             thread.start()
@@ -82,7 +91,12 @@ class Collector:
         self.start()
         route = route_of(scope["path"])
         if route is None:
-            await _answer(send, 404, [_JSON], b'{"code":"not_found","message":"There is nothing here."}')
+            await _answer(
+                send,
+                404,
+                [_JSON],
+                b'{"code":"not_found","message":"There is nothing here."}',
+            )
             return
         headers = dict(scope["headers"])
         origin = headers.get(b"origin", b"")
@@ -92,7 +106,13 @@ class Collector:
             await _refuse(send, refusal, origin)
 
     async def _dispatch(
-        self, route: Route, scope: Scope, headers: dict[bytes, bytes], origin: bytes, receive: Receive, send: Send
+        self,
+        route: Route,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        origin: bytes,
+        receive: Receive,
+        send: Send,
     ) -> None:
         method = scope["method"]
         if method == "OPTIONS":
@@ -100,10 +120,14 @@ class Collector:
             await _answer(send, 204, preflight_headers(origin, allowed=allowed), b"")
         elif route.kind == "collect" and method == "POST":
             await self._collect(route.endpoint, scope, headers, origin, receive)
-            await _answer(send, 200, _SUCCESS_HEADERS + answer_headers(origin), _SUCCESS)
+            await _answer(
+                send, 200, _SUCCESS_HEADERS + answer_headers(origin), _SUCCESS
+            )
         elif route.kind == "drop" and method == "POST":
             await _read_body(receive, headers)
-            await _answer(send, 200, _SUCCESS_HEADERS + answer_headers(origin), _SUCCESS)
+            await _answer(
+                send, 200, _SUCCESS_HEADERS + answer_headers(origin), _SUCCESS
+            )
         elif route.kind not in ("collect", "drop") and method in ("GET", "HEAD"):
             kind, body = await self._document(route, scope, headers)
             extra = [
@@ -111,7 +135,12 @@ class Collector:
                 (b"content-length", str(len(body)).encode()),
                 (b"cache-control", b"max-age=300"),
             ]
-            await _answer(send, 200, extra + answer_headers(origin), b"" if method == "HEAD" else body)
+            await _answer(
+                send,
+                200,
+                extra + answer_headers(origin),
+                b"" if method == "HEAD" else body,
+            )
         else:
             raise Refusal(405, "method_not_allowed", f"{method} is not taken here.")
 
@@ -125,11 +154,21 @@ class Collector:
     # Collecting ----------------------------------------------------------------------------------------------------
 
     async def _collect(
-        self, endpoint: str, scope: Scope, headers: dict[bytes, bytes], origin: bytes, receive: Receive
+        self,
+        endpoint: str,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        origin: bytes,
+        receive: Receive,
     ) -> None:
         writer = self._writer
         if writer is None or self.book.disk_full:
-            raise Refusal(503, "disk_full", "The server's disk is nearly full; nothing is accepted.", 60)
+            raise Refusal(
+                503,
+                "disk_full",
+                "The server's disk is nearly full; nothing is accepted.",
+                60,
+            )
         while writer.waiting_bytes > MAX_WAITING_BYTES:
             await asyncio.sleep(0.02)
         body = await _read_body(receive, headers)
@@ -142,16 +181,32 @@ class Collector:
         source = await self._source(key)
         if in_query and not source.browser:
             raise Refusal(
-                401, "secret_key_in_address", "A secret key may not stand in an address; send it as a header."
+                401,
+                "secret_key_in_address",
+                "A secret key may not stand in an address; send it as a header.",
             )
         if not source.enabled:
             raise Refusal(403, "source_disabled", "This source is switched off.")
-        if source.allowed_origins and origin and not origin_allowed(origin.decode("latin-1"), source.allowed_origins):
-            raise Refusal(403, "origin_not_allowed", "This page's origin is not in the source's list.")
+        if (
+            source.allowed_origins
+            and origin
+            and not origin_allowed(origin.decode("latin-1"), source.allowed_origins)
+        ):
+            raise Refusal(
+                403,
+                "origin_not_allowed",
+                "This page's origin is not in the source's list.",
+            )
         now = time.time()
-        wait = self._buckets.take(source.id, len(value["batch"]) if endpoint == "batch" else 1, time.monotonic())
+        wait = self._buckets.take(
+            source.id,
+            len(value["batch"]) if endpoint == "batch" else 1,
+            time.monotonic(),
+        )
         if wait:
-            raise Refusal(429, "rate_limited", "Too many events with this key; slow down.", wait)
+            raise Refusal(
+                429, "rate_limited", "Too many events with this key; slow down.", wait
+            )
         self.book.note(source, now, from_page=bool(origin or headers.get(b"referer")))
         if not source.browser:
             # A secret key is stored as a digest only; the copy in the body must not undo that.
@@ -170,25 +225,37 @@ class Collector:
         try:
             await item.done
         except NotStored:
-            raise Refusal(503, "not_stored", "The events could not be stored; send them again.", 2) from None
+            raise Refusal(
+                503, "not_stored", "The events could not be stored; send them again.", 2
+            ) from None
 
     async def _source(self, key: str) -> KnownSource:
         """Return the source of a key; an unknown one is looked up afresh, for it may have been made a moment ago."""
         digest = digest_of(checked(key))
         source = self.book.find(digest)
-        if source is None and (not self.book.ready or (key.startswith("kb_") and not self._lookups.locked())):
+        if source is None and (
+            not self.book.ready
+            or (key.startswith("kb_") and not self._lookups.locked())
+        ):
             async with self._lookups:
                 await asyncio.to_thread(self.book.refresh_and_wait)
             source = self.book.find(digest)
         if source is None:
             if not self.book.ready:
-                raise Refusal(503, "not_stored", "The database does not answer; send the events again.", 2)
+                raise Refusal(
+                    503,
+                    "not_stored",
+                    "The database does not answer; send the events again.",
+                    2,
+                )
             raise unknown_key()
         return source
 
     # Documents -----------------------------------------------------------------------------------------------------
 
-    async def _document(self, route: Route, scope: Scope, headers: dict[bytes, bytes]) -> tuple[bytes, bytes]:
+    async def _document(
+        self, route: Route, scope: Scope, headers: dict[bytes, bytes]
+    ) -> tuple[bytes, bytes]:
         site = self._site(scope, headers)
         if route.kind == "bundle":
             body = self._bundles.bundle(route.argument, site)
@@ -197,20 +264,30 @@ class Collector:
             return SCRIPT_TYPE, body
         if route.kind == "source_config":
             query = parse_qs(scope["query_string"].decode("latin-1"))
-            key = query.get("writeKey", [""])[0] or key_from_headers(headers.get(b"authorization", b""))
+            key = query.get("writeKey", [""])[0] or key_from_headers(
+                headers.get(b"authorization", b"")
+            )
             return _JSON[1], source_config(key, await self._browser_source(key))
         await self._browser_source(route.argument)
         if route.kind == "settings":
             return _JSON[1], settings_document(route.argument, site)
         script = self._bundles.script(route.argument, site)
         if script is None:
-            raise Refusal(404, "not_installed", "analytics.js is not installed on this server; run `make assets`.")
+            raise Refusal(
+                404,
+                "not_installed",
+                "analytics.js is not installed on this server; run `make assets`.",
+            )
         return SCRIPT_TYPE, script
 
     async def _browser_source(self, key: str) -> KnownSource:
         source = await self._source(key)
         if not source.browser or not source.enabled:
-            raise Refusal(403, "source_disabled", "This key is not that of a website source that is switched on.")
+            raise Refusal(
+                403,
+                "source_disabled",
+                "This key is not that of a website source that is switched on.",
+            )
         return source
 
     def _site(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
@@ -219,12 +296,17 @@ class Collector:
         An unknown Host header is never echoed: the answer may be cached and would send events elsewhere.
         """
         host = headers.get(b"host", b"").decode("latin-1").lower()
-        if host.rpartition(":")[0] in self._config.allowed_hosts or host in self._config.allowed_hosts:
+        if (
+            host.rpartition(":")[0] in self._config.allowed_hosts
+            or host in self._config.allowed_hosts
+        ):
             return f"{scope.get('scheme', 'http')}://{host}"
         return self._config.site_url
 
 
-def _key_of(headers: dict[bytes, bytes], value: dict[str, Any], query: bytes) -> tuple[str, bool]:
+def _key_of(
+    headers: dict[bytes, bytes], value: dict[str, Any], query: bytes
+) -> tuple[str, bool]:
     """Return the write key and whether it stood in the address. A Bearer token may be another's: the body goes first."""
     authorization = headers.get(b"authorization", b"")
     in_header = key_from_headers(authorization)
@@ -251,7 +333,11 @@ async def _read_body(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):
             return await _read_rest(receive, message)
     except TimeoutError:
-        raise Refusal(408, "body_too_slow", f"The body did not arrive within {BODY_SECONDS:.0f} seconds.") from None
+        raise Refusal(
+            408,
+            "body_too_slow",
+            f"The body did not arrive within {BODY_SECONDS:.0f} seconds.",
+        ) from None
 
 
 async def _read_rest(receive: Receive, message: MutableMapping[str, Any]) -> bytes:
@@ -259,7 +345,11 @@ async def _read_rest(receive: Receive, message: MutableMapping[str, Any]) -> byt
     size = 0
     while True:
         if message["type"] == "http.disconnect":
-            raise Refusal(400, "body_broken_off", "The connection closed before the body was complete.")
+            raise Refusal(
+                400,
+                "body_broken_off",
+                "The connection closed before the body was complete.",
+            )
         part = message.get("body", b"")
         size += len(part)
         if size > MAX_BODY.value:
@@ -276,7 +366,9 @@ async def _answer(send: Send, status: int, headers: Headers, body: bytes) -> Non
 
 
 async def _refuse(send: Send, refusal: Refusal, origin: bytes) -> None:
-    body = json.dumps({"code": refusal.code, "message": refusal.message, "success": False}).encode()
+    body = json.dumps(
+        {"code": refusal.code, "message": refusal.message, "success": False}
+    ).encode()
     headers: Headers = [_JSON, (b"content-length", str(len(body)).encode())]
     # A page outside the list may not read the answer either; any other needs Retry-After and the message.
     if refusal.code != "origin_not_allowed":

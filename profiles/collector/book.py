@@ -68,7 +68,11 @@ class SourceBook(threading.Thread):
     def preflight_allowed(self, origin: str) -> bool:
         """Tell whether any source may be called from `origin`: a preflight does not say which key will follow."""
         return any(
-            source.enabled and (not source.allowed_origins or origin_allowed(origin, source.allowed_origins))
+            source.enabled
+            and (
+                not source.allowed_origins
+                or origin_allowed(origin, source.allowed_origins)
+            )
             for source, _until in list(self._sources.values())
         )
 
@@ -114,7 +118,10 @@ class SourceBook(threading.Thread):
     def _connected(self) -> psycopg.Connection[tuple[object, ...]]:
         if self._connection is None:
             self._connection = psycopg.connect(
-                self._config.dsn, autocommit=True, connect_timeout=3, application_name="klantbeeld collector sources"
+                self._config.dsn,
+                autocommit=True,
+                connect_timeout=3,
+                application_name="klantbeeld collector sources",
             )
             self._connection.execute("SET statement_timeout = 5000")
             self._connection.execute("SET lock_timeout = 1000")
@@ -140,7 +147,13 @@ class SourceBook(threading.Thread):
         misused, self._misused = self._misused, set()
         for pk in sorted(heard):
             self._connected().execute(
-                _HEARD, {"id": pk, "at": heard[pk], "misused": pk in misused, "warning": SECRET_KEY_IN_BROWSER}
+                _HEARD,
+                {
+                    "id": pk,
+                    "at": heard[pk],
+                    "misused": pk in misused,
+                    "warning": SECRET_KEY_IN_BROWSER,
+                },
             )
 
     def _watch_disk(self) -> None:
@@ -152,7 +165,11 @@ class SourceBook(threading.Thread):
         except OSError:
             return
         if full != self.disk_full:
-            logger.error("the disk of %s is %s", folder, "full: nothing is accepted" if full else "free again")
+            logger.error(
+                "the disk of %s is %s",
+                folder,
+                "full: nothing is accepted" if full else "free again",
+            )
         self.disk_full = full
 
     def _wait(self) -> None:

@@ -25,23 +25,35 @@ def inflate(data: bytes, encoding: str) -> bytes:
         return data
     if name not in ("gzip", "x-gzip", "deflate"):
         raise Refusal(
-            400, "unsupported_encoding", f"Content-Encoding {name[:40]!r} is not supported; use gzip or none."
+            400,
+            "unsupported_encoding",
+            f"Content-Encoding {name[:40]!r} is not supported; use gzip or none.",
         )
-    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip or zlib, told by the header
+    inflater = zlib.decompressobj(
+        wbits=zlib.MAX_WBITS | 32
+    )  # 32: gzip or zlib, told by the header
     try:
         body = inflater.decompress(data, MAX_BODY.value + 1)
     except zlib.error as error:
-        raise Refusal(400, "invalid_encoding", f"The body is not valid {name}: {error}.") from None
+        raise Refusal(
+            400, "invalid_encoding", f"The body is not valid {name}: {error}."
+        ) from None
     if len(body) > MAX_BODY.value:
         raise too_large()
     if not inflater.eof:
-        raise Refusal(400, "invalid_encoding", f"The {name} body breaks off before its end.")
+        raise Refusal(
+            400, "invalid_encoding", f"The {name} body breaks off before its end."
+        )
     return body
 
 
 def too_large() -> Refusal:
     """Return the refusal of a body over the limit; 400, because SDKs never retry it (a proxy's 413 some do)."""
-    return Refusal(400, MAX_BODY.code, f"The body is over {MAX_BODY.value:,} bytes; send smaller batches.")
+    return Refusal(
+        400,
+        MAX_BODY.code,
+        f"The body is over {MAX_BODY.value:,} bytes; send smaller batches.",
+    )
 
 
 def decode_json(body: bytes) -> Any:
@@ -55,7 +67,9 @@ def decode_json(body: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except UnicodeDecodeError as error:
-        raise Refusal(400, "invalid_utf8", f"The body must be UTF-8; byte {error.start} is not.") from None
+        raise Refusal(
+            400, "invalid_utf8", f"The body must be UTF-8; byte {error.start} is not."
+        ) from None
     except msgspec.MsgspecError:
         return _decode_leniently(body)
 
@@ -63,15 +77,24 @@ def decode_json(body: bytes) -> Any:
 def _decode_leniently(body: bytes) -> Any:
     try:
         return json.loads(
-            body.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_int=_to_int, parse_float=float
+            body.decode("utf-8-sig"),
+            parse_constant=_refuse_constant,
+            parse_int=_to_int,
+            parse_float=float,
         )
     except UnicodeDecodeError as error:
-        raise Refusal(400, "invalid_utf8", f"The body must be UTF-8; byte {error.start} is not.") from None
+        raise Refusal(
+            400, "invalid_utf8", f"The body must be UTF-8; byte {error.start} is not."
+        ) from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise Refusal(400, "invalid_json", f"The body is not valid JSON: {error.msg} at {place}.") from None
+        raise Refusal(
+            400, "invalid_json", f"The body is not valid JSON: {error.msg} at {place}."
+        ) from None
     except ValueError as error:
-        raise Refusal(400, "invalid_json", f"The body is not valid JSON: {error}.") from None
+        raise Refusal(
+            400, "invalid_json", f"The body is not valid JSON: {error}."
+        ) from None
     except RecursionError:
         raise _too_deep() from None
 
@@ -85,7 +108,11 @@ def _to_int(digits: str) -> int | float:
 
 
 def _too_deep() -> Refusal:
-    return Refusal(400, MAX_DEPTH.code, f"The JSON is nested more than {MAX_DEPTH.value} levels deep.")
+    return Refusal(
+        400,
+        MAX_DEPTH.code,
+        f"The JSON is nested more than {MAX_DEPTH.value} levels deep.",
+    )
 
 
 def within_depth(body: bytes, cap: int) -> bool:
@@ -131,15 +158,22 @@ def decode_request(body: bytes, *, batch: bool) -> dict[str, Any]:
     value = decode_json(body)
     if not isinstance(value, dict):
         raise Refusal(400, "invalid_shape", "The body must be a JSON object.")
-    if not within_depth(body, MAX_DEPTH.value) and depth_of(value, MAX_DEPTH.value) > MAX_DEPTH.value:
+    if (
+        not within_depth(body, MAX_DEPTH.value)
+        and depth_of(value, MAX_DEPTH.value) > MAX_DEPTH.value
+    ):
         raise _too_deep()
     if batch:
         events = value.get("batch")
         if not isinstance(events, list):
-            raise Refusal(400, "invalid_shape", "A batch needs a list of events under 'batch'.")
+            raise Refusal(
+                400, "invalid_shape", "A batch needs a list of events under 'batch'."
+            )
         if len(events) > MAX_EVENTS.value:
             raise Refusal(
-                400, MAX_EVENTS.code, f"The batch has {len(events):,} events; at most {MAX_EVENTS.value:,} are taken."
+                400,
+                MAX_EVENTS.code,
+                f"The batch has {len(events):,} events; at most {MAX_EVENTS.value:,} are taken.",
             )
     return value
 

@@ -15,7 +15,12 @@ from profiles.collector.keys import KnownSource
 
 SCRIPT_TYPE = b"text/javascript; charset=utf-8"
 #: hosts of others in the built library; each is replaced by ours, so that no path through it leads to them
-FOREIGN_HOSTS = ("cdn.segment.com", "api.segment.io", "api.segment.com", "cdn-settings.segment.com")
+FOREIGN_HOSTS = (
+    "cdn.segment.com",
+    "api.segment.io",
+    "api.segment.com",
+    "cdn-settings.segment.com",
+)
 _BUNDLE_NAME = re.compile(r"[A-Za-z0-9._-]+\.js")
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
@@ -25,7 +30,9 @@ def settings_document(key: str, site: str) -> bytes:
     scheme, _, host = site.partition("://")
     api_host = f"{host}/v1"
     document = {
-        "integrations": {"Segment.io": {"apiKey": key, "apiHost": api_host, "protocol": scheme}},
+        "integrations": {
+            "Segment.io": {"apiKey": key, "apiHost": api_host, "protocol": scheme}
+        },
         "metrics": {"sampleRate": 0, "host": api_host},
         "plan": {"track": {"__default": {"enabled": True}}},
     }

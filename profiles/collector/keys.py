@@ -73,7 +73,11 @@ def key_from_body(value: dict[str, Any]) -> str:
 def checked(key: str) -> str:
     """Return the key; refuse what cannot be one, so that a stray body is not hashed and remembered."""
     if not key:
-        raise Refusal(401, "missing_key", "No write key: send it as the Basic user name, or as writeKey in the body.")
+        raise Refusal(
+            401,
+            "missing_key",
+            "No write key: send it as the Basic user name, or as writeKey in the body.",
+        )
     if len(key) > MAX_KEY.value:
         raise unknown_key()
     return key
@@ -81,4 +85,8 @@ def checked(key: str) -> str:
 
 def unknown_key() -> Refusal:
     """Return the refusal of a key that opens nothing."""
-    return Refusal(401, "invalid_key", "This write key is unknown. Copy it again from the source's page.")
+    return Refusal(
+        401,
+        "invalid_key",
+        "This write key is unknown. Copy it again from the source's page.",
+    )

@@ -7,7 +7,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_SHORT = {"i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias", "b": "batch"}
+_SHORT = {
+    "i": "identify",
+    "t": "track",
+    "p": "page",
+    "s": "screen",
+    "g": "group",
+    "a": "alias",
+    "b": "batch",
+}
 _ENDPOINTS = (*_SHORT.values(),)
 
 
@@ -33,7 +41,10 @@ _FIXED = _fixed_routes()
 _PATTERNS = (
     ("settings", re.compile(r"/(?:v1/)?projects/([^/]+)/settings/?")),
     ("script", re.compile(r"/analytics\.js/v1/([^/]+)/analytics(?:\.min)?\.js")),
-    ("bundle", re.compile(r"/(?:analytics\.js/v1/[^/]+/)?analytics-next/bundles/([^/]+)")),
+    (
+        "bundle",
+        re.compile(r"/(?:analytics\.js/v1/[^/]+/)?analytics-next/bundles/([^/]+)"),
+    ),
 )
 _PREFIXES = ("/v1/", "/projects/", "/analytics.js/", "/analytics-next/")
 

@@ -76,14 +76,19 @@ def _array(kind: int, items: list[bytes | None]) -> bytes:
 def _integers(kind: int, items: list[int]) -> bytes:
     flat = [8] * (2 * len(items))
     flat[1::2] = items
-    return pack("!iiiii", 1, 0, kind, len(items), 1) + pack("!" + "iq" * len(items), *flat)
+    return pack("!iiiii", 1, 0, kind, len(items), 1) + pack(
+        "!" + "iq" * len(items), *flat
+    )
 
 
 def encode_group(group: list[Accepted], ids: list[int]) -> list[bytes]:
     """Return the statement's seven parameters in PostgreSQL's binary form."""
     return [
         _integers(_INT8, ids),
-        _integers(_TIMESTAMPTZ, [int((item.received_at - _EPOCH_2000) * 1_000_000) for item in group]),
+        _integers(
+            _TIMESTAMPTZ,
+            [int((item.received_at - _EPOCH_2000) * 1_000_000) for item in group],
+        ),
         _integers(_INT8, [item.source_id for item in group]),
         _array(_TEXT, [item.endpoint.encode() for item in group]),
         _array(_INET, [item.ip for item in group]),
@@ -99,7 +104,9 @@ class NotStored(Exception):
 class Writer(threading.Thread):
     """Commit what the event loop hands over, a group at a time, and report back to the loop."""
 
-    def __init__(self, dsn: str, loop: asyncio.AbstractEventLoop, on_commit: Callable[[], None]) -> None:
+    def __init__(
+        self, dsn: str, loop: asyncio.AbstractEventLoop, on_commit: Callable[[], None]
+    ) -> None:
         super().__init__(name="collector-writer", daemon=True)
         self._dsn = dsn
         self._loop = loop
@@ -175,7 +182,11 @@ class Writer(threading.Thread):
             except psycopg.Error as error:
                 self._disconnect()
                 if time.monotonic() > deadline or self._hopeless(error):
-                    logger.error("%d requests could not be stored: %s", len(group), str(error).strip())
+                    logger.error(
+                        "%d requests could not be stored: %s",
+                        len(group),
+                        str(error).strip(),
+                    )
                     return NotStored(str(error))
                 time.sleep(0.05)
 
@@ -193,12 +204,17 @@ class Writer(threading.Thread):
     def _connected(self) -> psycopg.Connection[tuple[object, ...]]:
         if self._connection is None:
             connection = psycopg.connect(
-                self._dsn, autocommit=True, connect_timeout=3, application_name="klantbeeld collector"
+                self._dsn,
+                autocommit=True,
+                connect_timeout=3,
+                application_name="klantbeeld collector",
             )
             connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
             # A role or database whose default is `off` must not turn the 200 into a promise that nobody keeps.
             connection.execute("SET synchronous_commit = on")
-            result = connection.pgconn.prepare(_PREPARED, _INSERT, [_ARRAYS[kind] for kind in _COLUMNS])
+            result = connection.pgconn.prepare(
+                _PREPARED, _INSERT, [_ARRAYS[kind] for kind in _COLUMNS]
+            )
             if result.status != ExecStatus.COMMAND_OK:
                 error = psycopg.errors.error_from_result(result)
                 connection.close()
@@ -209,7 +225,8 @@ class Writer(threading.Thread):
     def _next_ids(self, count: int) -> list[int]:
         while len(self._ids) < count:
             rows = self._connected().execute(
-                "SELECT nextval('profiles_raw_id_seq') FROM generate_series(1, %s)", [ID_BLOCK]
+                "SELECT nextval('profiles_raw_id_seq') FROM generate_series(1, %s)",
+                [ID_BLOCK],
             )
             self._ids.extend(int(str(row[0])) for row in rows)
         taken, self._ids = self._ids[:count], self._ids[count:]

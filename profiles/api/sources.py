@@ -1,0 +1,166 @@
+"""Sources over the REST API. A key is in the answer that made it, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from profiles.models import Source
+from profiles.querysets.sources import COUNTS, counts_by_source, counts_of
+from profiles.services import sources as services
+
+
+class SourceSerializer(serializers.ModelSerializer[Source]):
+    """A source with its counts."""
+
+    counts = serializers.SerializerMethodField(
+        help_text="received = stored + duplicate + rejected"
+    )
+
+    class Meta:
+        model = Source
+        fields: tuple[str, ...] = (
+            "id",
+            "name",
+            "slug",
+            "kind",
+            "enabled",
+            "allowed_origins",
+            "public_key",
+            "key_hint",
+            "created_at",
+            "last_seen_at",
+            "warning",
+            "counts",
+        )
+        read_only_fields = fields
+
+    def get_counts(self, source: Source) -> dict[str, int]:
+        """Return the counts; a list asks for all of them in one query."""
+        known = self.context.get("counts")
+        counts = known.get(source.pk) if known is not None else counts_of(source)
+        return {name: getattr(counts, name, 0) for name in COUNTS}
+
+
+class SourceInput(serializers.Serializer[Source]):
+    """What is told to make a source."""
+
+    name = serializers.CharField(max_length=services.MAX_NAME)
+    kind = serializers.ChoiceField(
+        choices=[kind.value for kind in services.KEYED_KINDS]
+    )
+    allowed_origins = serializers.ListField(
+        child=serializers.CharField(max_length=200), required=False, default=list
+    )
+
+
+class SourceChange(serializers.Serializer[Source]):
+    """What can be changed of a source."""
+
+    name = serializers.CharField(max_length=services.MAX_NAME, required=False)
+    allowed_origins = serializers.ListField(
+        child=serializers.CharField(max_length=200), required=False
+    )
+    enabled = serializers.BooleanField(required=False)
+
+
+class KeyRotation(serializers.Serializer[Source]):
+    """For how long the old key keeps working."""
+
+    overlap_hours = serializers.IntegerField(
+        min_value=0, max_value=services.MAX_OVERLAP_HOURS, default=24
+    )
+
+
+class SourceWithKey(SourceSerializer):
+    """A source with the key that was just made."""
+
+    write_key = serializers.SerializerMethodField()
+
+    class Meta(SourceSerializer.Meta):
+        fields = (*SourceSerializer.Meta.fields, "write_key")
+        read_only_fields = fields
+
+    def get_write_key(self, source: Source) -> str:
+        """Return the key, which is known in this answer only."""
+        return str(self.context["write_key"])
+
+
+class SourceViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Source]
+):
+    """List, make and change sources."""
+
+    queryset = Source.objects.all()
+    serializer_class = SourceSerializer
+    required_permissions: ClassVar[dict[str, str]] = {
+        "list": "profiles.view_source",
+        "retrieve": "profiles.view_source",
+        "create": "profiles.add_source",
+        "partial_update": "profiles.change_source",
+        "rotate_key": "profiles.change_source",
+    }
+
+    def get_queryset(self) -> Any:
+        """Return the sources, those whose name holds `?search=`."""
+        rows = super().get_queryset()
+        search = self.request.query_params.get("search", "").replace("\x00", "")
+        return rows.filter(name__icontains=search) if search else rows
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """Hand the counts of all sources to a list."""
+        context = dict(super().get_serializer_context())
+        if self.action == "list":
+            context["counts"] = counts_by_source()
+        return context
+
+    @extend_schema(request=SourceInput, responses={201: SourceWithKey})
+    def create(self, request: Request) -> Response:
+        """Make a source; `write_key` of the answer cannot be read again for a server."""
+        form = SourceInput(data=request.data)
+        form.is_valid(raise_exception=True)
+        source, key = services.create_source(actor=request.user, **form.validated_data)
+        return self._with_key(source, key, status.HTTP_201_CREATED)
+
+    @extend_schema(request=SourceChange, responses=SourceSerializer)
+    def partial_update(self, request: Request, pk: str | None = None) -> Response:
+        """Change a source's name or origins, or switch it on or off."""
+        form = SourceChange(data=request.data)
+        form.is_valid(raise_exception=True)
+        source: Source = self.get_object()
+        told = form.validated_data
+        if "name" in told or "allowed_origins" in told:
+            source = services.update_source(
+                source_id=source.pk,
+                name=told.get("name", source.name),
+                allowed_origins=told.get("allowed_origins", source.allowed_origins),
+                actor=request.user,
+            )
+        if "enabled" in told:
+            source = services.set_enabled(
+                source_id=source.pk, enabled=told["enabled"], actor=request.user
+            )
+        return Response(self.get_serializer(source).data)
+
+    @extend_schema(request=KeyRotation, responses=SourceWithKey)
+    @action(detail=True, methods=["post"], url_path="rotate-key")
+    def rotate_key(self, request: Request, pk: str | None = None) -> Response:
+        """Issue a new key; the old one keeps working for `overlap_hours`."""
+        form = KeyRotation(data=request.data)
+        form.is_valid(raise_exception=True)
+        source: Source = self.get_object()
+        source, key = services.rotate_key(
+            source_id=source.pk,
+            overlap_hours=form.validated_data["overlap_hours"],
+            actor=request.user,
+        )
+        return self._with_key(source, key, status.HTTP_200_OK)
+
+    def _with_key(self, source: Source, key: str, code: int) -> Response:
+        context = {**self.get_serializer_context(), "write_key": key}
+        return Response(SourceWithKey(source, context=context).data, status=code)

@@ -1,0 +1,1 @@
+"""Forms of the profiles app, a topic a file."""

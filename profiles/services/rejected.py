@@ -1,0 +1,116 @@
+"""What happens to messages that were refused: corrected and sent through again, or put aside."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from cdp.common.access import record_access
+from cdp.common.errors import CdpError
+from cdp.common.wake import wake
+from profiles.collector.decode import decode_json, depth_of
+from profiles.collector.errors import Refusal
+from profiles.collector.limits import MAX_EVENT, MAX_EVENT_DEPTH
+from profiles.models import RejectedMessage
+
+ENDPOINTS = frozenset({"identify", "track", "page", "screen", "group", "alias"})
+
+
+def _open_message(message_id: int) -> RejectedMessage:
+    message = RejectedMessage.objects.select_for_update().filter(pk=message_id).first()
+    if message is None:
+        raise CdpError(
+            "rejected.unknown", _("This message does not exist."), status=404
+        )
+    if message.resolved_at is not None:
+        raise CdpError(
+            "rejected.resolved", _("This message was dealt with already."), status=409
+        )
+    return message
+
+
+def _resolve(message: RejectedMessage, resolution: str, actor: Any) -> None:
+    message.resolved_at = timezone.now()
+    message.resolution = resolution
+    message.save(update_fields=["resolved_at", "resolution"])
+    record_access(
+        actor=actor,
+        action=f"rejected.{resolution}",
+        object_kind="rejectedmessage",
+        object_id=str(message.pk),
+    )
+
+
+def checked_payload(text: str) -> dict[str, Any]:
+    """Return the event that a person typed; raise CdpError with the place of the mistake."""
+    body = text.encode("utf-8", "replace")
+    if len(body) > MAX_EVENT.value:
+        raise CdpError(
+            "rejected.too_large",
+            _("An event may have at most %(limit)s bytes.")
+            % {"limit": MAX_EVENT.value},
+        )
+    try:
+        payload = decode_json(body)
+    except Refusal as refusal:
+        raise CdpError(
+            "rejected.invalid_json", refusal.message, place="payload"
+        ) from None
+    if not isinstance(payload, dict) or payload.get("type") not in ENDPOINTS:
+        raise CdpError(
+            "rejected.invalid_event",
+            _("An event is a JSON object whose “type” is one of: %(types)s.")
+            % {"types": ", ".join(sorted(ENDPOINTS))},
+            place="payload",
+        )
+    if depth_of(payload, MAX_EVENT_DEPTH.value) > MAX_EVENT_DEPTH.value:
+        raise CdpError(
+            "rejected.too_deep",
+            _("An event may nest at most %(limit)s levels.")
+            % {"limit": MAX_EVENT_DEPTH.value},
+        )
+    return payload
+
+
+@transaction.atomic
+def replay_rejected(
+    *, message_id: int, text: str, actor: Any = None
+) -> RejectedMessage:
+    """Send the corrected event through the inbox as its source would have; if it fails again it comes back here."""
+    payload = checked_payload(text)
+    message = _open_message(message_id)
+    now = timezone.now()
+    with connection.cursor() as cursor:
+        # The event keeps the time at which it was first received, unless it states its own.
+        payload.setdefault("timestamp", message.received_at.isoformat())
+        cursor.execute(
+            """
+            WITH raw AS (
+                INSERT INTO profiles_rawmessage (id, received_at, source_id, endpoint, user_agent, body)
+                VALUES (nextval('profiles_raw_id_seq'), %s, %s, %s, 'replay', %s) RETURNING id, received_at, source_id
+            )
+            INSERT INTO profiles_inbox (raw_id, received_at, source_id, attempts)
+            SELECT id, received_at, source_id, 0 FROM raw
+            """,
+            [
+                now,
+                message.source_id,
+                payload["type"],
+                json.dumps(payload).encode("utf-8", "replace"),
+            ],
+        )
+    _resolve(message, "replayed", actor)
+    wake("profiles.process_inbox")
+    return message
+
+
+@transaction.atomic
+def discard_rejected(*, message_id: int, actor: Any = None) -> RejectedMessage:
+    """Put a rejected message aside for good; it stays in the list of those dealt with."""
+    message = _open_message(message_id)
+    _resolve(message, "discarded", actor)
+    return message

@@ -1,0 +1,1 @@
+"""The pages of the profiles app, a topic a file."""

@@ -1,0 +1,171 @@
+"""Live events: the stream at the door, and what was rejected with the reason, to mend and send through again."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from cdp.common.access import record_access
+from cdp.common.errors import CdpError
+from cdp.common.masking import can_see_pii
+from profiles.forms.sources import LiveFilterForm
+from profiles.models import RejectedMessage, Source
+from profiles.querysets.live import latest_events, raw_event
+from profiles.querysets.sources import Counts, counts_by_source, open_rejected
+from profiles.services.rejected import discard_rejected, replay_rejected
+
+
+def _filters(request: HttpRequest) -> tuple[LiveFilterForm, Source | None, str]:
+    form = LiveFilterForm(request.GET)
+    form.is_valid()  # a filter that makes no sense filters nothing
+    name = form.cleaned_data.get("name", "").replace("\x00", "")
+    return form, form.cleaned_data.get("source"), name
+
+
+@require_GET
+@login_required
+@permission_required("profiles.view_source", raise_exception=True)
+@never_cache
+def live(request: HttpRequest) -> HttpResponse:
+    """Show the stream; asked by htmx, only its rows."""
+    form, source, name = _filters(request)
+    context = {
+        "form": form,
+        "events": latest_events(source_id=source.pk if source else None, name=name),
+        "paused": request.GET.get("paused") == "1",
+        "filtered": bool(source or name),
+        "may_see_raw": can_see_pii(request.user),
+    }
+    if request.headers.get("HX-Request") == "true":
+        return render(request, "profiles/live_rows.html", context)
+    today = counts_by_source(since=timezone.now() - timedelta(hours=24))
+    context["counts"] = [
+        (row, today.get(row.pk, Counts())) for row in Source.objects.order_by("name")
+    ]
+    context["rejected_total"] = RejectedMessage.objects.filter(resolved_at=None)[
+        :10_001
+    ].count()
+    return render(request, "profiles/live.html", context)
+
+
+@require_GET
+@login_required
+@permission_required("profiles.view_source", raise_exception=True)
+@permission_required("profiles.view_pii", raise_exception=True)
+@never_cache
+def live_raw(request: HttpRequest, raw_id: int, position: int) -> HttpResponse:
+    """Show one event as it was received."""
+    received_at = _moment(request.GET.get("at", ""))
+    found = (
+        raw_event(raw_id=raw_id, received_at=received_at, position=position)
+        if received_at
+        else None
+    )
+    if found is None:
+        return render(request, "profiles/live_raw.html", {"text": ""})
+    raw, event = found
+    record_access(
+        request=request,
+        action="event.viewed",
+        object_kind="rawmessage",
+        object_id=f"{raw.id}:{position}",
+    )
+    text = json.dumps(event, indent=2, ensure_ascii=False, default=str)
+    return render(request, "profiles/live_raw.html", {"text": text, "raw": raw})
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment and timezone.is_aware(moment) else None
+
+
+@require_GET
+@login_required
+@permission_required("profiles.view_rejectedmessage", raise_exception=True)
+def rejected_list(request: HttpRequest) -> HttpResponse:
+    """Show what was rejected and not yet dealt with, newest first."""
+    form, source, _name = _filters(request)
+    rows = open_rejected(source_id=source.pk if source else None)
+    return render(
+        request,
+        "profiles/rejected.html",
+        {"form": form, "rows": rows, "filtered": source is not None},
+    )
+
+
+@login_required
+@permission_required("profiles.view_rejectedmessage", raise_exception=True)
+@permission_required("profiles.view_pii", raise_exception=True)
+@never_cache
+def rejected_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show a rejected message with its reason; POST sends the corrected text through again."""
+    message = get_object_or_404(RejectedMessage.objects.select_related("source"), pk=pk)
+    text = json.dumps(message.payload, indent=2, ensure_ascii=False, default=str)
+    error: CdpError | None = None
+    if request.method == "POST":
+        if not request.user.has_perm("profiles.change_rejectedmessage"):  # type: ignore[union-attr]  # behind login
+            raise Http404
+        text = request.POST.get("payload", "")
+        try:
+            replay_rejected(message_id=pk, text=text, actor=request.user)
+        except CdpError as refused:
+            error = refused
+        else:
+            messages.success(
+                request,
+                _(
+                    "The event was sent through again. If it fails once more, it comes back here."
+                ),
+            )
+            return redirect("profiles:rejected")
+    else:
+        record_access(
+            request=request,
+            action="rejected.viewed",
+            object_kind="rejectedmessage",
+            object_id=str(pk),
+        )
+    context = {"row": message, "text": text, "error": error}
+    return render(
+        request,
+        "profiles/rejected_detail.html",
+        context,
+        status=error.status if error else 200,
+    )
+
+
+@require_POST
+@login_required
+@permission_required("profiles.change_rejectedmessage", raise_exception=True)
+def rejected_discard(request: HttpRequest, pk: int) -> HttpResponse:
+    """Put a rejected message aside."""
+    try:
+        discard_rejected(message_id=pk, actor=request.user)
+    except CdpError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, _("The message was put aside."))
+    return redirect("profiles:rejected")
+
+
+urlpatterns = [
+    path("live/", live, name="live"),
+    path("live/raw/<int:raw_id>/<int:position>/", live_raw, name="live_raw"),
+    path("live/rejected/", rejected_list, name="rejected"),
+    path("live/rejected/<int:pk>/", rejected_detail, name="rejected_detail"),
+    path("live/rejected/<int:pk>/discard/", rejected_discard, name="rejected_discard"),
+]
