@@ -11,27 +11,36 @@ from typing import Any, ClassVar
 from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    StreamingHttpResponse,
+)
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.views import View
 
 from cdp.common.access import record_access
 from cdp.common.formulas import escape_formula
-from cdp.common.keyset import Cursor, Page, capped_count, keyset_page
+from cdp.common.keyset import COUNT_CAP, Cursor, Page, capped_count, keyset_page
 
 MAX_SEARCH = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column. `sort` is a field that is never null (empty: not sortable); `export` gives the cell of the CSV."""
+    """A column. `sort` is a field that is never null (empty: not sortable); `export` gives the cell of the CSV.
+
+    `few_only`: there is no index for this order, so it is offered only for lists that can be sorted in memory.
+    """
 
     name: str
     label: Any
     sort: str = ""
     numeric: bool = False
     descending_first: bool = False
+    few_only: bool = False
     export: Callable[[Any], Any] | None = None
 
 
@@ -63,6 +72,8 @@ class ListPage(PermissionRequiredMixin, View):
     filters: ClassVar[Sequence[Filter]] = ()
     search_fields: ClassVar[Sequence[str]] = ()
     search_label: Any = ""
+    #: columns of the export that the page does not show
+    hidden_columns: ClassVar[Sequence[str]] = ()
     #: name of the column to sort by, with a minus for descending
     default_sort = ""
     #: unique field that breaks ties
@@ -129,9 +140,14 @@ class ListPage(PermissionRequiredMixin, View):
         for wanted in (self.request.GET.get("sort", ""), self.default_sort):
             name = wanted.removeprefix("-")
             for column in self.columns:
-                if column.name == name and column.sort:
+                if column.name == name and column.sort and not (column.few_only and self.count > COUNT_CAP):
                     return column, wanted.startswith("-")
         return None, True
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows there are after search and filters, counted no further than the cap."""
+        return capped_count(self.narrowed())
 
     def narrowed(self) -> QuerySet[Any]:
         """Return the rows after search and filters."""
@@ -163,7 +179,7 @@ class ListPage(PermissionRequiredMixin, View):
         return {
             "page": page,
             "rows": self.prepare(page.rows),
-            "count": capped_count(rows) if self.count_rows else None,
+            "count": self.count if self.count_rows else None,
             "list_search": self.text,
             "searchable": bool(self.search_fields or type(self).search is not ListPage.search),
             "search_label": self.search_label,
@@ -181,10 +197,13 @@ class ListPage(PermissionRequiredMixin, View):
         current, descending = self.sorting
         drawn = []
         for column in self.columns:
+            if column.name in self.hidden_columns:
+                continue
             here = current is column
+            sortable = column.sort and not (column.few_only and self.count > COUNT_CAP)
             downwards = not descending if here else column.descending_first
             state = ("descending" if descending else "ascending") if here else ""
-            target = f"{'-' if downwards else ''}{column.name}" if column.sort else ""
+            target = f"{'-' if downwards else ''}{column.name}" if sortable else ""
             drawn.append({"label": column.label, "numeric": column.numeric, "sort": target, "state": state})
         return drawn
 
@@ -226,7 +245,7 @@ class ListPage(PermissionRequiredMixin, View):
         if not self.may_export():
             raise PermissionDenied
         rows = self.narrowed()
-        detail = {"rows": capped_count(rows), "searched": bool(self.text), "filters": self.chosen}
+        detail = {"rows": self.count, "searched": bool(self.text), "filters": self.chosen}
         record_access(request=self.request, action=self.export_action or f"{self.export_name}.exported", detail=detail)
         response: HttpResponse | StreamingHttpResponse = StreamingHttpResponse(
             self.csv_lines(rows), content_type="text/csv; charset=utf-8"

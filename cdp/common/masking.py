@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 PII_PERMISSION = "profiles.view_pii"
@@ -61,7 +62,7 @@ def is_personal(key: str) -> bool:
     """Tell whether a trait's name speaks of who somebody is (`first_name`, `homeAddress`, `e-mail`)."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key)
     words = [word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
-    pairs = {first + second for first, second in zip(words, words[1:], strict=False)}
+    pairs = {first + second for first, second in pairwise(words)}
     return bool(PERSONAL_WORDS & ({*words, "".join(words)} | pairs))
 
 

@@ -1,0 +1,128 @@
+"""The list of people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import QuerySet
+from django.urls import path, reverse
+from django.utils.translation import gettext_lazy as _
+
+from cdp.common.lists import Column, Filter, ListPage
+from cdp.common.masking import can_see_pii, mask_email, mask_name
+from profiles.models import Profile
+from profiles.querysets.people import listed_people, matching, seen_within
+
+KNOWN = "known"
+VISITORS = "visitors"
+
+
+def shown_name(profile: Profile, user: AbstractBaseUser | AnonymousUser | None) -> str:
+    """Return the name to show this reader; a visitor without one is called by the end of the id."""
+    if not profile.display_name:
+        return str(_("Visitor %(id)s") % {"id": str(profile.uuid)[-6:]})
+    return profile.display_name if can_see_pii(user) else mask_name(profile.display_name)
+
+
+class PeopleList(ListPage):
+    """People: find one, or look who was here."""
+
+    permission_required = "profiles.view_profile"
+    template_name = "profiles/people.html"
+    columns = (
+        Column(name="id", label=_("ID"), export=lambda row: row.uuid),
+        Column(name="name", label=_("Name"), sort="display_name", few_only=True, export=lambda row: row.display_name),
+        Column(name="email", label=_("Mail address"), export=lambda row: row.email),
+        Column(name="known", label=_("Known"), export=lambda row: "yes" if row.identified else "no"),
+        Column(
+            name="first",
+            label=_("First seen"),
+            sort="first_seen_at",
+            few_only=True,
+            descending_first=True,
+            export=lambda row: row.first_seen_at,
+        ),
+        Column(
+            name="seen",
+            label=_("Last seen"),
+            sort="last_seen_at",
+            descending_first=True,
+            export=lambda row: row.last_seen_at,
+        ),
+    )
+    hidden_columns = ("id",)
+    default_sort = "-seen"
+    filters = (
+        Filter(
+            name="who",
+            label=_("Who"),
+            choices=((KNOWN, _("known people")), (VISITORS, _("anonymous visitors"))),
+            apply=lambda rows, value: rows.filter(identified=value == KNOWN),
+            any_label=_("everybody"),
+        ),
+        Filter(
+            name="seen_in",
+            label=_("Seen in the last"),
+            choices=(("1", _("24 hours")), ("7", _("7 days")), ("30", _("30 days")), ("90", _("90 days"))),
+            apply=lambda rows, value: seen_within(rows, int(value)),
+            any_label=_("any time"),
+        ),
+        Filter(
+            name="state",
+            label=_("State"),
+            choices=(("restricted", _("restricted")),),
+            apply=lambda rows, _value: rows.filter(restricted_at__isnull=False),
+            any_label=_("any"),
+        ),
+    )
+    search_label = _("Name, mail address or id")
+    empty = (
+        _("Nobody yet"),
+        _(
+            "Everyone who visits, buys or signs up gets one page here, with all they did. Connect a website or "
+            "server, or import a contact file."
+        ),
+        "profiles:sources",
+        _("Connect a source"),
+    )
+    export_permission = "profiles.export_profile"
+    export_name = "people"
+    export_action = "profile.exported"
+
+    def get_queryset(self) -> QuerySet[Profile]:
+        """Return the people who are alive."""
+        return listed_people()
+
+    def search(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+        """Search names, addresses and ids."""
+        return matching(rows, text)
+
+    def prepare(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Give every person the name that this reader may see."""
+        see = can_see_pii(self.request.user)
+        for profile in rows:
+            profile.shown_name = shown_name(profile, self.request.user)
+            profile.shown_email = profile.email if see else mask_email(profile.email)
+        return rows
+
+
+def search_box(user: Any, text: str, limit: int) -> list[dict[str, str]]:
+    """Answer the search box with people."""
+    if not user.has_perm("profiles.view_profile"):
+        return []
+    see = can_see_pii(user)
+    rows = matching(listed_people(), text).order_by("-last_seen_at", "-id")[:limit]
+    return [
+        {
+            "label": shown_name(profile, user),
+            "detail": profile.email if see else mask_email(profile.email),
+            "url": reverse("profiles:person", args=[profile.uuid]),
+            "kind": str(_("People")),
+        }
+        for profile in rows
+    ]
+
+
+urlpatterns = [path("people/", PeopleList.as_view(), name="people")]

@@ -1,0 +1,258 @@
+"""The page of one person: who, what, why, and what they allowed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.views.decorators.http import require_GET, require_POST
+
+from cdp.common import registry
+from cdp.common.access import record_access
+from cdp.common.masking import can_see_pii, mask_identifier, mask_value
+from cdp.common.registry import TimelineEntry
+from profiles.models import Identifier, IdentifierKind, Merge, Profile, TraitChange
+from profiles.models.identity import MergeState
+from profiles.timeline import cause_words, masked, source_names, timeline_page
+from profiles.views.people import shown_name
+
+CHIPS = (
+    ("", _lazy("All")),
+    ("web", _lazy("Web")),
+    ("order", _lazy("Orders")),
+    ("message", _lazy("Messages")),
+    ("consent", _lazy("Consent")),
+    ("change", _lazy("Changes")),
+)
+#: identifiers and joins shown at once
+MOST_IDENTIFIERS = 25
+MOST_JOINS = 10
+
+
+def person_or_404(uuid: UUID) -> Profile:
+    """Return the person; 404 in words."""
+    profile = Profile.objects.filter(uuid=uuid).first()
+    if profile is None:
+        raise Http404(_("There is no person with this id."))
+    return profile
+
+
+def survivor(profile: Profile) -> Profile:
+    """Return the person that this one was joined into, at the end of the chain; itself when it was not."""
+    seen = {profile.pk}
+    while profile.merged_into_id is not None and profile.merged_into_id not in seen:
+        seen.add(profile.merged_into_id)
+        winner = Profile.objects.filter(pk=profile.merged_into_id).first()
+        if winner is None:
+            break
+        profile = winner
+    return profile
+
+
+@login_required
+@permission_required("profiles.view_profile", raise_exception=True)
+@require_GET
+def person(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
+    """Draw the page; note the look-up in the access log."""
+    profile = person_or_404(uuid)
+    if profile.merged_into_id is not None and (winner := survivor(profile)).pk != profile.pk:
+        return redirect("profiles:person", uuid=winner.uuid)
+    record_access(request=request, action="profile.viewed", object_kind="profile", object_id=str(profile.uuid))
+    if profile.erased_at is not None:
+        return render(request, "profiles/person_erased.html", {"person": profile}, status=410)
+    panels = list(drawn_panels(request, profile))
+    context = {
+        "person": profile,
+        "name": shown_name(profile, request.user),
+        "see_pii": can_see_pii(request.user),
+        "traits": traits_of(profile, see_pii=can_see_pii(request.user)),
+        **identifiers_of(profile, see_pii=can_see_pii(request.user)),
+        "joins": joins_of(profile),
+        "panels": [html for html, _context in panels],
+        "header_chips": [chip for _html, given in panels for chip in given.get("header_chips", ())],
+        "header_actions": [given["header_actions"] for _html, given in panels if given.get("header_actions")],
+        "facts": [fact for _html, given in panels for fact in given.get("header_facts", ())],
+        "may_edit": request.user.has_perm("profiles.change_profile"),
+        "may_part": request.user.has_perm("profiles.merge_profile"),
+        "may_export": request.user.has_perm("profiles.export_profile"),
+        **timeline_context(request, profile),
+    }
+    return render(request, "profiles/person.html", context)
+
+
+@login_required
+@permission_required("profiles.view_profile", raise_exception=True)
+@require_GET
+def person_timeline(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Draw a further stretch of the timeline, or one chip's part of it, for htmx."""
+    profile = person_or_404(uuid)
+    if not getattr(request, "htmx", False):
+        return redirect(f"{reverse('profiles:person', args=[uuid])}?{request.GET.urlencode()}")
+    template = "profiles/_timeline_more.html" if request.GET.get("before") else "profiles/_timeline.html"
+    return render(request, template, {"person": profile, **timeline_context(request, profile)})
+
+
+@login_required
+@permission_required("profiles.view_profile", raise_exception=True)
+@require_GET
+def trait_history(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Draw where a trait's values came from, newest first."""
+    profile = person_or_404(uuid)
+    key = request.GET.get("trait", "").replace("\x00", "")[:100]
+    rows = list(TraitChange.objects.filter(profile_id=profile.pk, key=key).order_by("-at", "-id")[:50])
+    names = source_names({row.source_id for row in rows if row.source_id})
+    see = can_see_pii(request.user)
+    changes = [
+        {
+            "at": row.at,
+            "old": row.old if see else mask_value(key, row.old),
+            "new": row.new if see else mask_value(key, row.new),
+            "origin": names.get(row.source_id or 0) or cause_words(row.cause),
+        }
+        for row in rows
+    ]
+    return render(request, "profiles/_trait_history.html", {"key": key, "changes": changes})
+
+
+@login_required
+@permission_required("profiles.export_profile", raise_exception=True)
+@require_POST
+def person_export(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Give everything that all apps hold of the person, as JSON; note it in the access log."""
+    profile = person_or_404(uuid)
+    if profile.erased_at is not None:
+        raise Http404(_("This person was erased; there is nothing left to export."))
+    holders = {name: holder.collect(profile.pk) for name, holder in registry.personal_data.items()}
+    record_access(request=request, action="profile.exported", object_kind="profile", object_id=str(profile.uuid))
+    document = {
+        "id": str(profile.uuid),
+        "exported_at": timezone.now().isoformat(),
+        "traits": profile.traits,
+        "identifiers": list(Identifier.objects.filter(profile=profile).values("kind", "value", "verified")),
+        **holders,
+    }
+    body = json.dumps(document, ensure_ascii=False, indent=2, default=str)
+    response = HttpResponse(body, content_type="application/json; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="person-{profile.uuid}.json"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+# Parts -------------------------------------------------------------------------------------------------------------
+def drawn_panels(request: HttpRequest, profile: Profile) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the cards of all apps as (HTML, context), in order, those the reader may see."""
+    for panel in sorted(registry.profile_panels, key=lambda panel: panel.order):
+        if panel.permission and not request.user.has_perm(panel.permission):
+            continue
+        context = panel.context(request, profile)
+        if context is not None:
+            yield render_to_string(panel.template, {**context, "person": profile}, request=request), context
+
+
+def traits_of(profile: Profile, *, see_pii: bool) -> list[dict[str, Any]]:
+    """Return the traits with where each came from."""
+    origins = profile.origins if isinstance(profile.origins, dict) else {}
+    names = source_names({origin["s"] for origin in origins.values() if isinstance(origin, dict) and origin.get("s")})
+    rows = []
+    for key, value in sorted(profile.traits.items(), key=lambda item: item[0].lower()):
+        origin = origins.get(key) if isinstance(origins.get(key), dict) else {}
+        at = _moment(str(origin.get("t", "")))
+        by_hand = str(origin.get("c", "")).startswith("manual")
+        rows.append(
+            {
+                "key": key,
+                "value": value if see_pii else mask_value(key, value),
+                "source": _("by hand") if by_hand else names.get(origin.get("s"), ""),
+                "cause": cause_words(str(origin.get("c", ""))),
+                "at": at,
+            }
+        )
+    return rows
+
+
+def identifiers_of(profile: Profile, *, see_pii: bool) -> dict[str, Any]:
+    """Return the identifiers by kind, strongest kinds first, and how many devices are left out."""
+    kinds = {kind.name: kind for kind in IdentifierKind.objects.all()}
+    rows = list(
+        Identifier.objects.filter(profile_id=profile.pk).defer("assertions").order_by("-last_seen_at")[: MOST_IDENTIFIERS + 1]
+    )
+    rows.sort(key=lambda row: kinds[row.kind].priority if row.kind in kinds else 99)
+    shown = [
+        {
+            "value": row.value if see_pii else mask_identifier(row.kind, row.value),
+            "kind": kinds[row.kind].label if row.kind in kinds else row.kind,
+            "verified": row.verified,
+            "last_seen_at": row.last_seen_at,
+        }
+        for row in rows[:MOST_IDENTIFIERS]
+    ]
+    return {"identifiers": shown, "more_identifiers": len(rows) > MOST_IDENTIFIERS}
+
+
+def joins_of(profile: Profile) -> list[Merge]:
+    """Return the newest joins of the person, those to review first."""
+    rows = Merge.objects.filter(winner_id=profile.pk).exclude(state=MergeState.DISMISSED).select_related("loser")
+    newest = list(rows.order_by("-at").only("at", "state", "cause", "moved", "loser__identified")[:MOST_JOINS])
+    return sorted(newest, key=lambda merge: merge.state != MergeState.QUARANTINED)
+
+
+def timeline_context(request: HttpRequest, profile: Profile) -> dict[str, Any]:
+    """Return the stretch of the timeline that the address asks for, by day in the reader's zone."""
+    asked = request.GET.get("kind", "")
+    chip = asked if asked in {name for name, _label in CHIPS} else ""
+    before = _moment(request.GET.get("before", ""))
+    page = timeline_page(profile.pk, before=before, kinds={chip} if chip else None)
+    entries = page.entries if can_see_pii(request.user) else [masked(entry) for entry in page.entries]
+    return {
+        "days": by_day(entries, begun=timezone.localdate(before) if before else None),
+        "older": page.older.isoformat() if page.older else "",
+        "chips": [(name, label, name == chip) for name, label in CHIPS],
+        "chip": chip,
+    }
+
+
+def by_day(entries: list[TimelineEntry], begun: date | None = None) -> list[tuple[str, list[TimelineEntry]]]:
+    """Group entries under the words for their day; the day that the stretch above has `begun` gets none again."""
+    days = groupby(entries, key=lambda entry: timezone.localdate(entry.at))
+    return [("" if day == begun else day_words(day), list(group)) for day, group in days]
+
+
+def day_words(day: date) -> str:
+    """Return `Today`, `Yesterday`, `9 November`, or with the year when it is another one."""
+    today = timezone.localdate()
+    if day == today:
+        return _("Today")
+    if (today - day).days == 1:
+        return _("Yesterday")
+    return date_format(day, "j F" if day.year == today.year else "j F Y")
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parse_datetime(text.replace(" ", "+")) if len(text) < 50 else None
+    except ValueError:
+        return None
+    return moment if moment is not None and timezone.is_aware(moment) else None
+
+
+urlpatterns = [
+    path("people/<uuid:uuid>/", person, name="person"),
+    path("people/<uuid:uuid>/timeline/", person_timeline, name="person_timeline"),
+    path("people/<uuid:uuid>/history/", trait_history, name="trait_history"),
+    path("people/<uuid:uuid>/export/", person_export, name="person_export"),
+]
