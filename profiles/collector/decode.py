@@ -125,7 +125,8 @@ def within_depth(body: bytes, cap: int) -> bool:
     for _ in range(cap):
         if not brackets:
             return True
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        # Marked first and taken out together, so that each turn peels one level and no more.
+        brackets = brackets.replace(b"[]", b".").replace(b"{}", b".").replace(b".", b"")
     return not brackets
 
 
