@@ -56,6 +56,10 @@ change_handlers: Registry[Callable[[Change], None]] = Registry("change handler")
 #: name -> function(identifiers as (kind, value)) -> those that belong to an erased person
 tombstones: Registry[Callable[[Sequence[tuple[str, str]]], set[tuple[str, str]]]] = Registry("tombstone lookup")
 
+#: name -> function(profile ids) -> those that must stay because a higher app holds facts of them (a proof of
+#: permission, a message that was sent); asked before an undone import removes the people it created
+keepers: Registry[Callable[[Sequence[int]], set[int]]] = Registry("keeper of people")
+
 
 def announce(change: Change) -> None:
     """Tell every registered handler; the first error aborts the whole transaction."""
@@ -70,3 +74,12 @@ def entombed(identifiers: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
         for lookup in tombstones:
             found |= lookup(identifiers)
     return found
+
+
+def kept_people(profile_ids: Sequence[int]) -> set[int]:
+    """Return those of the people given whom some app must keep."""
+    kept: set[int] = set()
+    if profile_ids:
+        for keeper in keepers:
+            kept |= keeper(profile_ids)
+    return kept

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from profiles.handlers import entombed
+from profiles.identity.traits import TRUSTED_ADDRESS
 from profiles.importing.decoding import MARK_ERRORS, reader_encoding
 from profiles.importing.dialect import BrokenRow, Row, read_rows
 from profiles.importing.mapping import FileMapping
@@ -40,29 +41,32 @@ def target_job(job: Import, at: datetime) -> TargetJob:
     )
 
 
-def file_rows(job: Import) -> Iterator[tuple[Row | BrokenRow, int]]:
-    """Yield the rows after the header, each with the file's position in bytes."""
-    with job.file.open("rb") as raw:
-        with open(raw.fileno(), encoding=reader_encoding(job.encoding), errors=MARK_ERRORS, newline="", closefd=False) as text:
-            rows = read_rows(text, job.delimiter)
-            next(rows, None)
-            for row in rows:
-                yield row, raw.tell()
+def file_rows(job: Import) -> Iterator[Row | BrokenRow]:
+    """Yield the rows after the header."""
+    encoding = reader_encoding(job.encoding)
+    with (
+        job.file.open("rb") as raw,
+        open(raw.fileno(), encoding=encoding, errors=MARK_ERRORS, newline="", closefd=False) as text,
+    ):
+        rows = read_rows(text, job.delimiter)
+        next(rows, None)
+        yield from rows
 
 
 def read_file(job: Import, checker: RowChecker, progress: Progress) -> int:
     """Check every row into the staging table; return how many rows the file has."""
     create_stage(job.pk, len(checker.kinds))
     block: list[StageRow] = []
-    count = 0
-    for row, position in file_rows(job):
+    count = seen = 0
+    for row in file_rows(job):
         block.append(_stage_row(row, checker))
+        seen += len(row.text) if isinstance(row, BrokenRow) else sum(map(len, row.cells)) + len(row.cells)
         if len(block) >= BLOCK:
             count += _store(job, block, checker)
             block = []
-            progress(count, position / max(job.size, 1))
+            progress(count, min(seen / max(job.size, 1), 0.9))
     count += _store(job, block, checker)
-    progress(count, 1.0)
+    progress(count, 0.9)
     return count
 
 
@@ -114,7 +118,8 @@ LEFT JOIN LATERAL (
     SELECT jsonb_object_agg(w.key, jsonb_build_array(w.old, w.new)) AS changes FROM (
         SELECT e.key, p.traits -> e.key AS old, e.value AS new FROM jsonb_each(s.data -> 't') e
         WHERE p.traits -> e.key IS DISTINCT FROM e.value
-          AND coalesce((p.origins -> e.key ->> 'p')::int, 0) <= %(priority)s
+          AND coalesce((p.origins -> e.key ->> 'p')::int, 0)
+              <= %(priority)s + CASE WHEN e.key IN ('email', 'phone') THEN %(trusted)s ELSE 0 END
         UNION ALL
         SELECT e.key, NULL, e.value FROM jsonb_each(s.data -> 'f') e WHERE NOT p.traits ? e.key
         {new_identifiers}
@@ -137,7 +142,7 @@ def decide(job: Import, checker: RowChecker, mapping: FileMapping, priority: int
     """Write down what becomes of every staged row; one transaction, repeatable from the start."""
     headers = {column.kind: column.header for column in mapping.columns if column.kind}
     stage = stage_table(job.pk)
-    params: dict[str, Any] = {"import_id": job.pk, "match": checker.kinds[0], "priority": priority}
+    params: dict[str, Any] = {"import_id": job.pk, "match": checker.kinds[0], "priority": priority, "trusted": TRUSTED_ADDRESS}
     joins, cases, new_identifiers = [], [], []
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL work_mem = '96MB'")

@@ -25,6 +25,7 @@ REASONS: dict[str, tuple[str | Promise, str | Promise]] = {
     "not_an_email": (_("Not a mail address"), _("Correct the address.")),
     "not_a_phone": (_("Not a phone number"), _("Write it with the country: +31 6 12345678.")),
     "not_an_identifier": (_("Not usable as an identifier"), _("Give a value that stands for one person only.")),
+    "stands_for_nobody": (_("This value stands for nobody"), _("Leave out test values, role mailboxes and placeholders.")),
     # the row as a whole
     "no_key": (_("The matching column is empty"), _("Fill it in, or match on another column.")),
     "belongs_to_another": (_("An identifier of this row belongs to another person"), _("Correct it, or join the two people first.")),

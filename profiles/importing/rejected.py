@@ -14,7 +14,7 @@ from profiles.models import Import, ImportRow
 EXTRA = ("_line", "_column", "_reason", "_mend", "_text")
 _ABOUT_A_CELL = frozenset(
     "text_too_long list_too_long not_a_number not_a_date short_year not_yes_or_no not_an_email not_a_phone "
-    "not_an_identifier no_key belongs_to_another too_many_identifiers".split()
+    "not_an_identifier stands_for_nobody no_key belongs_to_another too_many_identifiers".split()
 )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdp.common.formulas import restore_formula
+from profiles.identity.traits import ADDRESS_TRAITS
 from profiles.importing.checking import Check, check_for
 from profiles.importing.mapping import FileMapping
 
@@ -69,6 +70,8 @@ class RowChecker:
                 return Refusal("rejected", code, header)
             if part == "i":
                 found[key] = value
+                if key in ADDRESS_TRAITS:  # an address that is new to a person is the one to use from now on
+                    data.setdefault("n" if key == self.kinds[0] else "t", {})[key] = value
             elif part in data:
                 data[part][key] = value
             else:

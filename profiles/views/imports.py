@@ -37,19 +37,24 @@ class ImportList(ListPage):
 
     permission_required = "profiles.view_import"
     template_name = "profiles/imports.html"
-    queryset_columns = (
-        Column("name", gettext_lazy("File"), sort="name"),
-        Column("state", gettext_lazy("State"), sort="state"),
-        Column("rows", gettext_lazy("Rows"), sort="rows_total", numeric=True, first="desc"),
-        Column("outcome", gettext_lazy("Outcome")),
-        Column("by", gettext_lazy("By")),
-        Column("created", gettext_lazy("When"), sort="created_at", first="desc"),
+    columns = (
+        Column(name="name", label=gettext_lazy("File"), sort="name"),
+        Column(name="state", label=gettext_lazy("State"), sort="state"),
+        Column(name="rows", label=gettext_lazy("Rows"), sort="rows_total", numeric=True, descending_first=True),
+        Column(name="outcome", label=gettext_lazy("Outcome")),
+        Column(name="by", label=gettext_lazy("By")),
+        Column(name="created", label=gettext_lazy("When"), sort="created_at", descending_first=True),
     )
     search_fields = ("name",)
     filters = (
-        Filter("state", gettext_lazy("State"), ImportState.choices, lambda rows, value: rows.filter(state=value)),
+        Filter(
+            name="state",
+            label=gettext_lazy("State"),
+            choices=ImportState.choices,
+            apply=lambda rows, value: rows.filter(state=value),
+        ),
     )
-    default_sort = "-created_at"
+    default_sort = "-created"
     empty = (
         gettext_lazy("No imports yet"),
         gettext_lazy(

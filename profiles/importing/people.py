@@ -1,0 +1,303 @@
+"""Write a block of checked rows to people, in a handful of statements.
+
+Everything that a row says is an assertion under the identifier it was matched by, so joins, partings and the order
+of arrival treat imported values like any other. The caller holds the transaction.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+from profiles.identity.traits import Assertion, Known, assertion, derive, merge_into, stamp, winners
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """Who says it, when, and with what weight."""
+
+    cause: str  # import:12
+    source_id: int
+    priority: int
+    at: datetime
+
+
+@dataclass(slots=True)
+class PersonRow:
+    """A row on its way to a person; what happened to it is filled in."""
+
+    line: int
+    data: dict[str, Any]
+    outcome: str  # as the dry run had it; then what it became
+    profile_id: int | None = None
+    identifier_id: int | None = None
+    reason: str = ""
+    detail: str = ""
+    changes: dict[str, list[Any]] = field(default_factory=dict)  # {trait: [old, new, assertion that was replaced]}
+
+
+@dataclass(slots=True)
+class Stored:
+    """An identifier as it is in the database."""
+
+    id: int
+    kind: str
+    value: str
+    profile_id: int
+    verified: bool
+    assertions: dict[str, Assertion]
+
+
+@dataclass(slots=True)
+class Person:
+    """A person as they are in the database."""
+
+    id: int
+    traits: dict[str, Any]
+    origins: dict[str, Any]
+    restricted: bool
+    identifiers: list[Stored] = field(default_factory=list)
+
+
+def json_text(value: Any) -> str:
+    """Return compact JSON."""
+    return _encode(value).decode()
+
+
+def load_identifiers(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Stored]:
+    """Return the identifiers that are known among those given."""
+    if not keys:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT i.id, i.kind, i.value, i.profile_id, i.verified, i.assertions FROM profiles_identifier i "
+            "JOIN unnest(%s::text[], %s::text[]) AS w(kind, value) ON i.kind = w.kind AND i.value = w.value",
+            [[kind for kind, _value in keys], [value for _kind, value in keys]],
+        )
+        return {(row[1], row[2]): _stored(row) for row in cursor.fetchall()}
+
+
+def _stored(row: Sequence[Any]) -> Stored:
+    said = row[5]
+    return Stored(row[0], row[1], row[2], row[3], row[4], msgspec.json.decode(said) if isinstance(said, str) else said)
+
+
+def load_people(ids: Iterable[int]) -> dict[int, Person]:
+    """Return people with all their identifiers, locked in the order of their ids.
+
+    Who holds a person's row may move its identifiers, so these need no lock of their own.
+    """
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    people: dict[int, Person] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, traits::text, origins::text, restricted_at IS NOT NULL FROM profiles_profile "
+            "WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
+            [wanted],
+        )
+        for row in cursor.fetchall():
+            people[row[0]] = Person(row[0], msgspec.json.decode(row[1]), msgspec.json.decode(row[2]), row[3])
+        cursor.execute(
+            "SELECT id, kind, value, profile_id, verified, assertions::text FROM profiles_identifier "
+            "WHERE profile_id = ANY(%s) ORDER BY id",
+            [wanted],
+        )
+        for row in cursor.fetchall():
+            if row[3] in people:
+                people[row[3]].identifiers.append(_stored(row))
+    return people
+
+
+def take_ids(table: str, count: int) -> list[int]:
+    """Return new ids from a table's sequence."""
+    if not count:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count]
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def copy_rows(statement: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows by COPY."""
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+COPY_PROFILES = (
+    "COPY profiles_profile (id, uuid, traits, origins, display_name, email, search_text, identified, first_seen_at, "
+    "last_seen_at) FROM STDIN"
+)
+COPY_IDENTIFIERS = (
+    "COPY profiles_identifier (id, kind, value, profile_id, founded_profile_id, verified, source_id, first_seen_at, "
+    "last_seen_at, assertions) FROM STDIN"
+)
+COPY_LINKS = "COPY profiles_identitylink (low_id, high_id, first_at, tie, weak, manual, source_id) FROM STDIN"
+COPY_CHANGES = "COPY profiles_traitchange (profile_id, key, old, new, source_id, at, cause) FROM STDIN"
+
+
+def _assertions(values: Mapping[str, Any], said: Said, line: int, at: str) -> dict[str, Assertion]:
+    tie = f"{said.cause}:{line}"
+    return {
+        name: assertion(
+            value, name=name, at=at, priority=said.priority, source_id=said.source_id, tie=tie, trusted=True, cause=said.cause
+        )
+        for name, value in values.items()
+    }
+
+
+def create_people(rows: Sequence[PersonRow], said: Said) -> None:
+    """Make a person of each row; raises IntegrityError when an identifier came to be in the meantime."""
+    if not rows:
+        return
+    at = stamp(said.at)
+    profile_ids = take_ids("profiles_profile", len(rows))
+    identifier_ids = iter(take_ids("profiles_identifier", sum(len(row.data["i"]) for row in rows)))
+    profiles, identifiers, links = [], [], []
+    for row, profile_id in zip(rows, profile_ids, strict=True):
+        data = row.data
+        values = {**data.get("t", {}), **data.get("f", {}), **data.get("n", {})}
+        made = _assertions(values, said, row.line, at)
+        traits, origins = winners([made])
+        shown = derive(traits, [Known(kind, value, True) for kind, value in data["i"]])
+        profiles.append((
+            profile_id, uuid.uuid4(), json_text(traits), json_text(origins), shown.display_name, shown.email,
+            shown.search_text, shown.identified, said.at, said.at,
+        ))
+        first = 0
+        for kind, value in data["i"]:
+            number = next(identifier_ids)
+            founder, text = (None, "{}") if first else (profile_id, json_text(made))
+            identifiers.append((number, kind, value, profile_id, founder, True, said.source_id, said.at, said.at, text))
+            if first:
+                links.append((first, number, said.at, f"{said.cause}:{row.line}", False, False, said.source_id))
+            first = first or number
+        row.profile_id, row.identifier_id, row.outcome = profile_id, first, "created"
+    copy_rows(COPY_PROFILES, profiles)
+    copy_rows(COPY_IDENTIFIERS, identifiers)
+    if links:
+        copy_rows(COPY_LINKS, links)
+
+
+def update_people(rows: Sequence[PersonRow], people: Mapping[int, Person], said: Said) -> None:
+    """Bring each row to its person, as far as its rules and other sources' priorities allow."""
+    changed: dict[int, Person] = {}
+    touched: dict[int, Stored] = {}
+    new: list[tuple[PersonRow, Stored, str, str]] = []
+    for row in rows:
+        person = people[row.profile_id or 0]
+        known = {(item.kind, item.value): item for item in person.identifiers}
+        match = known[tuple(row.data["i"][0])]
+        row.identifier_id = match.id
+        _say(row, person, match, said)
+        fresh = [key for key in map(tuple, row.data["i"]) if key not in known]
+        new += [(row, match, kind, value) for kind, value in fresh]
+        for kind, value in fresh:
+            row.changes[f"id:{kind}"] = [None, value, None]
+        row.outcome = "updated" if row.changes else "unchanged"
+        if row.changes:
+            changed[person.id] = person
+            touched[match.id] = match
+    _insert_identifiers(new, people, said)
+    save_assertions(touched.values())
+    save_people(changed.values())
+    changes = [
+        (row.profile_id, name, _json_or_null(change[0]), _json_or_null(change[1]), said.source_id, said.at, said.cause)
+        for row in rows
+        for name, change in row.changes.items()
+        if not name.startswith("id:")
+    ]
+    if changes:
+        copy_rows(COPY_CHANGES, changes)
+
+
+def _say(row: PersonRow, person: Person, match: Stored, said: Said) -> None:
+    """Fold the row's values into what was said under the identifier, and note what that changes."""
+    values = {name: value for name, value in row.data.get("t", {}).items() if person.traits.get(name) != value}
+    values |= {name: value for name, value in row.data.get("f", {}).items() if name not in person.traits}
+    if not values:
+        return
+    before = {name: match.assertions.get(name) for name in values}
+    merge_into(match.assertions, _assertions(values, said, row.line, stamp(said.at)))
+    old = person.traits
+    person.traits, person.origins = winners(item.assertions for item in person.identifiers)
+    for name, value in values.items():
+        if person.traits.get(name) == value and old.get(name) != value:
+            row.changes[name] = [old.get(name), value, before[name]]
+        elif before[name] is None:  # another source outranks the file: leave no trace that would win later
+            match.assertions.pop(name, None)
+        else:
+            match.assertions[name] = before[name]
+
+
+def _insert_identifiers(
+    new: Sequence[tuple[PersonRow, Stored, str, str]], people: Mapping[int, Person], said: Said
+) -> None:
+    """Add identifiers to people who are there, each linked to the one the row was matched by."""
+    if not new:
+        return
+    ids = take_ids("profiles_identifier", len(new))
+    rows, links = [], []
+    for number, (row, match, kind, value) in zip(ids, new, strict=True):
+        rows.append((number, kind, value, row.profile_id, None, True, said.source_id, said.at, said.at, "{}"))
+        low, high = sorted((match.id, number))
+        links.append((low, high, said.at, f"{said.cause}:{row.line}", False, False, said.source_id))
+        people[row.profile_id or 0].identifiers.append(Stored(number, kind, value, row.profile_id or 0, True, {}))
+    copy_rows(COPY_IDENTIFIERS, rows)
+    copy_rows(COPY_LINKS, links)
+
+
+def save_assertions(identifiers: Iterable[Stored]) -> None:
+    """Store what was said under identifiers; a trusted source said so, hence they count as verified."""
+    items = sorted(identifiers, key=lambda item: item.id)
+    if not items:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE profiles_identifier i SET assertions = w.said FROM unnest(%s::bigint[], %s::jsonb[]) AS w(id, said) "
+            "WHERE i.id = w.id",
+            [[item.id for item in items], [json_text(item.assertions) for item in items]],
+        )
+
+
+def save_people(people: Iterable[Person]) -> None:
+    """Store people's traits and what follows from them."""
+    items = sorted(people, key=lambda person: person.id)
+    if not items:
+        return
+    shown = [
+        derive(person.traits, [Known(item.kind, item.value, item.verified) for item in person.identifiers])
+        for person in items
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE profiles_profile p SET traits = w.traits, origins = w.origins, display_name = w.name, email = w.email, "
+            "search_text = w.search, identified = w.identified "
+            "FROM unnest(%s::bigint[], %s::jsonb[], %s::jsonb[], %s::text[], %s::text[], %s::text[], %s::boolean[]) "
+            "AS w(id, traits, origins, name, email, search, identified) WHERE p.id = w.id",
+            [
+                [person.id for person in items],
+                [json_text(person.traits) for person in items],
+                [json_text(person.origins) for person in items],
+                [each.display_name for each in shown],
+                [each.email for each in shown],
+                [each.search_text for each in shown],
+                [each.identified for each in shown],
+            ],
+        )
+
+
+def _json_or_null(value: Any) -> str | None:
+    return None if value is None else json_text(value)

@@ -1,0 +1,190 @@
+"""Undo an import: give people back what they had, and remove those whom only the import knew.
+
+Nothing is taken back that somebody changed since: a value said later by another source stays, and a person with
+anything of their own (an event, another identifier, a fact that a higher app vouches for) stays. Blocks go from the
+last line to the first, so a worker that dies leaves a shorter import behind, to be undone further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from django.db import connection, transaction
+from django.utils import timezone
+
+from profiles.handlers import Change, announce, kept_people
+from profiles.identity.traits import winners
+from profiles.importing.jobs import renew
+from profiles.importing.people import (
+    COPY_CHANGES,
+    Person,
+    copy_rows,
+    json_text,
+    load_people,
+    save_assertions,
+    save_people,
+)
+from profiles.models import Import, Profile
+
+BLOCK = 2_000
+
+
+@dataclass(slots=True)
+class UndoRow:
+    """A row that the import wrote."""
+
+    line: int
+    outcome: str
+    profile_id: int
+    identifiers: list[tuple[str, str]]
+    changes: dict[str, list[Any]]
+
+
+_LAST_ROWS = """
+SELECT line, outcome, profile_id, (data -> 'i')::text, changes::text FROM profiles_importrow
+WHERE import_id = %s AND line <= %s AND outcome IN ('created', 'updated') AND profile_id IS NOT NULL AND data IS NOT NULL
+ORDER BY line DESC LIMIT %s
+"""
+_TOUCHED = """
+SELECT p.id FROM profiles_profile p
+WHERE p.id = ANY(%s) AND (
+    p.merged_into_id IS NOT NULL OR p.restricted_at IS NOT NULL OR p.erased_at IS NOT NULL
+    OR EXISTS (SELECT 1 FROM jsonb_each(p.origins) o WHERE o.value ->> 'c' IS DISTINCT FROM %s)
+    OR EXISTS (SELECT 1 FROM profiles_interaction e WHERE e.profile_id = p.id)
+    OR EXISTS (SELECT 1 FROM profiles_profile m WHERE m.merged_into_id = p.id)
+)
+"""
+
+
+def last_rows(import_id: int, upto: int) -> list[UndoRow]:
+    """Return the last rows that were written, from the end."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_ROWS, [import_id, upto, BLOCK])
+        return [
+            UndoRow(
+                line, outcome, profile_id,
+                [(kind, value) for kind, value in msgspec.json.decode(identifiers)],
+                msgspec.json.decode(changes) if changes else {},
+            )
+            for line, outcome, profile_id, identifiers, changes in cursor.fetchall()
+        ]
+
+
+@transaction.atomic
+def undo_block(job: Import) -> bool:
+    """Take the last block back, in one transaction; return whether there was anything left to do."""
+    rows = last_rows(job.pk, job.done_line)
+    if not rows:
+        return False
+    done = dict(job.counts.get("undone") or {"removed": 0, "restored": 0, "kept": 0})
+    counts = {**job.counts, "undone": done}
+    people = load_people(row.profile_id for row in rows)
+    created = [row for row in rows if row.outcome == "created" and row.profile_id in people]
+    kept = _touched_since(created, people, f"import:{job.pk}")
+    gone = {row.profile_id for row in created} - kept
+    restored = _restore([row for row in rows if row.outcome == "updated" and row.profile_id in people], people, job)
+    _remove(gone)
+    done["removed"] += len(gone)
+    done["kept"] += len(kept)
+    done["restored"] += len(restored)
+    if gone | restored | kept:
+        announce(Change(profile_ids=gone | restored | kept, cause="undo"))
+    renew(job, done_line=rows[-1].line - 1, rows_done=job.rows_done + len(rows), counts=counts)
+    return True
+
+
+def _touched_since(created: Sequence[UndoRow], people: dict[int, Person], cause: str) -> set[int]:
+    """Return those whom somebody else touched since they were created, so that they stay."""
+    ids = [row.profile_id for row in created]
+    if not ids:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(_TOUCHED, [ids, cause])
+        touched = {row[0] for row in cursor.fetchall()}
+    for row in created:
+        if {(item.kind, item.value) for item in people[row.profile_id].identifiers} != set(row.identifiers):
+            touched.add(row.profile_id)
+    return touched | kept_people(sorted(set(ids) - touched))
+
+
+def _restore(rows: Sequence[UndoRow], people: dict[int, Person], job: Import) -> set[int]:
+    """Put back what was said before, where the import's word still stands; return whom that changed."""
+    cause, now = f"import:{job.pk}", timezone.now()
+    changed: dict[int, Person] = {}
+    matches = {}
+    history = []
+    for row in rows:
+        person = people[row.profile_id]
+        match = next((item for item in person.identifiers if (item.kind, item.value) == row.identifiers[0]), None)
+        if match is None:
+            continue
+        before = person.traits
+        for name, (_old, _new, replaced) in row.changes.items():
+            mine = match.assertions.get(name)
+            if mine is None or mine.get("c") != cause:
+                continue
+            if replaced is None:
+                del match.assertions[name]
+            else:
+                match.assertions[name] = replaced
+        _drop_identifiers([kind[3:] for kind in row.changes if kind.startswith("id:")], row, person)
+        person.traits, person.origins = winners(item.assertions for item in person.identifiers)
+        history += [
+            (person.id, name, _text(before.get(name)), _text(person.traits.get(name)), job.source_id, now, f"undo:{cause}")
+            for name in sorted(before.keys() | person.traits.keys())
+            if before.get(name) != person.traits.get(name)
+        ]
+        changed[person.id] = person
+        matches[match.id] = match
+    save_assertions(matches.values())
+    save_people(changed.values())
+    if history:
+        copy_rows(COPY_CHANGES, history)
+    return set(changed)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else json_text(value)
+
+
+def _drop_identifiers(kinds: Sequence[str], row: UndoRow, person: Person) -> None:
+    """Remove identifiers that the row added, unless something hangs on them by now."""
+    added = [item for item in person.identifiers if item.kind in kinds and (item.kind, item.value) in row.identifiers[1:]]
+    free = [item for item in added if not item.assertions]
+    if not free:
+        return
+    ids = [item.id for item in free]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT identifier_id FROM profiles_interaction WHERE profile_id = %s AND identifier_id = ANY(%s)",
+            [person.id, ids],
+        )
+        used = {found[0] for found in cursor.fetchall()}
+        unused = [number for number in ids if number not in used]
+        _delete_identifiers(unused)
+    person.identifiers = [item for item in person.identifiers if item.id not in unused]
+
+
+def _delete_identifiers(ids: Sequence[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM profiles_identitylink WHERE low_id = ANY(%s) OR high_id = ANY(%s)", [list(ids), list(ids)]
+        )
+        cursor.execute("DELETE FROM profiles_identifier WHERE id = ANY(%s)", [list(ids)])
+
+
+
+
+def _remove(profile_ids: set[int]) -> None:
+    """Delete people whom only the import knew."""
+    ids = sorted(profile_ids)
+    if not ids:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM profiles_identifier WHERE profile_id = ANY(%s)", [ids])
+        _delete_identifiers([row[0] for row in cursor.fetchall()])
+        cursor.execute("DELETE FROM profiles_traitchange WHERE profile_id = ANY(%s)", [ids])
+    Profile.objects.filter(pk__in=ids).delete()
