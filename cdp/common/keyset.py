@@ -12,8 +12,6 @@ from typing import Any
 from django.core.exceptions import FieldError, ValidationError
 from django.db.models import Model, Q, QuerySet
 
-COUNT_CAP = 10_000
-
 
 @dataclass(frozen=True)
 class Cursor:
@@ -118,8 +116,3 @@ def _to_python(model: type[Model], name: str, value: Any) -> Any:
 def _cursor_at(row: Any, sort: str, key: str, backwards: bool) -> str:
     value = getattr(row, sort)
     return Cursor(value.isoformat() if hasattr(value, "isoformat") else value, getattr(row, key), backwards).encode()
-
-
-def capped_count(rows: QuerySet[Any], cap: int = COUNT_CAP) -> int:
-    """Count at most `cap` + 1 rows: the filter `capped` writes more as `10,000+`."""
-    return rows.order_by()[: cap + 1].count()

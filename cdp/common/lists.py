@@ -22,8 +22,9 @@ from django.urls import NoReverseMatch, reverse
 from django.views import View
 
 from cdp.common.access import record_access
+from cdp.common.counting import COUNT_CAP, capped_count
 from cdp.common.formulas import escape_formula
-from cdp.common.keyset import COUNT_CAP, Cursor, Page, capped_count, keyset_page
+from cdp.common.keyset import Cursor, Page, keyset_page
 
 MAX_SEARCH = 200
 

@@ -60,7 +60,11 @@ timeline: Registry[Callable[..., list[TimelineEntry]]] = Registry("timeline prov
 
 @dataclass(frozen=True, kw_only=True)
 class ProfilePanel:
-    """A card on the 360 page. `context(request, profile)` returns the template's context, or None to leave it out."""
+    """A card on the 360 page. `context(request, profile)` returns the template's context, or None to leave it out.
+
+    The template also gets `person` (the Profile) and begins with `<section class="card">`. The page's head takes from
+    the context: `header_chips` [(text, tone)], `header_facts` [(label, value)] and `header_actions` (safe HTML).
+    """
 
     template: str
     context: Callable[..., dict[str, Any] | None]
@@ -133,11 +137,15 @@ queues: Registry[QueueDepth] = Registry("queue")
 
 @dataclass(frozen=True, kw_only=True)
 class HomeCard:
-    """A part of the home page. `context(request)` returns the template's context, or None to leave the card out."""
+    """A part of the home page. `context(request)` returns the template's context, or None to leave the card out.
+
+    Slots: `figure` (a `{% figure %}`), `wide` and `side` (a `<section class="card">`), `needs` (`<li>` rows of "Needs a
+    person"), `strip` (a `<span>` of the live strip), `checklist` (an `<li>` of the first-run checklist, class `done`).
+    """
 
     template: str
     context: Callable[..., dict[str, Any] | None]
-    slot: str  # figure | wide | side | checklist
+    slot: str  # figure | wide | side | needs | strip | checklist
     order: int = 50
     permission: str = ""
 

@@ -15,11 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from cdp.common import masking, svg
+from cdp.common.counting import COUNT_CAP
 
 register = template.Library()
 
-#: lists count no further than this; above it they say `10,000+`
-COUNT_CAP = 10_000
 DAY = 86_400
 
 
@@ -60,6 +59,15 @@ def percent(value: Any, total: Any) -> str:
     return f"{share:.1f}%" if 0 < share < 10 or 99 < share < 100 else f"{share:.0f}%"
 
 
+@register.filter
+def rate(value: Any) -> str:
+    """Write a number of things per second: `0.03`, `1.8`, `1,830`."""
+    speed = float(value or 0)
+    if speed >= 10:
+        return number(round(speed))
+    return formats.number_format(round(speed, 1 if speed >= 1 else 2), use_l10n=True) if speed else "0"
+
+
 # Words -----------------------------------------------------------------------------------------------------------
 @register.simple_tag
 def chip(text: Any, tone: str = "", title: str = "") -> SafeString:
@@ -68,6 +76,12 @@ def chip(text: Any, tone: str = "", title: str = "") -> SafeString:
     if title:
         return format_html('<span class="{}" title="{}">{}</span>', css, title, text)
     return format_html('<span class="{}">{}</span>', css, text)
+
+
+@register.simple_tag
+def capped_chip(count: int, tone: str = "") -> SafeString:
+    """Draw a capped count as a chip."""
+    return chip(capped(count), tone)
 
 
 @register.filter

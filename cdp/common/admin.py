@@ -1,0 +1,113 @@
+"""API tokens and the access log in the staff site."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from cdp.common.access import record_access
+from cdp.common.models import AccessLog, ApiToken
+
+if TYPE_CHECKING:
+    TokenAdmin = admin.ModelAdmin[ApiToken]
+    LogAdmin = admin.ModelAdmin[AccessLog]
+else:
+    TokenAdmin = LogAdmin = admin.ModelAdmin
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(TokenAdmin):
+    """Tokens are made here and shown once; they are revoked, never deleted, so that the log stays readable."""
+
+    list_display = ("name", "user", "ending", "created_at", "last_used_at", "revoked_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    search_fields = ("name", "user__username")
+    list_select_related = ("user",)
+    fields = ("user", "name")
+    ordering = ("-id",)
+    actions = ("revoke",)
+
+    @admin.display(description=_("ends in"))
+    def ending(self, token: ApiToken) -> str:
+        """Return the last characters, by which a person knows the token again."""
+        return f"…{token.hint}"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> tuple[str, ...]:
+        """Leave only the name of an existing token to edit."""
+        return ("user", "ending", "created_at", "last_used_at", "revoked_at") if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> tuple[str, ...]:
+        """Show the dates of an existing token too."""
+        return ("name", *self.get_readonly_fields(request, obj)) if obj else ("user", "name")
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
+        """Refuse: a token is revoked instead."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
+        """Issue a new token and keep its secret for the answer to this request only."""
+        if change:
+            obj.save(update_fields=["name"])
+            return
+        issued, secret = ApiToken.issue(user=obj.user, name=obj.name)
+        obj.__dict__.update(issued.__dict__, secret_shown_once=secret)
+        record_access(
+            request=request,
+            action="token.issued",
+            object_kind="api_token",
+            object_id=str(issued.pk),
+            detail={"user_id": obj.user.pk},
+        )
+
+    def response_add(self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None) -> HttpResponse:
+        """Show the secret, this once."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _t("New API token"),
+            "token": obj,
+            "secret": obj.__dict__.pop("secret_shown_once", ""),
+        }
+        response = TemplateResponse(request, "admin/common/apitoken/issued.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    @admin.action(description=_("Revoke: these tokens stop working at once"), permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        """Revoke the tokens chosen."""
+        pks = list(queryset.filter(revoked_at=None).values_list("pk", flat=True))
+        ApiToken.objects.filter(pk__in=pks).update(revoked_at=timezone.now())
+        for pk in pks:
+            record_access(request=request, action="token.revoked", object_kind="api_token", object_id=str(pk))
+        told = ngettext("%(count)d token was revoked.", "%(count)d tokens were revoked.", len(pks))
+        self.message_user(request, told % {"count": len(pks)})
+
+
+@admin.register(AccessLog)
+class AccessLogAdmin(LogAdmin):
+    """The access log, to read. The page in the Privacy group is better for searching."""
+
+    list_display = ("at", "actor_label", "action", "object_kind", "object_id", "ip")
+    list_filter = ("action",)
+    ordering = ("-id",)
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: rows are written by what people do."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: AccessLog | None = None) -> bool:
+        """Refuse: the log is append-only."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AccessLog | None = None) -> bool:
+        """Refuse: the log is append-only."""
+        return False
