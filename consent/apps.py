@@ -8,3 +8,9 @@ class ConsentConfig(AppConfig):
 
     name = "consent"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Hand the app's parts to the registries."""
+        from consent import registrations
+
+        registrations.register()

@@ -76,6 +76,8 @@ class ConsentRecord(models.Model):
     because_id = models.BigIntegerField(
         null=True
     )  # the record that this one follows from (a join repeats it)
+    #: what it came with: import:12, delivery:3:77, message:<id>; never an address
+    reference = models.CharField(max_length=160, blank=True)
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
     payload_digest = models.CharField(max_length=64, blank=True)
@@ -98,6 +100,9 @@ class ConsentRecord(models.Model):
             models.Index(fields=["method", "-id"], name="consentrecord_method_idx"),
             models.Index(fields=["recorded_at"], name="consentrecord_recorded_idx"),
             models.Index(fields=["text"], name="consentrecord_text_idx"),
+            models.Index(
+                fields=["reference"], name="consentrecord_reference_idx", condition=~models.Q(reference="")
+            ),
         ]
         triggers = [
             pgtrigger.Protect(
@@ -150,7 +155,7 @@ class ConsentEvidence(models.Model):
 class ConsentState(models.Model):
     """The answer of this moment. Derivable from the ledger; kept so that a million people can be asked in one join."""
 
-    pk = models.CompositePrimaryKey("profile_id", "purpose_id", "channel")
+    pk = models.CompositePrimaryKey("profile_id", "purpose", "channel")
     profile_id = models.BigIntegerField()
     purpose = models.ForeignKey(Purpose, on_delete=models.PROTECT, related_name="+")
     channel = models.CharField(max_length=10, choices=Channel)

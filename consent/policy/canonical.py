@@ -51,7 +51,7 @@ def clean_payload(value: Any) -> Any:
         }
     if isinstance(value, (list, tuple)):
         return [clean_payload(item) for item in value]
-    if value is None or isinstance(value, bool) or isinstance(value, int):
+    if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, datetime):
         return moment(value)

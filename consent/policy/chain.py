@@ -2,7 +2,7 @@
 
 hash = SHA-256 of the canonical JSON of
 {"v": 1, "id", "subject", "position", "profile", "purpose", "channel", "state", "proven", "method", "actor", "source",
- "text", "words", "because", "occurred_at", "recorded_at", "payload_digest", "prev_hash"}
+ "text", "words", "because", "reference", "occurred_at", "recorded_at", "payload_digest", "prev_hash"}
 where `words` is the digest of the text shown, and the first record of a subject has 64 zeros as `prev_hash`.
 """
 
@@ -33,6 +33,7 @@ class Link:
     text: int | None
     words: str
     because: int | None
+    reference: str
     occurred_at: datetime
     recorded_at: datetime
     payload_digest: str

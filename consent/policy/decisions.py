@@ -1,0 +1,106 @@
+"""May this person be addressed for this purpose by this channel? The one answer, as a pure function of the facts.
+
+consent.gate says the same in SQL for many people at once; a test holds the two together on random facts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from consent.policy.states import EXPIRED, GIVEN, OBJECTED, REFUSED, WITHDRAWN, Statement, overrides_objection
+
+PURPOSE_INACTIVE = "purpose_inactive"
+ERASED = "erased"
+RESTRICTED = "restricted"
+NO_CONSENT = "no_consent"
+WITHDRAWN_REASON = "withdrawn"
+OBJECTED_REASON = "objected"
+NO_ADDRESS = "no_address"
+UNVERIFIED_ADDRESS = "unverified_address"
+SUPPRESSED = "suppressed"
+#: in the order in which they are asked: the first that holds is the reason
+REASONS = (
+    PURPOSE_INACTIVE,
+    ERASED,
+    RESTRICTED,
+    OBJECTED_REASON,
+    WITHDRAWN_REASON,
+    NO_CONSENT,
+    NO_ADDRESS,
+    UNVERIFIED_ADDRESS,
+    SUPPRESSED,
+)
+
+OPT_IN_BASES = frozenset({"consent", "soft_opt_in"})  # nothing without a yes
+OBJECTABLE_BASES = frozenset({"consent", "soft_opt_in", "legitimate_interest"})  # a no counts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """Everything that the decision depends on."""
+
+    purpose_active: bool  # and the purpose is meant for the channel
+    basis: str
+    is_marketing: bool
+    alive: bool  # the profile exists, and is neither erased nor joined into another
+    restricted: bool
+    standing: Statement | None  # what holds for this purpose and channel
+    objections: tuple[Statement, ...]  # what holds as `objected` for any direct marketing
+    address: str
+    unverified_address: bool  # an address is known, but only through a public key
+    suppressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Yes or no, why, and the record that says so."""
+
+    allowed: bool
+    reason: str = ""  # "" when allowed
+    record_id: int | None = None
+    address: str = ""
+
+
+def decide(facts: Facts) -> Decision:
+    """Return the decision; the reason is the first of REASONS that holds."""
+    refusal = _refusal_of_person(facts) or _refusal_of_permission(facts) or _refusal_of_address(facts)
+    if refusal is not None:
+        return refusal
+    record_id = facts.standing.record_id if facts.standing is not None and facts.standing.state == GIVEN else None
+    return Decision(True, "", record_id, facts.address)
+
+
+def _refusal_of_person(facts: Facts) -> Decision | None:
+    if not facts.purpose_active:
+        return Decision(False, PURPOSE_INACTIVE)
+    if not facts.alive:
+        return Decision(False, ERASED)
+    if facts.restricted:
+        return Decision(False, RESTRICTED)
+    return None
+
+
+def _refusal_of_permission(facts: Facts) -> Decision | None:
+    if facts.is_marketing:
+        open_objections = [item for item in facts.objections if not overrides_objection(facts.standing, item)]
+        if open_objections:
+            return Decision(False, OBJECTED_REASON, max(item.record_id for item in open_objections))
+    if facts.basis not in OBJECTABLE_BASES:
+        return None
+    state = facts.standing.state if facts.standing is not None else ""
+    record_id = facts.standing.record_id if facts.standing is not None else None
+    if state == OBJECTED:
+        return Decision(False, OBJECTED_REASON, record_id)
+    if state == WITHDRAWN:
+        return Decision(False, WITHDRAWN_REASON, record_id)
+    if state in (REFUSED, EXPIRED) or (state != GIVEN and facts.basis in OPT_IN_BASES):
+        return Decision(False, NO_CONSENT, record_id)
+    return None
+
+
+def _refusal_of_address(facts: Facts) -> Decision | None:
+    if not facts.address:
+        return Decision(False, UNVERIFIED_ADDRESS if facts.unverified_address else NO_ADDRESS)
+    if facts.suppressed:
+        return Decision(False, SUPPRESSED)
+    return None

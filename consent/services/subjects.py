@@ -1,0 +1,75 @@
+"""Whose chain a statement goes on, and the locks that keep chains and states in step."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db import connection
+
+_ALIVE = """
+WITH RECURSIVE path AS (
+    SELECT id AS asked, id, merged_into_id, erased_at, 0 AS depth FROM profiles_profile WHERE id = ANY(%s)
+    UNION ALL
+    SELECT path.asked, p.id, p.merged_into_id, p.erased_at, path.depth + 1
+    FROM path JOIN profiles_profile p ON p.id = path.merged_into_id
+    WHERE path.depth < 50
+)
+SELECT asked, id FROM path WHERE merged_into_id IS NULL AND erased_at IS NULL
+"""
+
+_STRONGEST = """
+SELECT DISTINCT ON (i.profile_id) i.profile_id, i.id
+FROM profiles_identifier i LEFT JOIN profiles_identifierkind k ON k.name = i.kind
+WHERE i.profile_id = ANY(%s)
+ORDER BY i.profile_id, i.verified DESC, k.priority NULLS LAST, i.id
+"""
+
+
+def alive_profiles(profile_ids: Collection[int]) -> dict[int, int]:
+    """Return {asked: alive}: a joined profile stands for its winner; erased and unknown ones are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ALIVE, [sorted(set(profile_ids))])
+        return dict(cursor.fetchall())
+
+
+def lock_profiles(profile_ids: Collection[int]) -> None:
+    """Lock people in id order until the end of the transaction: two statements about one person wait for each other."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM profiles_profile WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+            [sorted(set(profile_ids))],
+        )
+        cursor.fetchall()
+
+
+def strongest_identifiers(profile_ids: Collection[int]) -> dict[int, int]:
+    """Return {profile: identifier} of the strongest identifier of each."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STRONGEST, [sorted(set(profile_ids))])
+        return dict(cursor.fetchall())
+
+
+def profiles_of(identifier_ids: Collection[int]) -> dict[int, int]:
+    """Return {identifier: profile} as things are now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, profile_id FROM profiles_identifier WHERE id = ANY(%s)", [sorted(set(identifier_ids))]
+        )
+        return dict(cursor.fetchall())
+
+
+def lock_chains(identifier_ids: Collection[int], genesis: str) -> dict[int, tuple[int, str]]:
+    """Return {subject: (position, head)}, locked in order; a subject that never spoke gets an empty chain."""
+    subjects = sorted(set(identifier_ids))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO consent_consentchain (identifier_id, position, head) "
+            "SELECT subject, 0, %s FROM unnest(%s::bigint[]) AS subject ORDER BY subject ON CONFLICT DO NOTHING",
+            [genesis, subjects],
+        )
+        cursor.execute(
+            "SELECT identifier_id, position, head FROM consent_consentchain WHERE identifier_id = ANY(%s) "
+            "ORDER BY identifier_id FOR UPDATE",
+            [subjects],
+        )
+        return {subject: (position, head) for subject, position, head in cursor.fetchall()}

@@ -1,0 +1,80 @@
+"""The list of addresses that may not be used, by keyed digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from cdp.common.errors import CdpError
+from consent.models import Suppression, SuppressionReason
+from consent.policy.addresses import keyed_digest
+from consent.services.entries import actor_label
+
+
+def digest_of(kind: str, value: str) -> str:
+    """Return the keyed digest of an address or identifier."""
+    return keyed_digest(settings.SUPPRESSION_KEY, kind, value)
+
+
+def find_suppressions(*, kind: str, value: str) -> QuerySet[Suppression]:
+    """Return the entries about an address, lifted ones too."""
+    return Suppression.objects.filter(digest=digest_of(kind, value)).order_by("-created_at")
+
+
+@transaction.atomic
+def suppress_address(*, kind: str, value: str, reason: str, actor: Any, note: str = "") -> Suppression:
+    """Put an address on the list, or back on it; idempotent."""
+    if reason not in SuppressionReason.values:
+        raise CdpError("consent.unknown_reason", _("There is no such reason."), place="reason")
+    if not value.strip():
+        raise CdpError("consent.no_address", _("Give an address."), place="value")
+    suppress_identifiers(identifiers=[(kind, value)], reason=reason, actor=actor, note=note)
+    return Suppression.objects.get(digest=digest_of(kind, value), reason=reason)
+
+
+@transaction.atomic
+def suppress_identifiers(
+    *, identifiers: Iterable[tuple[str, str]], reason: str, actor: Any, note: str = ""
+) -> list[str]:
+    """Put many on the list at once; return their digests."""
+    kinds = {digest_of(kind, value): kind for kind, value in identifiers}
+    digests = sorted(kinds)
+    Suppression.objects.bulk_create(
+        [
+            Suppression(digest=digest, kind=kinds[digest], reason=reason, note=note[:200], created_by=actor_label(actor))
+            for digest in digests
+        ],
+        ignore_conflicts=True,
+    )
+    lifted = Suppression.objects.filter(digest__in=digests, reason=reason, lifted_at__isnull=False)
+    lifted.update(lifted_at=None, lifted_by="", lift_note="", created_at=timezone.now(), created_by=actor_label(actor))
+    return digests
+
+
+@transaction.atomic
+def lift_suppression(*, suppression_id: int, actor: Any, note: str) -> Suppression:
+    """Allow an address again; the entry stays, with who lifted it and why."""
+    row = Suppression.objects.select_for_update().filter(pk=suppression_id).first()
+    if row is None:
+        raise CdpError("consent.unknown_suppression", _("There is no such entry."), status=404)
+    if not note.strip():
+        raise CdpError("consent.no_note", _("Say why the address may be used again."), place="note")
+    if row.lifted_at is None:
+        row.lifted_at, row.lifted_by, row.lift_note = timezone.now(), actor_label(actor), note.strip()[:200]
+        row.save(update_fields=["lifted_at", "lifted_by", "lift_note"])
+    return row
+
+
+def entombed_identifiers(identifiers: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the identifiers of erased people among those given."""
+    digests: dict[str, tuple[str, str]] = {digest_of(kind, value): (kind, value) for kind, value in identifiers}
+    rows = Suppression.objects.filter(
+        digest__in=list(digests), reason=SuppressionReason.ERASURE, lifted_at__isnull=True
+    )
+    return {digests[digest] for digest in rows.values_list("digest", flat=True)}

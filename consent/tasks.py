@@ -1,0 +1,30 @@
+"""What beat wakes."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+from django.db import OperationalError, connection
+
+from consent.services.sealing import seal_ledger, verify_ledger
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="consent.seal_ledger")
+def seal() -> None:
+    """Seal what is new and verify the whole ledger; a break is logged and shown on the privacy desk."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = '240s'")
+    try:
+        try:
+            seal_ledger()
+        except OperationalError:
+            logger.warning("the ledger was busy; it is sealed at the next beat")
+            return
+        problems = verify_ledger()
+    finally:
+        connection.close()  # the longer timeout stays with this connection only
+    for problem in problems[:20]:
+        logger.error("consent ledger: %s: %s", problem.place, problem.message)
