@@ -116,6 +116,8 @@ class Collector:
     ) -> None:
         method = scope["method"]
         if method == "OPTIONS":
+            if not self.book.ready:
+                await asyncio.to_thread(self.book.refresh_and_wait)
             allowed = self.book.preflight_allowed(origin.decode("latin-1"))
             await _answer(send, 204, preflight_headers(origin, allowed=allowed), b"")
         elif route.kind == "collect" and method == "POST":
@@ -197,6 +199,8 @@ class Collector:
                 "origin_not_allowed",
                 "This page's origin is not in the source's list.",
             )
+        if self.book.disk_full:
+            raise Refusal(503, "disk_full", "The server's disk is nearly full; nothing is accepted.", 60)
         now = time.time()
         wait = self._buckets.take(
             source.id,

@@ -102,13 +102,13 @@ class SourceBook(threading.Thread):
     def run(self) -> None:
         """Read the sources until told to stop; a database that is away is waited for."""
         while True:
+            self._watch_disk()
             try:
                 self._write_notes()
                 self._read_sources()
             except (psycopg.Error, OSError) as error:
                 logger.warning("sources could not be read: %s", str(error).strip())
                 self._disconnect()
-            self._watch_disk()
             if self._stopping:
                 self._disconnect()
                 return

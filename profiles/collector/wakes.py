@@ -17,7 +17,7 @@ class Waker(threading.Thread):
         super().__init__(name="collector-waker", daemon=True)
         self._wake = wake
         self._nudged = threading.Event()
-        self._stop = threading.Event()
+        self._ended = threading.Event()
         self._quiet = False
 
     def nudge(self) -> None:
@@ -26,14 +26,14 @@ class Waker(threading.Thread):
 
     def stop(self) -> None:
         """End the thread."""
-        self._stop.set()
+        self._ended.set()
         self._nudged.set()
 
     def run(self) -> None:
         """Wait for nudges."""
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             self._nudged.wait()
-            if self._stop.is_set():
+            if self._ended.is_set():
                 return
             self._nudged.clear()
             try:
@@ -45,4 +45,4 @@ class Waker(threading.Thread):
                         "could not wake the processor (beat will): %s", error
                     )
                 self._quiet = True
-            self._stop.wait(PAUSE_SECONDS)
+            self._ended.wait(PAUSE_SECONDS)
