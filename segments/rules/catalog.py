@@ -1,0 +1,47 @@
+"""What exists: the facts that a rule is checked against, gathered by the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from segments.rules.nodes import Rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class PurposeFact:
+    """A purpose: its id, its name and the channels it may use."""
+
+    id: int
+    name: str
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentFact:
+    """Another segment: its name and its rule; no rule when it is broken or archived."""
+
+    id: int
+    name: str
+    rule: Rule | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """Known traits with the types they were seen in, event names, purposes, kinds of identifier and segments.
+
+    `traits` or `events` of None leaves that check out: an event that nobody does any more does not break a segment.
+    """
+
+    traits: Mapping[str, frozenset[str]] | None = None
+    events: frozenset[str] | None = None
+    purposes: Mapping[str, PurposeFact] = field(default_factory=dict)
+    identifiers: Mapping[str, str] = field(default_factory=dict)
+    segments: Mapping[int, SegmentFact] = field(default_factory=dict)
+
+    def rule_of(self, segment: int) -> Rule:
+        """Return another segment's rule; `check` has made sure that there is one."""
+        rule = self.segments[segment].rule
+        if rule is None:
+            raise KeyError(segment)
+        return rule

@@ -1,0 +1,96 @@
+"""Say why one person is, or is not, in a segment: the tree with what each condition found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from segments.rules.catalog import Catalog
+from segments.rules.describe import Speaker
+from segments.rules.evaluate import Person, matching, node_holds
+from segments.rules.nodes import (
+    All,
+    AnyOf,
+    Consent,
+    Event,
+    HasIdentifier,
+    Member,
+    Moment,
+    Node,
+    Not,
+    Rule,
+    Seen,
+    Trait,
+    children,
+)
+from segments.rules.operators import CONSENT_STATES
+from segments.rules.words import Translate
+from segments.rules.words import gettext_noop as _
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A node with its verdict. `field` and `value` are a trait and what is stored, for masking; `at` is a moment found."""
+
+    path: str
+    kind: str  # all | any | not | leaf | include | exclude | segment
+    text: str
+    holds: bool
+    found: str = ""
+    field: str = ""
+    value: Any = None
+    at: datetime | None = None
+    children: tuple[Finding, ...] = ()
+
+
+def explain(rule: Rule, person: Person, catalog: Catalog, moment: Moment, translate: Translate = str) -> tuple[Finding, ...]:
+    """Return the findings of include and, where there is one, exclude."""
+    teller = _Teller(person, catalog, moment, translate)
+    return tuple(teller.tell(node, path) for path, node in rule.parts())
+
+
+class _Teller:
+    def __init__(self, person: Person, catalog: Catalog, moment: Moment, translate: Translate) -> None:
+        self.person = person
+        self.catalog = catalog
+        self.moment = moment
+        self._ = translate
+        self.speaker = Speaker(catalog, translate)
+
+    def tell(self, node: Node, path: str) -> Finding:
+        """Return the finding of a node with those below."""
+        holds = node_holds(node, self.person, self.catalog, self.moment)
+        if isinstance(node, (All, AnyOf, Not)):
+            kind = {All: "all", AnyOf: "any", Not: "not"}[type(node)]
+            text = {"all": _("ALL of these"), "any": _("ANY of these"), "not": _("NOT")}[kind]
+            below = tuple(self.tell(child, f"{path}.{index}") for index, child in enumerate(children(node)))
+            return Finding(path=path, kind=kind, text=self._(text), holds=holds, children=below)
+        if isinstance(node, Member):
+            rule = self.catalog.rule_of(node.segment)
+            below = tuple(self.tell(part, f"{path}.{name}") for name, part in rule.parts())
+            return Finding(path=path, kind="segment", text=self.speaker.leaf(node), holds=holds, children=below)
+        return Finding(path=path, kind="leaf", text=self.speaker.leaf(node), holds=holds, **self.found(node))
+
+    def found(self, node: Node) -> dict[str, Any]:
+        """Return what the person has where the condition looks."""
+        if isinstance(node, Trait):
+            value = self.person.traits.get(node.key)
+            return {"field": node.key, "value": value} if value is not None else {"found": self._(_("not known"))}
+        if isinstance(node, Event):
+            hits = matching(node, self.person, self.moment)
+            if not hits:
+                return {"found": self._(_("never did so"))}
+            last = max(item.occurred_at for item in hits)
+            return {"found": self._(_("did so %(count)s times, last")) % {"count": len(hits)}, "at": last}
+        if isinstance(node, Seen):
+            first = node.which == "first"
+            return {"at": self.person.first_seen_at if first else self.person.last_seen_at, "found": self._(_("seen"))}
+        if isinstance(node, Consent):
+            state = self.person.consents.get((node.purpose, node.channel), "none")
+            return {"found": self._(CONSENT_STATES.get(state, state))}
+        if isinstance(node, HasIdentifier):
+            return {"found": self._(_("has one")) if node.kind in self.person.identifiers else self._(_("has none"))}
+        return {}
+
+

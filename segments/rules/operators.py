@@ -1,0 +1,351 @@
+"""The one table of comparisons: forms, API documentation, SQL, sentence and oracle all read it.
+
+SQL templates stand for a jsonb value `{x}` that may be NULL, and always give true or false, never NULL: so `NOT` means the
+same in SQL and in Python. A value is compared in the type it is stored in, behind `CASE jsonb_typeof`, so that no value
+anybody sends can raise a cast error. `{v}`, `{a}` and `{b}` become parameters, never text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from segments.rules.nodes import Moment, Value
+from segments.rules.words import gettext_noop as _
+
+TEXT, NUMBER, YES_NO, DATE, LIST, OTHER = "text", "number", "yes_no", "date", "list", "object"
+ALL_TYPES = frozenset({TEXT, NUMBER, YES_NO, DATE, LIST, OTHER})
+
+_DAY = re.compile(r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ].*)?$", re.DOTALL)
+_DAY_SQL = "'^[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ].*)?$'"
+_UPPER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+
+
+def type_of(value: Any) -> str:
+    """Return the type of a stored JSON value; text that begins with a day is a date."""
+    if isinstance(value, bool):
+        return YES_NO
+    if isinstance(value, (int, float, Decimal)):
+        return NUMBER
+    if isinstance(value, str):
+        return DATE if _DAY.match(value) else TEXT
+    return LIST if isinstance(value, (list, tuple)) else OTHER
+
+
+def fold(text: str) -> str:
+    """Lower A to Z and nothing else: what PostgreSQL's lower() does under collation "C"."""
+    return text.translate(_UPPER)
+
+
+def decimal_of(value: Any) -> Decimal:
+    """Return a JSON number exactly as written."""
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+
+
+def same(stored: Any, wanted: Any) -> bool:
+    """Tell whether two JSON values are equal, as jsonb sees it: 5 equals 5.0, and "5" or true equal neither."""
+    kind = type_of(wanted)
+    if kind == NUMBER:
+        return type_of(stored) == NUMBER and decimal_of(stored) == decimal_of(wanted)
+    return type(stored) is type(wanted) and bool(stored == wanted)
+
+
+def day_of(stored: Any) -> str | None:
+    """Return the day written at the start of a text; None when there is none."""
+    return stored[:10] if isinstance(stored, str) and _DAY.match(stored) else None
+
+
+Encode = Callable[[Any, Moment], dict[str, Any]]
+Test = Callable[[Any, Any, Moment], bool]
+
+
+def _scalar(value: Any, _moment: Moment) -> dict[str, Any]:
+    return {"v": json.dumps(value)}
+
+
+def _element(value: Any, _moment: Moment) -> dict[str, Any]:
+    return {"v": json.dumps([value])}
+
+
+def _scalars(value: Any, _moment: Moment) -> dict[str, Any]:
+    return {"v": [json.dumps(item) for item in value]}
+
+
+def _folded(value: Any, _moment: Moment) -> dict[str, Any]:
+    return {"v": fold(value)}
+
+
+def _number(value: Any, _moment: Moment) -> dict[str, Any]:
+    return {"v": decimal_of(value)}
+
+
+def _numbers(value: Any, _moment: Moment) -> dict[str, Any]:
+    return {"a": decimal_of(value[0]), "b": decimal_of(value[1])}
+
+
+def _as_given(value: Any, _moment: Moment) -> dict[str, Any]:
+    return {"v": value}
+
+
+def _last_days(value: Any, moment: Moment) -> dict[str, Any]:
+    return {"a": _days_back(moment.today, value), "b": moment.today.isoformat()}
+
+
+def _since_days(value: Any, moment: Moment) -> dict[str, Any]:
+    return {"v": _days_back(moment.today, value)}
+
+
+def _nothing(_value: Any, _moment: Moment) -> dict[str, Any]:
+    return {}
+
+
+def _days_back(today: date, days: int) -> str:
+    return (today - timedelta(days=days)).isoformat()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """A comparison. `takes` names the input: nothing, scalar, scalars, text, number, two_numbers, date or days."""
+
+    key: str
+    label: str
+    sentence: str  # follows "whose <trait>"; %(value)s is what was given
+    types: frozenset[str]
+    takes: str
+    sql: str
+    encode: Encode
+    test: Test  # (stored value, given value, moment); never called for a missing value
+    missing: bool = False  # what a missing value gives
+
+
+def _text_sql(inner: str) -> str:
+    return f"COALESCE(CASE jsonb_typeof({{x}}) WHEN 'string' THEN {inner} END, false)"
+
+
+def _number_sql(inner: str) -> str:
+    return f"COALESCE(CASE jsonb_typeof({{x}}) WHEN 'number' THEN {inner} END, false)"
+
+
+def _day_sql(inner: str) -> str:
+    text = "({x} #>> '{{}}')"
+    compared = inner.replace("[day]", f'left({text}, 10) COLLATE "C"')
+    return f"COALESCE(CASE WHEN jsonb_typeof({{x}}) = 'string' AND {text} ~ {_DAY_SQL} THEN {compared} END, false)"
+
+
+_LOWERED = "lower(({x} #>> '{{}}') COLLATE \"C\")"
+_SCALARS = frozenset({TEXT, NUMBER, YES_NO, DATE})
+_WORDS = frozenset({TEXT, DATE})
+_DATES = frozenset({DATE})
+_NUMBERS = frozenset({NUMBER})
+
+
+def _is_number(value: Any) -> bool:
+    return type_of(value) == NUMBER
+
+
+def _compare(label: str, key: str, sign: str, test: Callable[[Decimal, Decimal], bool]) -> Operator:
+    return Operator(
+        key=key,
+        label=label,
+        sentence=label + " %(value)s",
+        types=_NUMBERS,
+        takes="number",
+        sql=_number_sql("({x})::numeric " + sign + " {v}::numeric"),
+        encode=_number,
+        test=lambda stored, wanted, _moment: _is_number(stored) and test(decimal_of(stored), decimal_of(wanted)),
+    )
+
+
+_TABLE = (
+    Operator(
+        key="is",
+        label=_("is"),
+        sentence=_("is %(value)s"),
+        types=_SCALARS,
+        takes="scalar",
+        sql="COALESCE({x} = {v}::jsonb, false)",
+        encode=_scalar,
+        test=lambda stored, wanted, _moment: same(stored, wanted),
+    ),
+    Operator(
+        key="is_not",
+        label=_("is not"),
+        sentence=_("is not %(value)s"),
+        types=_SCALARS,
+        takes="scalar",
+        sql="({x} IS DISTINCT FROM {v}::jsonb)",
+        encode=_scalar,
+        test=lambda stored, wanted, _moment: not same(stored, wanted),
+        missing=True,
+    ),
+    Operator(
+        key="one_of",
+        label=_("is one of"),
+        sentence=_("is one of %(value)s"),
+        types=_SCALARS,
+        takes="scalars",
+        sql="COALESCE({x} = ANY ({v}::text[]::jsonb[]), false)",
+        encode=_scalars,
+        test=lambda stored, wanted, _moment: any(same(stored, item) for item in wanted),
+    ),
+    Operator(
+        key="contains",
+        label=_("contains"),
+        sentence=_("contains %(value)s"),
+        types=_WORDS,
+        takes="text",
+        sql=_text_sql("strpos(" + _LOWERED + ", {v}) > 0"),
+        encode=_folded,
+        test=lambda stored, wanted, _moment: isinstance(stored, str) and fold(wanted) in fold(stored),
+    ),
+    Operator(
+        key="starts_with",
+        label=_("starts with"),
+        sentence=_("starts with %(value)s"),
+        types=_WORDS,
+        takes="text",
+        sql=_text_sql("starts_with(" + _LOWERED + ", {v})"),
+        encode=_folded,
+        test=lambda stored, wanted, _moment: isinstance(stored, str) and fold(stored).startswith(fold(wanted)),
+    ),
+    Operator(
+        key="ends_with",
+        label=_("ends with"),
+        sentence=_("ends with %(value)s"),
+        types=_WORDS,
+        takes="text",
+        sql=_text_sql("right(" + _LOWERED + ", length({v})) = {v}"),
+        encode=_folded,
+        test=lambda stored, wanted, _moment: isinstance(stored, str) and fold(stored).endswith(fold(wanted)),
+    ),
+    _compare(_("is more than"), "gt", ">", lambda a, b: a > b),
+    _compare(_("is at least"), "gte", ">=", lambda a, b: a >= b),
+    _compare(_("is less than"), "lt", "<", lambda a, b: a < b),
+    _compare(_("is at most"), "lte", "<=", lambda a, b: a <= b),
+    Operator(
+        key="between",
+        label=_("is between"),
+        sentence=_("is between %(first)s and %(second)s"),
+        types=_NUMBERS,
+        takes="two_numbers",
+        sql=_number_sql("({x})::numeric BETWEEN {a}::numeric AND {b}::numeric"),
+        encode=_numbers,
+        test=lambda stored, wanted, _moment: (
+            _is_number(stored) and decimal_of(wanted[0]) <= decimal_of(stored) <= decimal_of(wanted[1])
+        ),
+    ),
+    Operator(
+        key="before",
+        label=_("is before"),
+        sentence=_("is before %(value)s"),
+        types=_DATES,
+        takes="date",
+        sql=_day_sql("[day] < {v}"),
+        encode=_as_given,
+        test=lambda stored, wanted, _moment: (day := day_of(stored)) is not None and day < wanted,
+    ),
+    Operator(
+        key="after",
+        label=_("is after"),
+        sentence=_("is after %(value)s"),
+        types=_DATES,
+        takes="date",
+        sql=_day_sql("[day] > {v}"),
+        encode=_as_given,
+        test=lambda stored, wanted, _moment: (day := day_of(stored)) is not None and day > wanted,
+    ),
+    Operator(
+        key="in_last",
+        label=_("is in the last (days)"),
+        sentence=_("is in the last %(value)s days"),
+        types=_DATES,
+        takes="days",
+        sql=_day_sql("[day] BETWEEN {a} AND {b}"),
+        encode=_last_days,
+        test=lambda stored, wanted, moment: (
+            (day := day_of(stored)) is not None
+            and _days_back(moment.today, wanted) <= day <= moment.today.isoformat()
+        ),
+    ),
+    Operator(
+        key="before_last",
+        label=_("is more than (days) ago"),
+        sentence=_("is more than %(value)s days ago"),
+        types=_DATES,
+        takes="days",
+        sql=_day_sql("[day] < {v}"),
+        encode=_since_days,
+        test=lambda stored, wanted, moment: (
+            (day := day_of(stored)) is not None and day < _days_back(moment.today, wanted)
+        ),
+    ),
+    Operator(
+        key="has",
+        label=_("is a list with"),
+        sentence=_("is a list with %(value)s"),
+        types=frozenset({LIST}),
+        takes="scalar",
+        sql="COALESCE(CASE jsonb_typeof({x}) WHEN 'array' THEN {x} @> {v}::jsonb END, false)",
+        encode=_element,
+        test=lambda stored, wanted, _moment: (
+            isinstance(stored, (list, tuple)) and any(same(item, wanted) for item in stored)
+        ),
+    ),
+    Operator(
+        key="exists",
+        label=_("is known"),
+        sentence=_("is known"),
+        types=ALL_TYPES,
+        takes="nothing",
+        sql="(COALESCE(jsonb_typeof({x}), 'null') <> 'null')",
+        encode=_nothing,
+        test=lambda _stored, _wanted, _moment: True,
+    ),
+    Operator(
+        key="missing",
+        label=_("is not known"),
+        sentence=_("is not known"),
+        types=ALL_TYPES,
+        takes="nothing",
+        sql="(COALESCE(jsonb_typeof({x}), 'null') = 'null')",
+        encode=_nothing,
+        test=lambda _stored, _wanted, _moment: False,
+        missing=True,
+    ),
+)
+
+OPERATORS: Mapping[str, Operator] = {operator.key: operator for operator in _TABLE}
+
+#: how often somebody did something: key -> (label, sentence)
+COUNTS: Mapping[str, tuple[str, str]] = {
+    "at_least": (_("at least"), _("at least %(times)s times")),
+    "at_most": (_("at most"), _("at most %(times)s times")),
+    "exactly": (_("exactly"), _("exactly %(times)s times")),
+    "never": (_("not at all"), _("never")),
+}
+#: when: key -> label
+WINDOWS: Mapping[str, str] = {"ever": _("ever"), "last": _("in the last (days)"), "between": _("between two days")}
+SEEN: Mapping[tuple[str, str], str] = {
+    ("last", "within"): _("who were last seen in the last %(days)s days"),
+    ("last", "before"): _("who were last seen more than %(days)s days ago"),
+    ("first", "within"): _("who were first seen in the last %(days)s days"),
+    ("first", "before"): _("who were first seen more than %(days)s days ago"),
+}
+CONSENT_STATES: Mapping[str, str] = {
+    "given": _("given"),
+    "refused": _("refused"),
+    "withdrawn": _("withdrawn"),
+    "objected": _("objected to"),
+    "expired": _("expired"),
+    "none": _("never asked or answered"),
+}
+
+
+def holds(operator: Operator, stored: Any, value: Value, moment: Moment) -> bool:
+    """Compare one stored value in memory."""
+    return operator.missing if stored is None else operator.test(stored, value, moment)
