@@ -166,6 +166,8 @@ def decide(job: Import, checker: RowChecker, mapping: FileMapping, priority: int
             ),
             params,
         )
+        for number in range(len(checker.kinds)):
+            cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(f"import_twice_{number}")))
     drop_stage(job.pk)
 
 

@@ -161,6 +161,15 @@ def guess_mapping(
         columns.append(asdict(ColumnPlan(
             index=index, header=name, target=target, type=type_name, day_first=day_first, decimal_comma=decimal_comma
         )))
-    present = [entry["target"][3:] for entry in columns if entry["target"].startswith("id:")]
-    match = (remembered or {}).get("match") or next((kind for kind in kinds if kind in present), "")
+    match = str((remembered or {}).get("match") or "") or _fullest_kind(columns, samples, kinds)
     return {"match": match, "columns": columns}
+
+
+def _fullest_kind(columns: Sequence[Mapping[str, Any]], samples: Sequence[Sequence[str]], kinds: Sequence[str]) -> str:
+    """Return the identifier that most rows have; of equals the strongest. Rows without it could not be matched."""
+    filled = {
+        entry["target"][3:]: sum(1 for row in samples if row[entry["index"]].strip())
+        for entry in columns
+        if entry["target"].startswith("id:")
+    }
+    return max((kind for kind in kinds if kind in filled), key=lambda kind: filled[kind], default="")
