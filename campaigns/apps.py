@@ -8,3 +8,9 @@ class CampaignsConfig(AppConfig):
 
     name = "campaigns"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Hand the app's parts to the registries."""
+        from campaigns import registrations
+
+        registrations.register()

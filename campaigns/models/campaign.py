@@ -54,6 +54,9 @@ class Campaign(models.Model):
     audience_total = models.PositiveIntegerField(null=True, blank=True)
     audience_built_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.CharField(max_length=500, blank=True)
+    #: the mail server's trouble, in a row, and until when it is left alone
+    trouble_count = models.PositiveSmallIntegerField(default=0)
+    hold_until = models.DateTimeField(null=True, blank=True)
     sender_identity = models.CharField(max_length=500, blank=True)  # as it stood in the footer
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")

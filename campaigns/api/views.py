@@ -1,0 +1,194 @@
+"""Viewsets of the REST API: each action parses, calls one service, answers."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import django_filters
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.filters import SearchFilter
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from campaigns.api.serializers import (
+    CampaignSerializer,
+    ContentSerializer,
+    DeliverySerializer,
+    MessageSerializer,
+    PlanSerializer,
+    ScheduleSerializer,
+)
+from campaigns.models import Campaign, CampaignStatus, Delivery, Message, Outcome
+from campaigns.report import report_of
+from campaigns.services.campaigns import (
+    cancel_campaign,
+    create_campaign,
+    pause_campaign,
+    resume_campaign,
+    schedule_campaign,
+    unschedule_campaign,
+    update_campaign,
+)
+from campaigns.services.messages import archive_message, create_message, update_message
+from cdp.common.api import CursorPages
+
+
+class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Message]):
+    """Messages. Every change makes a new version."""
+
+    queryset = Message.objects.living().select_related("current_version")
+    serializer_class = MessageSerializer
+    filter_backends = (SearchFilter,)
+    search_fields = ("name", "current_version__subject")
+    required_permissions: ClassVar[dict[str, str]] = {
+        "list": "campaigns.view_message",
+        "retrieve": "campaigns.view_message",
+        "create": "campaigns.add_message",
+        "*": "campaigns.change_message",
+    }
+
+    @extend_schema(request=ContentSerializer, responses={201: MessageSerializer})
+    def create(self, request: Request) -> Response:
+        """Create a message; a template error names the field, the line and the mend."""
+        given = ContentSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        row = create_message(name=given.validated_data["name"], content=given.content(), actor=request.user)
+        return Response(self.get_serializer(row).data, status=201)
+
+    @extend_schema(request=ContentSerializer, responses=MessageSerializer)
+    def update(self, request: Request, pk: str | None = None) -> Response:
+        """Save a new version."""
+        given = ContentSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        row = update_message(
+            message_id=self.get_object().pk,
+            name=given.validated_data["name"],
+            content=given.content(),
+            actor=request.user,
+        )
+        return Response(self.get_serializer(row).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str | None = None) -> Response:
+        """Put a message away; its versions stay."""
+        archive_message(message_id=self.get_object().pk)
+        return Response(status=204)
+
+
+class CampaignFilter(django_filters.FilterSet):
+    """Filters of the list of campaigns."""
+
+    status = django_filters.ChoiceFilter(choices=CampaignStatus.choices)
+
+    class Meta:
+        model = Campaign
+        fields = ("status",)
+
+
+class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Campaign]):
+    """Campaigns: make, schedule, watch, stop."""
+
+    queryset = Campaign.objects.select_related("message_version", "segment_version")
+    serializer_class = CampaignSerializer
+    filter_backends = (SearchFilter, DjangoFilterBackend)
+    filterset_class = CampaignFilter
+    search_fields = ("name",)
+    required_permissions: ClassVar[dict[str, str]] = {
+        "list": "campaigns.view_campaign",
+        "retrieve": "campaigns.view_campaign",
+        "report": "campaigns.view_campaign",
+        "create": "campaigns.add_campaign",
+        "update": "campaigns.change_campaign",
+        "*": "campaigns.send_campaign",
+    }
+
+    @extend_schema(request=PlanSerializer, responses={201: CampaignSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a draft."""
+        given = PlanSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        return self._answer(create_campaign(plan=given.plan(), actor=request.user), 201)
+
+    @extend_schema(request=PlanSerializer, responses=CampaignSerializer)
+    def update(self, request: Request, pk: str | None = None) -> Response:
+        """Change a draft."""
+        given = PlanSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        return self._answer(update_campaign(campaign_id=self.get_object().pk, plan=given.plan()))
+
+    @extend_schema(request=ScheduleSerializer, responses=CampaignSerializer)
+    @action(detail=True, methods=["post"])
+    def schedule(self, request: Request, pk: str | None = None) -> Response:
+        """Schedule a draft, or send it now; refused with everything that stands in the way."""
+        given = ScheduleSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        campaign = schedule_campaign(campaign_id=self.get_object().pk, actor=request.user, **given.validated_data)
+        return self._answer(campaign)
+
+    @extend_schema(request=None, responses=CampaignSerializer)
+    @action(detail=True, methods=["post"])
+    def unschedule(self, request: Request, pk: str | None = None) -> Response:
+        """Make a scheduled campaign a draft again."""
+        return self._answer(unschedule_campaign(campaign_id=self.get_object().pk))
+
+    @extend_schema(request=None, responses=CampaignSerializer)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, pk: str | None = None) -> Response:
+        """Hold a campaign."""
+        return self._answer(pause_campaign(campaign_id=self.get_object().pk))
+
+    @extend_schema(request=None, responses=CampaignSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: str | None = None) -> Response:
+        """Go on with a held campaign."""
+        return self._answer(resume_campaign(campaign_id=self.get_object().pk))
+
+    @extend_schema(request=None, responses=CampaignSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str | None = None) -> Response:
+        """Stop a campaign for good."""
+        campaign, _people = cancel_campaign(campaign_id=self.get_object().pk)
+        return self._answer(campaign)
+
+    @extend_schema(responses={200: dict[str, Any]})
+    @action(detail=True, methods=["get"])
+    def report(self, request: Request, pk: str | None = None) -> Response:
+        """Return the figures; audience = sent + skipped + failed + unknown + cancelled + pending."""
+        return Response(report_of(self.get_object()).as_dict())
+
+    def _answer(self, campaign: Campaign, status: int = 200) -> Response:
+        return Response(self.get_serializer(self.get_queryset().get(pk=campaign.pk)).data, status=status)
+
+
+class DeliveryFilter(django_filters.FilterSet):
+    """Filters of the list of decisions."""
+
+    campaign = django_filters.NumberFilter(field_name="campaign_id", min_value=0, max_value=2**63 - 1)
+    profile = django_filters.NumberFilter(field_name="profile_id", min_value=0, max_value=2**63 - 1)
+    outcome = django_filters.ChoiceFilter(choices=Outcome.choices)
+    reason = django_filters.CharFilter(max_length=60)
+
+    class Meta:
+        model = Delivery
+        fields = ("outcome", "reason")
+
+
+class DeliveryPages(CursorPages):
+    """Decisions in the order of campaign and person: the primary key, so every page is a seek."""
+
+    ordering = ("-campaign_id", "profile_id")
+
+
+class DeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Delivery]):
+    """Decisions: who got which campaign, who did not, and why."""
+
+    queryset = Delivery.objects.all()
+    serializer_class = DeliverySerializer
+    pagination_class = DeliveryPages
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = DeliveryFilter
+    lookup_field = "uuid"
+    required_permissions: ClassVar[dict[str, str]] = {"*": "campaigns.view_delivery"}

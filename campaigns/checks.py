@@ -1,0 +1,153 @@
+"""What is looked at before a campaign may go: some stop it, some only ask for a look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from campaigns.audience import forecast
+from campaigns.models import Campaign, MessageVersion
+from campaigns.rendering.problems import TemplateProblem
+from campaigns.services.messages import check_content, content_of, sender_identity
+from segments.models import Segment
+
+Level = Literal["ok", "look", "stop"]
+#: an audience that is more than this part of everybody asks for a typed confirmation
+MOST_OF_BASE = 0.5
+SMALL = 20  # below this many people nobody is asked to type a number
+_CACHE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the Check step."""
+
+    code: str
+    level: Level
+    message: str
+
+
+def checks_of(campaign: Campaign) -> list[Check]:
+    """Return every check with its result; `stop` keeps the campaign from being scheduled."""
+    return [*_audience_checks(campaign), *_purpose_checks(campaign), *_message_checks(campaign), _mail_server_check()]
+
+
+def blocking(checks: Iterable[Check]) -> list[Check]:
+    """Return the checks that stand in the way."""
+    return [check for check in checks if check.level == "stop"]
+
+
+def needs_confirmation(campaign: Campaign) -> int:
+    """Return how many people to type when the audience is most of the base; 0 when no typing is needed."""
+    people = forecast(campaign).will_be_sent
+    if people < SMALL:
+        return 0
+    enough = int(people / MOST_OF_BASE) + 1
+    with connection.cursor() as cursor:  # bounded: counts no further than needed to know
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM profiles_profile WHERE merged_into_id IS NULL AND erased_at IS NULL "
+            "AND email <> '' LIMIT %s) AS some",
+            [enough],
+        )
+        base = int(cursor.fetchone()[0])
+    return people if people > base * MOST_OF_BASE else 0
+
+
+def _audience_checks(campaign: Campaign) -> list[Check]:
+    if campaign.segment_id is None:
+        return [Check("segment_missing", "stop", _("Choose who gets it: no segment is chosen."))]
+    wanted = [campaign.segment_id, *campaign.exclude_segment_ids]
+    bad = [row.name for row in Segment.objects.filter(pk__in=wanted).exclude(status="live")]
+    if bad:
+        return [
+            Check("segment_broken", "stop", _("Broken or put away: %(names)s. Mend the segment first.") % {"names": ", ".join(bad)})
+        ]
+    segment = Segment.objects.get(pk=campaign.segment_id)
+    if segment.current_version_id is None or segment.refreshed_at is None:
+        return [Check("segment_stale", "stop", _("The segment has not been counted yet; wait a moment."))]
+    return [Check("segment_fresh", "ok", _("The segment is live and up to date."))]
+
+
+def _purpose_checks(campaign: Campaign) -> list[Check]:
+    purpose = campaign.purpose
+    if purpose is None:
+        return [Check("purpose_missing", "stop", _("Choose why: a mail needs a purpose that people agreed to."))]
+    if not purpose.active:
+        return [Check("purpose_inactive", "stop", _("The purpose “%(name)s” is not active.") % {"name": purpose.name})]
+    if campaign.channel not in purpose.channels:
+        return [Check("purpose_channel", "stop", _("The purpose “%(name)s” is not meant for mail.") % {"name": purpose.name})]
+    return [Check("purpose_active", "ok", _("The purpose is active; permission is asked again at the moment of sending."))]
+
+
+def _message_checks(campaign: Campaign) -> list[Check]:
+    version = campaign.message_version or (campaign.message.current_version if campaign.message else None)
+    if version is None:
+        return [Check("message_missing", "stop", _("Choose what they get: no message is chosen."))]
+    if not sender_identity():
+        return [Check("sender_identity", "stop", _("Nobody is named as the sender: set SENDER_IDENTITY (name and postal address)."))]
+    try:
+        compiled = check_content(content_of(version), known_traits=known_traits())
+    except TemplateProblem as problem:
+        return [Check("message_broken", "stop", f"{problem.place}: {problem.message}")]
+    checks = [
+        Check("message_renders", "ok", _("The message compiles, in HTML and plain text.")),
+        Check("way_out", "ok", _("Unsubscribe, preferences and the sender's identity are in every mail.")),
+    ]
+    checks += [Check(warning.code, "look", warning.message) for warning in compiled.warnings]
+    if campaign.segment_id and version.required_traits:
+        checks.append(_required_check(campaign, version))
+    return checks
+
+
+def _required_check(campaign: Campaign, version: MessageVersion) -> Check:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM segments_membership AS member JOIN profiles_profile AS profile "
+            "ON profile.id = member.profile_id WHERE member.segment_id = %s AND EXISTS (SELECT 1 FROM unnest(%s::text[]) AS key "
+            "WHERE COALESCE(profile.traits ->> key, '') = '')",
+            [campaign.segment_id, list(version.required_traits)],
+        )
+        people = int(cursor.fetchone()[0])
+    message = ngettext(
+        "%(people)s person lacks a value that the message needs and is left out.",
+        "%(people)s people lack a value that the message needs and are left out.",
+        people,
+    ) % {"people": people}
+    return Check("required_traits", "look" if people else "ok", message)
+
+
+def _mail_server_check() -> Check:
+    if settings.CAPTURE_MAIL:
+        return Check("capture", "look", _("Mail goes to the local mailbox and leaves for nobody: EMAIL_URL is not set."))
+    return Check("mail_server", "ok", _("Mail goes out by %(host)s.") % {"host": settings.MAIL_SERVER.host})
+
+
+def known_traits() -> set[str]:
+    """Return the traits seen in the base, from a sample of the people seen last; kept for a minute."""
+    found: set[str] | None = cache.get("campaigns.known_traits")
+    if found is None:
+        found = {str(key) for key, _people in trait_counts()}
+        cache.set("campaigns.known_traits", found, _CACHE_SECONDS)
+    return found
+
+
+def trait_counts(sample: int = 2_000) -> list[tuple[Any, int]]:
+    """Return traits with how many people of the sample have them, most frequent first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT key, count(*) FROM (
+                SELECT traits FROM profiles_profile WHERE merged_into_id IS NULL AND erased_at IS NULL
+                ORDER BY last_seen_at DESC, id DESC LIMIT %s) AS sample, jsonb_object_keys(sample.traits) AS key
+            GROUP BY key ORDER BY count(*) DESC, key LIMIT 200
+            """,
+            [sample],
+        )
+        return list(cursor.fetchall())

@@ -1,0 +1,89 @@
+"""The figures of a campaign as waterfalls that add up: before sending from the gate, after it from the decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from campaigns.audience import Forecast
+from campaigns.models import Campaign, Delivery
+from campaigns.querysets.deliveries import Tally
+from campaigns.reasons import FAIL_REASONS, SKIP_REASONS, label_of
+
+
+@dataclass(frozen=True)
+class Report:
+    """A campaign's result. `adds_up` is the identity that must always hold."""
+
+    total: int
+    tally: Tally
+
+    @property
+    def adds_up(self) -> bool:
+        """Tell whether audience = sent + skipped + failed + unknown + cancelled + pending."""
+        return self.total == self.tally.total
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report for the API."""
+        outcomes = ("sent", "skipped", "failed", "unknown", "cancelled", "pending")
+        return {
+            "audience": self.total,
+            **{outcome: self.tally.of(outcome) for outcome in outcomes},
+            "reasons": [
+                {"outcome": outcome, "reason": reason, "label": label_of(reason), "people": people}
+                for (outcome, reason), people in sorted(self.tally.by_reason.items())
+                if reason
+            ],
+            "adds_up": self.adds_up,
+        }
+
+
+def report_of(campaign: Campaign) -> Report:
+    """Count a campaign's decisions."""
+    tally = Delivery.objects.of_campaign(campaign.pk).tally()
+    return Report(campaign.audience_total if campaign.audience_total is not None else tally.total, tally)
+
+
+def forecast_rows(campaign: Campaign, forecast: Forecast) -> list[dict[str, Any]]:
+    """Return the waterfall of what would happen now; every number leads to its people."""
+    base = reverse("campaigns:forecast_people", args=[campaign.pk])
+    rows: list[dict[str, Any]] = [
+        {"label": campaign.segment.name if campaign.segment else "", "value": forecast.total, "kind": "start",
+         "url": reverse("segments:detail", args=[campaign.segment.slug]) if campaign.segment else ""}
+    ]  # fmt: skip
+    rows += [
+        {"label": label_of(reason), "value": people, "kind": "minus", "url": f"{base}?{urlencode({'reason': reason})}"}
+        for reason, people in forecast.skipped.items()
+    ]
+    rows.append({"label": _("will be sent"), "value": forecast.will_be_sent, "kind": "total", "url": f"{base}?reason="})
+    return rows
+
+
+def report_rows(campaign: Campaign, report: Report) -> list[dict[str, Any]]:
+    """Return the waterfall of what happened, reconciled to the audience; every number leads to its decisions."""
+    base = reverse("campaigns:deliveries", args=[campaign.pk])
+
+    def link(**query: str) -> str:
+        return f"{base}?{urlencode(query)}"
+
+    rows: list[dict[str, Any]] = [{"label": _("audience"), "value": report.total, "kind": "start", "url": base}]
+    order = {reason: place for place, reason in enumerate([*SKIP_REASONS, *FAIL_REASONS])}
+    parts = sorted(report.tally.by_reason.items(), key=lambda part: order.get(part[0][1], 99))
+    for (outcome, reason), people in parts:
+        if outcome in ("skipped", "failed"):
+            rows.append(
+                {"label": label_of(reason), "value": people, "kind": "minus", "url": link(outcome=outcome, reason=reason)}
+            )
+    for outcome, words in (
+        ("cancelled", _("cancelled")),
+        ("unknown", _("nobody can know")),
+        ("pending", _("still waiting")),
+    ):
+        if report.tally.of(outcome):
+            rows.append({"label": words, "value": report.tally.of(outcome), "kind": "minus", "url": link(outcome=outcome)})
+    rows.append({"label": _("sent"), "value": report.tally.of("sent"), "kind": "total", "url": link(outcome="sent")})
+    return rows

@@ -1,0 +1,1 @@
+"""From a due campaign to mails handed over, each person once."""

@@ -1,0 +1,91 @@
+"""The values that one person's copy is filled in with: no more of the person than the message mentions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.utils.translation import gettext as _
+from liquid import BoundTemplate
+
+from campaigns.models import MessageVersion
+from campaigns.rendering.engine import parse, parsed, render
+from campaigns.rendering.problems import RenderFailure
+from campaigns.rendering.variables import uses_of
+
+
+@dataclass(frozen=True)
+class Template:
+    """A version, parsed for sending. `keys` are the traits that it mentions."""
+
+    subject: BoundTemplate
+    html: BoundTemplate
+    text: BoundTemplate
+    keys: frozenset[str]
+    required: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One person's copy, filled in."""
+
+    subject: str
+    html: str
+    text: str
+
+
+def template_of(version: MessageVersion) -> Template:
+    """Return the parsed template of a version; versions never change, so it is parsed once per process."""
+    return _template(
+        version.subject, version.compiled_html, version.compiled_text, version.body, version.preheader,
+        tuple(version.required_traits),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=32)
+def _template(subject: str, html: str, text: str, body: str, preheader: str, required: tuple[str, ...]) -> Template:
+    keys: set[str] = set(required)
+    for source in (subject, preheader, body):
+        for use in uses_of(parse(source, field="body", html=False), source):
+            if use.root == "person":
+                keys.add(use.key or "*")
+    return Template(parsed(subject, False), parsed(html, True), parsed(text, False), frozenset(keys), required)
+
+
+def person_values(traits: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    """Return the traits that the message mentions; all of them when it goes through them by a computed name."""
+    if "*" in keys:
+        return dict(traits)
+    return {key: traits[key] for key in keys if key in traits}
+
+
+def missing_values(values: Mapping[str, Any], required: Collection[str]) -> list[str]:
+    """Return the required traits that are absent or empty (A35)."""
+    return [key for key in required if values.get(key) in (None, "", [], {})]
+
+
+def because(purpose_name: str, basis: str) -> str:
+    """Return the sentence of the footer that says why this person gets the mail."""
+    if basis == "consent":
+        return _("You get this mail because you agreed to “%(purpose)s”.") % {"purpose": purpose_name}
+    if basis == "soft_opt_in":
+        return _("You get this mail about “%(purpose)s” because you are a customer.") % {"purpose": purpose_name}
+    return _("You get this mail about “%(purpose)s”.") % {"purpose": purpose_name}
+
+
+def fill_in(template: Template, stored: Mapping[str, Any], links: Mapping[str, str]) -> Copy:
+    """Render a copy from the stored context and this person's links; raise RenderFailure."""
+    context = {
+        "person": stored.get("person", {}),
+        "purpose": stored.get("purpose", {}),
+        "sender": stored.get("sender", {}),
+        "links": dict(links),
+    }
+    copy = Copy(
+        subject=render(template.subject, context), html=render(template.html, context), text=render(template.text, context)
+    )
+    if links["unsubscribe"] not in copy.text or links["unsubscribe"].replace("&", "&amp;") not in copy.html:
+        raise RenderFailure("render_error", "the unsubscribe link is missing")
+    return copy

@@ -1,0 +1,240 @@
+"""The send queue in SQL: claim, renew, step, release, recover. Every statement commits on its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+#: how long a claim holds without a sign of life; renewed every LEASE_SECONDS / 4 while the process lives
+LEASE_SECONDS = 60
+
+_CLAIM = """
+WITH chosen AS (
+    SELECT campaign_id, profile_id FROM campaigns_sendqueue
+    WHERE campaign_id = %s AND phase = 'waiting' AND due_at <= now()
+    ORDER BY due_at, profile_id LIMIT %s FOR UPDATE SKIP LOCKED
+)
+UPDATE campaigns_sendqueue AS queue
+SET phase = 'claimed', worker = %s, lease_until = now() + make_interval(secs => %s)
+FROM chosen WHERE queue.campaign_id = chosen.campaign_id AND queue.profile_id = chosen.profile_id
+RETURNING queue.profile_id, queue.attempts
+"""
+
+# One statement, one commit per message: the result of the last one and the mark on the next. A process that dies leaves
+# at most one message per connection of which nobody can know. The mark is set only while the claim is still ours and the
+# campaign still being sent, so pause, cancel and recovery are felt within one message.
+_STEP = """
+WITH told AS (
+    UPDATE campaigns_delivery
+    SET outcome = %(outcome)s, reason = %(reason)s, smtp_code = %(code)s, smtp_reply = %(reply)s,
+        attempts = %(attempts)s, finished_at = CASE WHEN %(outcome)s = 'pending' THEN NULL ELSE now() END
+    WHERE campaign_id = %(campaign)s AND profile_id = %(told)s
+      AND (outcome = 'pending' OR (outcome = 'unknown' AND NOT %(again)s))
+), gone AS (
+    DELETE FROM campaigns_sendqueue
+    WHERE campaign_id = %(campaign)s AND profile_id = %(told)s AND NOT %(again)s
+), again AS (
+    UPDATE campaigns_sendqueue
+    SET phase = 'waiting', worker = '', lease_until = NULL, attempts = %(attempts)s,
+        due_at = now() + make_interval(secs => %(wait)s)
+    WHERE campaign_id = %(campaign)s AND profile_id = %(told)s AND %(again)s AND worker = %(worker)s
+), marked AS (
+    UPDATE campaigns_sendqueue
+    SET phase = 'handing_over', lease_until = now() + make_interval(secs => %(lease)s)
+    WHERE campaign_id = %(campaign)s AND profile_id = %(next)s AND phase = 'claimed' AND worker = %(worker)s
+      AND EXISTS (SELECT 1 FROM campaigns_campaign WHERE id = %(campaign)s AND status = 'sending')
+    RETURNING profile_id
+), kept AS (
+    UPDATE campaigns_delivery
+    SET context = %(context)s, consent_record_id = %(record)s, address_digest = %(digest)s
+    WHERE campaign_id = %(campaign)s AND profile_id = (SELECT profile_id FROM marked)
+)
+SELECT count(*) FROM marked
+"""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of a message, to be written down."""
+
+    profile_id: int
+    outcome: str  # sent | failed | unknown | pending (tried again)
+    attempts: int
+    reason: str = ""
+    code: int = 0
+    reply: str = ""
+    wait_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The message that is handed over next, with what it was made from."""
+
+    profile_id: int
+    record_id: int | None
+    address_digest: str
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+def claim(*, campaign_id: int, worker: str, limit: int) -> list[tuple[int, int]]:
+    """Claim a block for this worker; return (profile id, attempts so far). Committed before any network call."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [campaign_id, limit, worker, LEASE_SECONDS])
+        return sorted(cursor.fetchall())
+
+
+def step(*, campaign_id: int, worker: str, told: Told | None, mark: Mark | None) -> bool:
+    """Write the last result and mark the next message in one commit; tell whether the next may be handed over."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _STEP,
+            {
+                "campaign": campaign_id,
+                "worker": worker,
+                "lease": LEASE_SECONDS,
+                "told": told.profile_id if told else None,
+                "outcome": told.outcome if told else "",
+                "reason": told.reason if told else "",
+                "code": told.code if told else 0,
+                "reply": told.reply[:500].replace("\x00", "") if told else "",
+                "attempts": told.attempts if told else 0,
+                "again": bool(told and told.outcome == "pending"),
+                "wait": told.wait_seconds if told else 0.0,
+                "next": mark.profile_id if mark else None,
+                "context": json.dumps(mark.context) if mark else "{}",
+                "record": mark.record_id if mark else None,
+                "digest": mark.address_digest if mark else "",
+            },
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def write_skips(*, campaign_id: int, worker: str, skips: Sequence[tuple[int, str, int | None]]) -> None:
+    """Write down those of a block who may not have it after all: (profile id, reason, record that says so)."""
+    if not skips:
+        return
+    rows = sorted(skips)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH skipped AS (
+                SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS row (profile_id, reason, record_id)
+            ), gone AS (
+                DELETE FROM campaigns_sendqueue AS queue USING skipped
+                WHERE queue.campaign_id = %s AND queue.profile_id = skipped.profile_id AND queue.worker = %s
+                  AND queue.phase = 'claimed'
+                RETURNING queue.profile_id
+            )
+            UPDATE campaigns_delivery AS delivery
+            SET outcome = CASE WHEN skipped.reason = ANY(%s) THEN 'failed' ELSE 'skipped' END,
+                reason = skipped.reason, consent_record_id = skipped.record_id, finished_at = now()
+            FROM skipped, gone
+            WHERE gone.profile_id = skipped.profile_id AND delivery.campaign_id = %s
+              AND delivery.profile_id = skipped.profile_id AND delivery.outcome = 'pending'
+            """,
+            [
+                [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows],
+                campaign_id, worker, ["render_error", "invalid_address"], campaign_id,
+            ],
+        )  # fmt: skip
+
+
+def release(*, campaign_id: int, worker: str) -> None:
+    """Give back what this worker claimed of a campaign and did not begin."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE campaigns_sendqueue SET phase = 'waiting', worker = '', lease_until = NULL "
+            "WHERE campaign_id = %s AND worker = %s AND phase = 'claimed'",
+            [campaign_id, worker],
+        )
+
+
+def renew(*, worker_prefix: str) -> None:
+    """Show a sign of life for all connections of this process."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE campaigns_sendqueue SET lease_until = now() + make_interval(secs => %s) "
+            "WHERE phase <> 'waiting' AND worker LIKE %s",
+            [LEASE_SECONDS, worker_prefix + "%"],
+        )
+
+
+def recover() -> tuple[int, int]:
+    """Take up what dead workers left: claimed rows wait again, rows being handed over become `unknown`.
+
+    Return (given back, unknown). Nothing that may have been handed over is ever sent again by itself.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE campaigns_sendqueue SET phase = 'waiting', worker = '', lease_until = NULL
+            WHERE (campaign_id, profile_id) IN (
+                SELECT campaign_id, profile_id FROM campaigns_sendqueue
+                WHERE phase = 'claimed' AND lease_until < now() ORDER BY campaign_id, profile_id FOR UPDATE SKIP LOCKED)
+            """
+        )
+        given_back = cursor.rowcount
+        cursor.execute(
+            """
+            WITH lost AS (
+                DELETE FROM campaigns_sendqueue WHERE (campaign_id, profile_id) IN (
+                    SELECT campaign_id, profile_id FROM campaigns_sendqueue
+                    WHERE phase = 'handing_over' AND lease_until < now()
+                    ORDER BY campaign_id, profile_id FOR UPDATE SKIP LOCKED)
+                RETURNING campaign_id, profile_id, attempts
+            )
+            UPDATE campaigns_delivery AS delivery
+            SET outcome = 'unknown', reason = 'worker_died', attempts = lost.attempts + 1, finished_at = now()
+            FROM lost
+            WHERE delivery.campaign_id = lost.campaign_id AND delivery.profile_id = lost.profile_id
+              AND delivery.outcome = 'pending'
+            """
+        )
+        return given_back, cursor.rowcount
+
+
+@dataclass(frozen=True)
+class Person:
+    """What a send needs to know of a person at the moment of handing over."""
+
+    profile_id: int
+    uuid: UUID
+    traits: dict[str, Any]
+    delivery_uuid: UUID
+
+
+def load_people(*, campaign_id: int, profile_ids: Sequence[int]) -> dict[int, Person]:
+    """Read the block's people and the names of their messages."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT profile.id, profile.uuid, profile.traits, delivery.uuid
+            FROM profiles_profile AS profile JOIN campaigns_delivery AS delivery ON delivery.profile_id = profile.id
+            WHERE delivery.campaign_id = %s AND profile.id = ANY(%s) AND profile.merged_into_id IS NULL
+            """,
+            [campaign_id, list(profile_ids)],
+        )
+        return {row[0]: Person(row[0], row[1], _object(row[2]), row[3]) for row in cursor.fetchall()}
+
+
+def _object(value: Any) -> dict[str, Any]:
+    # Django leaves jsonb to its model fields, so a plain cursor gives text.
+    loaded = json.loads(value) if isinstance(value, str) else value
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def addresses_taken(*, campaign_id: int, digests: Sequence[str], profile_ids: Sequence[int]) -> set[str]:
+    """Return the addresses of a block that another person of the campaign has: somebody's address changed meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT address_digest FROM campaigns_delivery "
+            "WHERE campaign_id = %s AND address_digest = ANY(%s) AND profile_id <> ALL(%s) "
+            "AND outcome IN ('pending', 'sent', 'unknown')",
+            [campaign_id, list(digests), list(profile_ids)],
+        )
+        return {row[0] for row in cursor.fetchall()}

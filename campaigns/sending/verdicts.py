@@ -1,0 +1,60 @@
+"""What an answer of the mail server means for the message and for the campaign. Pure."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+from campaigns.smtp import SendResult
+
+Action = Literal["sent", "failed", "unknown", "retry", "policy", "hold", "stop"]
+
+#: minutes to wait before the next attempt (RFC 5321, section 4.5.4.1, asks half an hour; greylisting needs five minutes)
+BACKOFF_MINUTES = (1, 5, 15, 60, 240)
+GIVE_UP_AFTER = 10  # attempts: a little over a day
+POLICY_ATTEMPTS = 3
+#: refusals by policy in a row, on one connection, after which it is us and not the person
+POLICY_STREAK = 10
+#: of the last so many messages of a connection, how many refusals are too many
+WINDOW, TOO_MANY = 500, 25
+#: holds in a row after which a campaign waits for a person
+HOLDS = 6
+HOLD_SECONDS = 5
+
+ADDRESS_CODES = ("5.1.1", "5.1.10", "5.1.6")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What follows. `hold`: the server is in trouble, wait; `stop`: our settings are wrong, pause at once."""
+
+    action: Action
+    reason: str = ""
+    suppress: bool = False
+
+
+def judge(result: SendResult, attempts: int) -> Verdict:
+    """Return what follows from a result; `attempts` counts this one."""
+    if result.outcome == "sent":
+        return Verdict("sent")
+    if result.outcome == "unknown":
+        return Verdict("unknown", "lost_after_handover")
+    if result.outcome == "deferred":
+        if result.phase == "connect" or result.code == 421:
+            return Verdict("hold")
+        return Verdict("failed", "gave_up") if attempts >= GIVE_UP_AFTER else Verdict("retry")
+    if result.phase == "connect" or result.code in (530, 534, 535, 538):
+        return Verdict("stop")
+    if result.enhanced.startswith("5.7."):
+        return Verdict("failed", "policy_refused") if attempts >= POLICY_ATTEMPTS else Verdict("policy")
+    if result.enhanced in ADDRESS_CODES:
+        return Verdict("failed", "bad_address", suppress=True)
+    return Verdict("failed", "refused")
+
+
+def backoff_seconds(attempts: int, chance: float | None = None) -> float:
+    """Return how long to wait after the n-th attempt: 1, 5, 15, 60 minutes, then 4 hours, give or take a fifth."""
+    minutes = BACKOFF_MINUTES[min(max(attempts, 1), len(BACKOFF_MINUTES)) - 1]
+    share = random.random() if chance is None else chance  # noqa: S311 - spreads load, guards nothing
+    return minutes * 60 * (0.8 + 0.4 * share)

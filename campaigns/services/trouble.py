@@ -1,0 +1,67 @@
+"""The circuit breaker: wait when the mail server is in trouble, pause with a plain reason when it takes a person."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from campaigns.sending.verdicts import HOLD_SECONDS, HOLDS
+from consent.services import suppress_address
+
+logger = logging.getLogger(__name__)
+
+
+def hold_campaign(*, campaign_id: int, reply: str) -> None:
+    """Leave a campaign alone for a while, longer each time; pause it after HOLDS times without a success between.
+
+    Any number of connections that fail at the same moment count as one.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE campaigns_campaign
+            SET trouble_count = trouble_count + 1,
+                hold_until = now() + make_interval(secs => %s * power(2, trouble_count))
+            WHERE id = %s AND status = 'sending' AND (hold_until IS NULL OR hold_until <= now())
+            RETURNING trouble_count
+            """,
+            [HOLD_SECONDS, campaign_id],
+        )
+        row = cursor.fetchone()
+    if row and row[0] >= HOLDS:
+        pause_for_trouble(campaign_id=campaign_id, kind="unreachable", reply=reply)
+
+
+def working_again(*, campaign_id: int) -> None:
+    """Forget earlier trouble after a success."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE campaigns_campaign SET trouble_count = 0, hold_until = NULL WHERE id = %s AND trouble_count > 0",
+            [campaign_id],
+        )
+
+
+def pause_for_trouble(*, campaign_id: int, kind: str, reply: str) -> None:
+    """Pause a campaign that is being sent, saying why in plain words. Messages on their way are finished."""
+    reasons = {
+        "unreachable": _("The mail server cannot be reached: %(reply)s. Check EMAIL_URL and the server, then resume."),
+        "login": _("The mail server does not let us in: %(reply)s. Check the user name and password in EMAIL_URL, then resume."),
+        "policy": _("The mail server refuses our mail by a rule: %(reply)s. Check SPF, DKIM and DMARC of the sender, then resume."),
+        "refusals": _("More than 5%% of the last messages were refused, the last with: %(reply)s. Look at the failures first."),
+    }
+    reason = reasons[kind] % {"reply": reply[:300]}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE campaigns_campaign SET status = 'paused', pause_reason = %s, trouble_count = 0, hold_until = NULL, "
+            "changed_at = now() WHERE id = %s AND status = 'sending'",
+            [reason[:500], campaign_id],
+        )
+        if cursor.rowcount:
+            logger.warning("campaign %s paused: %s", campaign_id, kind)
+
+
+def suppress_bounced(*, address: str, campaign_id: int) -> None:
+    """Put an address that does not exist on the suppression list, through the consent service."""
+    suppress_address(kind="email", value=address, reason="bounce", actor="system:campaigns", note=f"campaign:{campaign_id}")

@@ -1,0 +1,67 @@
+"""What the pages of this app share."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from campaigns.models import Campaign
+from cdp.common.access import record_access
+from cdp.common.errors import CdpError
+from cdp.common.masking import can_see_pii
+from profiles.models import Profile
+
+
+def needs(permission: str) -> Any:
+    """Decorate a view: log in first, then hold the permission, or get 403."""
+
+    def decorate(view: Any) -> Any:
+        return login_required(permission_required(permission, raise_exception=True)(view))
+
+    return decorate
+
+
+def campaign_or_404(campaign_id: int) -> Campaign:
+    """Return a campaign with its parts; an id beyond 64 bits is none of ours."""
+    if campaign_id >= 2**63:
+        raise Http404
+    rows = Campaign.objects.select_related(
+        "purpose", "segment", "message__current_version", "message_version__message", "segment_version", "created_by"
+    )
+    return get_object_or_404(rows, pk=campaign_id)
+
+
+def chosen_person(request: HttpRequest, purpose: str) -> Profile | None:
+    """Return the person named by `person` in the query or form, noting the look-up once a session.
+
+    Readers who may not see names get nobody: they preview with the sample person.
+    """
+    text = request.POST.get("person") or request.GET.get("person") or ""
+    if not text or not can_see_pii(request.user):
+        return None
+    try:
+        key = UUID(text)
+    except ValueError:
+        return None
+    profile = Profile.objects.filter(uuid=key, merged_into=None, erased_at=None).first()
+    if profile is not None:
+        seen = request.session.setdefault("previewed", [])
+        if profile.pk not in seen:
+            record_access(request=request, action=purpose, object_kind="profile", object_id=str(profile.pk))
+            request.session["previewed"] = [*seen[-50:], profile.pk]
+    return profile
+
+
+def tell(request: HttpRequest, error: CdpError) -> None:
+    """Show a refusal above the next page, with its place."""
+    messages.error(request, f"{error.place}: {error.message}" if error.place else str(error.message))
+
+
+def refusal(request: HttpRequest, error: CdpError) -> HttpResponse:
+    """Show a refusal as a part of a page, for htmx."""
+    return render(request, "campaigns/_refusal.html", {"error": error}, status=error.status)

@@ -1,0 +1,139 @@
+"""The decisions of a campaign: who got it, who did not, why, and exactly what was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.html import escape
+from django.utils.translation import gettext as __
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET
+
+from campaigns.models import Delivery, Outcome
+from campaigns.reasons import REASONS, in_words
+from campaigns.rendering.problems import RenderFailure
+from campaigns.sending.context import fill_in, template_of
+from campaigns.services.testing import idle_links
+from campaigns.views.common import campaign_or_404, needs
+from campaigns.views.previews import plain_page
+from cdp.common.access import record_access
+from cdp.common.lists import Column, Filter, ListPage
+from cdp.common.masking import can_see_pii
+from cdp.common.sandbox import sandboxed_html
+from profiles.models import Profile
+
+TONES = {"sent": "good", "skipped": "", "failed": "bad", "unknown": "warn", "cancelled": "", "pending": "accent"}
+MOST_FOUND = 500
+
+
+class DeliveryList(ListPage):
+    """The decisions of one campaign."""
+
+    permission_required = "campaigns.view_delivery"
+    template_name = "campaigns/deliveries.html"
+    columns = (
+        Column(name="person", label=_("Person"), sort="profile_id", export=lambda row: row.profile_id),
+        Column(name="outcome", label=_("Outcome"), export=lambda row: row.outcome),
+        Column(name="reason", label=_("Why"), export=lambda row: row.reason),
+        Column(name="record", label=_("Consent record"), export=lambda row: row.consent_record_id),
+        Column(name="at", label=_("When"), export=lambda row: row.finished_at),
+    )
+    filters = (
+        Filter(
+            name="outcome",
+            label=_("Outcome"),
+            choices=Outcome.choices,
+            apply=lambda rows, value: rows.filter(outcome=value),
+        ),
+        Filter(
+            name="reason",
+            label=_("Why"),
+            choices=list(REASONS.items()),
+            apply=lambda rows, value: rows.filter(reason=value),
+        ),
+    )
+    search_label = _("Search by name or address")
+    default_sort = "person"
+    key = "profile_id"
+    empty = (_("No decisions yet"), _("They are made when the campaign starts: one for each person, with the reason."), "", "")
+    export_permission = "profiles.export_profile"
+    export_action = "campaign.deliveries_exported"
+    export_name = "deliveries"
+
+    def get_queryset(self) -> QuerySet[Delivery]:
+        """Return the campaign's decisions."""
+        return Delivery.objects.of_campaign(self.campaign_id)
+
+    @property
+    def campaign_id(self) -> int:
+        """Return the campaign's id of the address."""
+        return int(self.kwargs["campaign_id"])
+
+    def search(self, rows: QuerySet[Delivery], text: str) -> QuerySet[Delivery]:
+        """Find by what the people's search box finds, names only for readers who may see them."""
+        if not can_see_pii(self.request.user):
+            return rows.none()
+        found = Profile.objects.filter(search_text__contains=text.lower()).values_list("pk", flat=True)[:MOST_FOUND]
+        return rows.filter(profile_id__in=list(found))
+
+    def prepare(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Add the people and the reasons in words."""
+        people = Profile.objects.in_bulk([row.profile_id for row in rows])
+        for row in rows:
+            row.person = people.get(row.profile_id)
+            row.words = in_words(row.outcome, row.reason)
+            row.tone = TONES[row.outcome]
+        return rows
+
+    def extra_context(self) -> dict[str, Any]:
+        """Return the campaign."""
+        return {"campaign": campaign_or_404(self.campaign_id)}
+
+
+@needs("campaigns.view_delivery")
+@require_GET
+def delivery_page(request: HttpRequest, campaign_id: int, key: UUID) -> HttpResponse:
+    """Show one decision: the outcome, the reason, the permission, the server's reply, and the mail itself."""
+    delivery = _delivery(campaign_id, key)
+    person = Profile.objects.filter(pk=delivery.profile_id).first()
+    record_access(
+        request=request, action="delivery.viewed", object_kind="profile", object_id=str(delivery.profile_id),
+        detail={"campaign": campaign_id},
+    )  # fmt: skip
+    context = {
+        "delivery": delivery,
+        "campaign": delivery.campaign,
+        "person": person,
+        "words": in_words(delivery.outcome, delivery.reason),
+        "tone": TONES[delivery.outcome],
+        "shown": bool(delivery.context) and can_see_pii(request.user),
+        "may_see_log": request.user.has_perm("consent.view_consentrecord"),
+    }
+    return render(request, "campaigns/delivery.html", context)
+
+
+@needs("campaigns.view_delivery")
+@require_GET
+def delivery_mail(request: HttpRequest, campaign_id: int, key: UUID) -> HttpResponse:
+    """Draw exactly what was sent: the pinned version with the values it was filled in with; its links do nothing."""
+    delivery = _delivery(campaign_id, key)
+    if not can_see_pii(request.user) or not delivery.context:
+        raise Http404
+    try:
+        copy = fill_in(template_of(delivery.message_version), delivery.context, idle_links(delivery.campaign.purpose))
+    except RenderFailure:
+        return sandboxed_html(f"<p>{escape(__('This mail cannot be shown.'))}</p>")
+    return sandboxed_html(plain_page(copy) if request.GET.get("view") == "plain" else copy.html)
+
+
+def _delivery(campaign_id: int, key: UUID) -> Delivery:
+    rows = Delivery.objects.select_related("campaign__purpose", "message_version__message")
+    found = rows.filter(campaign_id=campaign_or_404(campaign_id).pk, uuid=key).first()
+    if found is None:
+        raise Http404
+    return found

@@ -1,0 +1,165 @@
+"""Pages of messages: the list, the editor, earlier versions."""
+
+from __future__ import annotations
+
+from email.utils import parseaddr
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages as notices
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as __
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from campaigns.checks import trait_counts
+from campaigns.forms import MessageForm
+from campaigns.models import Message, MessageVersion
+from campaigns.services.messages import archive_message, content_of, create_message, update_message
+from campaigns.services.testing import send_test
+from campaigns.starters import BY_KEY, STARTERS
+from campaigns.views.common import chosen_person, needs, tell
+from cdp.common.errors import CdpError
+from cdp.common.lists import Column, ListPage
+
+MERGE_TAGS = 40
+
+
+class MessageList(ListPage):
+    """All messages."""
+
+    permission_required = "campaigns.view_message"
+    template_name = "campaigns/messages.html"
+    columns = (
+        Column(name="name", label=_("Name"), sort="name", export=lambda row: row.name),
+        Column(name="subject", label=_("Subject"), export=lambda row: row.current_version.subject),
+        Column(name="version", label=_("Version"), numeric=True),
+        Column(name="changed", label=_("Changed"), sort="changed_at", descending_first=True),
+    )
+    search_fields = ("name", "current_version__subject")
+    search_label = _("Search by name or subject")
+    default_sort = "-changed"
+    empty = (
+        _("No messages yet"),
+        _("A message is the mail that a campaign sends: a subject and a text with places for each person's own values."),
+        "campaigns:message_new",
+        _("Write a message"),
+    )
+
+    def get_queryset(self) -> QuerySet[Message]:
+        """Return the messages in use."""
+        return Message.objects.living().select_related("current_version")
+
+
+@needs("campaigns.add_message")
+@require_http_methods(["GET", "POST"])
+def message_new(request: HttpRequest) -> HttpResponse:
+    """Write a new message, from an example or from nothing."""
+    if request.method == "POST":
+        return _save(request, None)
+    name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    initial: dict[str, Any] = {"from_name": name, "from_email": address}
+    starter = BY_KEY.get(request.GET.get("starter", "letter"))
+    if starter is not None:
+        initial |= {
+            "subject": starter.subject, "preheader": starter.preheader, "body": starter.body, "format": starter.format,
+        }  # fmt: skip
+    return _editor(request, MessageForm(initial=initial), None, starter=starter.key if starter else "")
+
+
+@needs("campaigns.view_message")
+@require_http_methods(["GET", "POST"])
+def message_edit(request: HttpRequest, message_id: int) -> HttpResponse:
+    """Show a message; save a change as a new version."""
+    message = _message(message_id)
+    if request.method == "POST":
+        return _save(request, message)
+    content = content_of(message.current_version) if message.current_version else None
+    initial: dict[str, Any] = {"name": message.name}
+    if content is not None:
+        initial |= {**content.__dict__, "required_traits": ", ".join(content.required_traits)}
+    return _editor(request, MessageForm(initial=initial), message)
+
+
+@needs("campaigns.view_message")
+def message_version(request: HttpRequest, message_id: int, number: int) -> HttpResponse:
+    """Show an earlier version as it was."""
+    message = _message(message_id)
+    version = get_object_or_404(MessageVersion, message=message, number=min(number, 2**31 - 1))
+    return render(request, "campaigns/message_version.html", {"message": message, "version": version})
+
+
+@needs("campaigns.change_message")
+@require_POST
+def message_test(request: HttpRequest, message_id: int) -> HttpResponse:
+    """Send the saved message to the reader's own address."""
+    message = _message(message_id)
+    version = message.current_version
+    assert version is not None
+    try:
+        send_test(version=version, purpose=None, to=request.user.email, profile=chosen_person(request, "message.tested"))
+    except CdpError as error:
+        tell(request, error)
+    else:
+        notices.success(request, __("The test went to %(address)s.") % {"address": request.user.email})
+    return redirect("campaigns:message", message_id)
+
+
+@needs("campaigns.change_message")
+@require_POST
+def message_archive(request: HttpRequest, message_id: int) -> HttpResponse:
+    """Put a message away."""
+    try:
+        message = archive_message(message_id=_message(message_id).pk)
+    except CdpError as error:
+        tell(request, error)
+    else:
+        notices.success(request, __("“%(name)s” was put away.") % {"name": message.name})
+    return redirect("campaigns:messages")
+
+
+def _message(message_id: int) -> Message:
+    rows = Message.objects.living().select_related("current_version")
+    return get_object_or_404(rows, pk=min(message_id, 2**63 - 1))
+
+
+def _save(request: HttpRequest, message: Message | None) -> HttpResponse:
+    if not request.user.has_perm("campaigns.change_message" if message else "campaigns.add_message"):
+        return render(request, "403.html", status=403)
+    form = MessageForm(request.POST)
+    if form.is_valid():
+        try:
+            if message is None:
+                saved = create_message(name=form.cleaned_data["name"], content=form.content(), actor=request.user)
+            else:
+                saved = update_message(
+                    message_id=message.pk, name=form.cleaned_data["name"], content=form.content(), actor=request.user
+                )
+        except CdpError as error:
+            field = str(error.detail.get("field") or error.place)
+            line = error.detail.get("line")
+            words = __("Line %(line)s: %(message)s") % {"line": line, "message": error.message} if line else str(error.message)
+            form.add_error(field if field in form.fields else None, words)
+        else:
+            assert saved.current_version is not None
+            notices.success(request, __("Saved as version %(number)s.") % {"number": saved.current_version.number})
+            return redirect("campaigns:message", saved.pk)
+    return _editor(request, form, message, status=422)
+
+
+def _editor(
+    request: HttpRequest, form: MessageForm, message: Message | None, *, status: int = 200, starter: str = ""
+) -> HttpResponse:
+    versions = message.versions.select_related("created_by").order_by("-number")[:20] if message else []
+    context = {
+        "form": form,
+        "message": message,
+        "versions": versions,
+        "starters": STARTERS,
+        "starter": starter,
+        "traits": trait_counts()[:MERGE_TAGS],
+        "may_change": request.user.has_perm("campaigns.change_message"),
+    }
+    return render(request, "campaigns/message_edit.html", context, status=status)
