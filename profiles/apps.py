@@ -8,3 +8,9 @@ class ProfilesConfig(AppConfig):
 
     name = "profiles"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Hand the app's pages to the registries."""
+        from profiles import screens  # needs the app registry
+
+        screens.register()
