@@ -33,7 +33,7 @@ BLOCK = 5_000
 _TRIES = 5
 
 _NEXT_ROWS = """
-SELECT line, data::text, outcome FROM profiles_importrow
+SELECT line, data::text, outcome, profile_id FROM profiles_importrow
 WHERE import_id = %s AND line > %s AND (outcome IN ('created', 'updated') OR (outcome = 'unchanged' AND data ? 'x'))
 ORDER BY line LIMIT %s
 """
@@ -51,7 +51,10 @@ def next_rows(import_id: int, after: int, limit: int = BLOCK) -> list[PersonRow]
     """Return the next rows that have something to write, by line."""
     with connection.cursor() as cursor:
         cursor.execute(_NEXT_ROWS, [import_id, after, limit])
-        return [PersonRow(line, msgspec.json.decode(data), outcome) for line, data, outcome in cursor.fetchall()]
+        return [
+            PersonRow(line, msgspec.json.decode(data), outcome, profile_id)
+            for line, data, outcome, profile_id in cursor.fetchall()
+        ]
 
 
 class Moved(Exception):
@@ -76,12 +79,15 @@ def _commit_block(job: Import, targets: Sequence[ImportTarget], source_id: int, 
     rows = next_rows(job.pk, job.done_line)
     if not rows:
         return False
+    with connection.cursor() as cursor:  # both only trade work now for work later, and the block is whole or not at all
+        cursor.execute("SET LOCAL gin_pending_list_limit = '1GB'; SET LOCAL synchronous_commit = off")
+    as_planned = {row.line: (row.outcome, row.profile_id) for row in rows}
     said = Said(cause=f"import:{job.pk}", source_id=source_id, priority=priority, at=timezone.now())
     # the claim first: a worker that lost its lease must not get as far as writing
     renew(job, rows_done=job.rows_done + len(rows), done_line=rows[-1].line)
     live = _write(_leave_out_erased(rows), said)
     _apply_targets(job, live, targets)
-    _keep_results(job.pk, rows)
+    _keep_results(job.pk, [row for row in rows if row.changes or row.reason or as_planned[row.line] != (row.outcome, row.profile_id)])
     created = {row.profile_id for row in live if row.profile_id and row.outcome == "created"}
     updated = {row.profile_id for row in live if row.profile_id and row.outcome == "updated"}
     if created | updated:
@@ -113,10 +119,12 @@ def _write(rows: Sequence[PersonRow], said: Said) -> list[PersonRow]:
     known: list[PersonRow] = []
     for row in rows:
         match = stored.get(tuple(row.data["i"][0]))
-        row.profile_id = match.profile_id if match else None
+        if match is not None:
+            row.profile_id = match.profile_id
         problem = _problem(row, stored, people)
         if problem:
-            row.outcome, row.reason, row.detail, row.profile_id = *problem, None
+            row.outcome, row.reason, row.detail = problem
+            row.profile_id = None
         elif match is None:
             new.append(row)
         else:
@@ -130,9 +138,8 @@ def _problem(
     row: PersonRow, stored: dict[tuple[str, str], Stored], people: dict[int, Person]
 ) -> tuple[str, str, str] | None:
     """Return (outcome, reason, detail) when the row may not be written, by what is true now."""
-    if row.profile_id is not None:
-        if people[row.profile_id].restricted:
-            return "skipped", "restricted", ""
+    if row.profile_id in people and people[row.profile_id].restricted:
+        return "skipped", "restricted", ""
     for kind, value in row.data["i"][1:]:
         other = stored.get((kind, value))
         if other is not None and other.profile_id != row.profile_id:
@@ -171,7 +178,9 @@ def _apply_targets(job: Import, rows: Sequence[PersonRow], targets: Sequence[Imp
 
 
 def _keep_results(import_id: int, rows: Sequence[PersonRow]) -> None:
-    """Write down what became of the rows."""
+    """Write down what became of rows that the dry run could not know."""
+    if not rows:
+        return
     with connection.cursor() as cursor:
         cursor.execute(
             _KEEP_RESULT,

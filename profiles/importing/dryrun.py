@@ -103,12 +103,14 @@ SELECT {key} AS key, min(line) AS line FROM {stage} WHERE outcome = '' AND {key}
 GROUP BY {key} HAVING count(*) > 1
 """
 
-#: what becomes of each row, in the order in which the reasons count
+#: what becomes of each row, in the order in which the reasons count; people to be created have their number already,
+#: so that the commit need not write it back
 _DECIDE = """
 INSERT INTO profiles_importrow (import_id, line, outcome, reason, detail, cells, data, profile_id, changes)
 SELECT %(import_id)s, s.line, d.outcome, d.reason, d.detail, s.cells,
        s.data,
-       CASE WHEN d.outcome IN ('updated', 'unchanged') THEN p.id END,
+       CASE WHEN d.outcome IN ('updated', 'unchanged') THEN p.id
+            WHEN d.outcome = 'created' THEN nextval(pg_get_serial_sequence('profiles_profile', 'id')) END,
        CASE WHEN d.outcome = 'updated' THEN c.changes END
 FROM {stage} s
 LEFT JOIN profiles_identifier i ON s.outcome = '' AND i.kind = %(match)s AND i.value = s.k0
@@ -206,7 +208,7 @@ def plan_targets(job: Import, targets: Sequence[ImportTarget], at: datetime) -> 
         ImportRow.objects.filter(import_id=job.pk, outcome__in=("created", "updated", "unchanged"))
         .filter(data__has_key="x")
         .order_by("line")
-        .values_list("line", "profile_id", "data")
+        .values_list("line", "profile_id", "data", "outcome")
     )
     done_line = 0
     while block := list(rows.filter(line__gt=done_line)[:BLOCK]):
@@ -218,16 +220,16 @@ def plan_targets(job: Import, targets: Sequence[ImportTarget], at: datetime) -> 
     return totals
 
 
-def target_rows(name: str, block: Sequence[tuple[int, int | None, dict[str, Any]]]) -> list[TargetRow]:
+def target_rows(name: str, block: Sequence[tuple[int, int | None, dict[str, Any], str]]) -> list[TargetRow]:
     """Return the cells that go to a registered target."""
     return [
         TargetRow(
             line=line,
             value=data["x"][name],
-            profile_id=profile_id,
+            profile_id=profile_id if outcome != "created" else None,
             identifier_id=None,
             identifiers=tuple((kind, value) for kind, value in data["i"]),
         )
-        for line, profile_id, data in block
+        for line, profile_id, data, outcome in block
         if name in data.get("x", ())
     ]

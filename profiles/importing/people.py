@@ -16,6 +16,7 @@ import msgspec
 from django.db import connection
 
 from profiles.identity.traits import Assertion, Known, assertion, derive, merge_into, stamp, winners
+from profiles.importing.copying import copy_json, copy_text
 
 _encode = msgspec.json.Encoder().encode
 
@@ -136,6 +137,13 @@ def copy_rows(statement: str, rows: Iterable[Sequence[Any]]) -> None:
             copy.write_row(row)
 
 
+def copy_lines(statement: str, lines: Sequence[str]) -> None:
+    """Write finished lines by COPY: for blocks in which every microsecond counts."""
+    if lines:
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write("".join(lines))
+
+
 COPY_PROFILES = (
     "COPY profiles_profile (id, uuid, traits, origins, display_name, email, search_text, identified, first_seen_at, "
     "last_seen_at) FROM STDIN"
@@ -159,36 +167,42 @@ def _assertions(values: Mapping[str, Any], said: Said, line: int, at: str) -> di
 
 
 def create_people(rows: Sequence[PersonRow], said: Said) -> None:
-    """Make a person of each row; raises IntegrityError when an identifier came to be in the meantime."""
+    """Make a person of each row; raises IntegrityError when an identifier came to be in the meantime.
+
+    A row that brings no number for its person (the one it was to change went away) gets one here.
+    """
     if not rows:
         return
-    at = stamp(said.at)
-    profile_ids = take_ids("profiles_profile", len(rows))
+    at, now = stamp(said.at), said.at.isoformat()
+    without = [row for row in rows if row.outcome != "created" or row.profile_id is None]
+    for row, number in zip(without, take_ids("profiles_profile", len(without)), strict=True):
+        row.profile_id = number
     identifier_ids = iter(take_ids("profiles_identifier", sum(len(row.data["i"]) for row in rows)))
     profiles, identifiers, links = [], [], []
-    for row, profile_id in zip(rows, profile_ids, strict=True):
+    for row in rows:
         data = row.data
         values = {**data.get("t", {}), **data.get("f", {}), **data.get("n", {})}
         made = _assertions(values, said, row.line, at)
         traits, origins = winners([made])
         shown = derive(traits, [Known(kind, value, True) for kind, value in data["i"]])
-        profiles.append((
-            profile_id, uuid.uuid4(), json_text(traits), json_text(origins), shown.display_name, shown.email,
-            shown.search_text, shown.identified, said.at, said.at,
-        ))
+        profiles.append(
+            f"{row.profile_id}\t{uuid.uuid4()}\t{copy_json(traits)}\t{copy_json(origins)}\t{copy_text(shown.display_name)}\t"
+            f"{copy_text(shown.email)}\t{copy_text(shown.search_text)}\t{shown.identified}\t{now}\t{now}\n"
+        )
         first = 0
         for kind, value in data["i"]:
             number = next(identifier_ids)
-            founder, text = (None, "{}") if first else (profile_id, json_text(made))
-            identifiers.append((number, kind, value, profile_id, founder, True, said.source_id, said.at, said.at, text))
+            founder, text = ("\\N", "{}") if first else (str(row.profile_id), copy_json(made))
+            identifiers.append(
+                f"{number}\t{kind}\t{copy_text(value)}\t{row.profile_id}\t{founder}\tt\t{said.source_id}\t{now}\t{now}\t{text}\n"
+            )
             if first:
-                links.append((first, number, said.at, f"{said.cause}:{row.line}", False, False, said.source_id))
+                links.append(f"{first}\t{number}\t{now}\t{said.cause}:{row.line}\tf\tf\t{said.source_id}\n")
             first = first or number
-        row.profile_id, row.identifier_id, row.outcome = profile_id, first, "created"
-    copy_rows(COPY_PROFILES, profiles)
-    copy_rows(COPY_IDENTIFIERS, identifiers)
-    if links:
-        copy_rows(COPY_LINKS, links)
+        row.identifier_id, row.outcome = first, "created"
+    copy_lines(COPY_PROFILES, profiles)
+    copy_lines(COPY_IDENTIFIERS, identifiers)
+    copy_lines(COPY_LINKS, links)
 
 
 def update_people(rows: Sequence[PersonRow], people: Mapping[int, Person], said: Said) -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import msgspec
 from django.db import connection
 from psycopg import sql
 
-_encode = msgspec.json.Encoder().encode
+from profiles.importing.copying import copy_json, copy_text
 
 #: line, outcome, reason, detail, original cells, checked data, identifiers in the order of the checker's kinds
 StageRow = tuple[int, str, str, str, Sequence[str] | None, dict[str, Any] | None]
@@ -42,23 +41,11 @@ def drop_stage(import_id: int) -> None:
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(stage_table(import_id)))
 
 
-def _text(value: str) -> str:
-    if "\\" in value or "\t" in value or "\n" in value or "\r" in value:
-        return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-    return value
-
-
-def _json(value: Any) -> str:
-    if value is None:
-        return "\\N"
-    return _encode(value).decode().replace("\\", "\\\\")
-
-
 def _copy_line(row: StageRow, kinds: Sequence[str]) -> str:
     line, outcome, reason, detail, cells, data = row
     found = dict(data["i"]) if data else {}
-    keys = "\t".join(_text(found[kind]) if kind in found else "\\N" for kind in kinds)
-    return f"{line}\t{outcome}\t{reason}\t{_text(detail)}\t{_json(cells)}\t{_json(data)}\t{keys}\n"
+    keys = "\t".join(copy_text(found[kind]) if kind in found else "\\N" for kind in kinds)
+    return f"{line}\t{outcome}\t{reason}\t{copy_text(detail)}\t{copy_json(cells)}\t{copy_json(data)}\t{keys}\n"
 
 
 def fill_stage(import_id: int, rows: Iterable[StageRow], kinds: Sequence[str]) -> None:
