@@ -1,0 +1,162 @@
+"""Write what a block brings that is not identity: interactions by COPY, seen ids, rejections, counters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+_encode = msgspec.json.encode
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+@dataclass(frozen=True, slots=True)
+class SeenKey:
+    """A message id that is about to count."""
+
+    key: bytes
+    digest: bytes
+    received_at: datetime
+
+
+@dataclass(slots=True)
+class Tally:
+    """Messages of a source in an hour; received = stored + duplicate + rejected."""
+
+    stored: int = 0
+    duplicate: int = 0
+    conflicting: int = 0
+    rejected: int = 0
+
+
+def count_once(keys: Sequence[SeenKey]) -> tuple[set[bytes], dict[bytes, bytes]]:
+    """Claim message ids for this transaction; return (new keys, {known key: digest of the payload that counted}).
+
+    Sorted, so that two workers with overlapping blocks wait for each other instead of deadlocking; whoever waits
+    sees the other's ids as known once that one has committed.
+    """
+    if not keys:
+        return set(), {}
+    ordered = sorted(keys, key=lambda item: item.key)
+    hexes = [item.key.hex() for item in ordered]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO profiles_seenmessage (key, payload_digest, received_at) "
+            "SELECT * FROM unnest(%s::uuid[], %s::bytea[], %s::timestamptz[]) ON CONFLICT DO NOTHING RETURNING key",
+            [hexes, [item.digest for item in ordered], [item.received_at for item in ordered]],
+        )
+        new = {row[0].bytes for row in cursor.fetchall()}
+        if len(new) == len(ordered):
+            return new, {}
+        cursor.execute(
+            "SELECT key, payload_digest FROM profiles_seenmessage WHERE key = ANY(%s::uuid[])",
+            [[item.key.hex() for item in ordered if item.key not in new]],
+        )
+        return new, {row[0].bytes: bytes(row[1]) for row in cursor.fetchall()}
+
+
+def text_field(value: str) -> str:
+    """Return text as COPY wants it."""
+    return value.translate(_ESCAPES) if not value.isprintable() or "\\" in value else value
+
+
+def json_field(value: Any) -> str:
+    """Return JSON as COPY wants it; JSON itself holds no raw control characters."""
+    return _encode(value).decode().replace("\\", "\\\\") if value else "{}"
+
+
+_COPY = (
+    "COPY profiles_interaction (profile_id, identifier_id, occurred_at, received_at, kind, name, properties, context,"
+    " source_id, message_id) FROM STDIN"
+)
+
+
+def copy_interactions(lines: Sequence[str]) -> None:
+    """Write interactions; every line comes from `interaction_line`."""
+    if lines:
+        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+            copy.write("".join(lines).encode())
+
+
+def interaction_line(
+    profile_id: int,
+    identifier_id: int,
+    occurred_at: datetime,
+    received_at: str,
+    kind: str,
+    name: str,
+    properties: Any,
+    context: Any,
+    source_id: int,
+    message_id: str,
+) -> str:
+    """Return one line for COPY."""
+    return (
+        f"{profile_id}\t{identifier_id}\t{occurred_at.isoformat()}\t{received_at}\t{kind}\t{text_field(name)}\t"
+        f"{json_field(properties)}\t{json_field(context)}\t{source_id}\t{text_field(message_id)}\n"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A line of the rejected list."""
+
+    source_id: int
+    received_at: datetime
+    raw_id: int
+    position: int
+    message_id: str
+    code: str
+    detail: str
+    payload: Any
+
+
+def write_rejected(rows: Sequence[RejectedRow]) -> None:
+    """Put messages on the rejected list, with their reasons."""
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO profiles_rejectedmessage (source_id, received_at, raw_id, position, message_id, code, detail,"
+            " payload, resolution) SELECT *, '' FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::int[],"
+            " %s::text[], %s::text[], %s::text[], %s::jsonb[])",
+            [
+                [row.source_id for row in rows],
+                [row.received_at for row in rows],
+                [row.raw_id for row in rows],
+                [row.position for row in rows],
+                [row.message_id[:128] for row in rows],
+                [row.code[:40] for row in rows],
+                [row.detail[:500] for row in rows],
+                [_encode(row.payload).decode() for row in rows],
+            ],
+        )
+
+
+def add_to_counters(tallies: Mapping[tuple[int, datetime], Tally]) -> None:
+    """Add a block's counts to the counters of its sources and hours."""
+    if not tallies:
+        return
+    rows = sorted(tallies.items())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO profiles_sourcecounter AS c (source_id, hour, received, stored, duplicate, conflicting, rejected)"
+            " SELECT source_id, hour, stored + duplicate + rejected, stored, duplicate, conflicting, rejected FROM"
+            " unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])"
+            " AS n(source_id, hour, stored, duplicate, conflicting, rejected)"
+            " ON CONFLICT (source_id, hour) DO UPDATE SET received = c.received + excluded.received,"
+            " stored = c.stored + excluded.stored, duplicate = c.duplicate + excluded.duplicate,"
+            " conflicting = c.conflicting + excluded.conflicting, rejected = c.rejected + excluded.rejected",
+            [
+                [key[0] for key, _ in rows],
+                [key[1] for key, _ in rows],
+                [tally.stored for _, tally in rows],
+                [tally.duplicate for _, tally in rows],
+                [tally.conflicting for _, tally in rows],
+                [tally.rejected for _, tally in rows],
+            ],
+        )
