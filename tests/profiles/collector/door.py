@@ -17,7 +17,13 @@ from profiles.collector.config import CollectorConfig
 from profiles.models import RawMessage, Source
 from profiles.services.sources import create_source
 
-EVENT = {"type": "track", "event": "Product Viewed", "userId": "u1", "messageId": "m1", "properties": {"price": 19.95}}
+EVENT = {
+    "type": "track",
+    "event": "Product Viewed",
+    "userId": "u1",
+    "messageId": "m1",
+    "properties": {"price": 19.95},
+}
 
 
 def browser_source(**options: Any) -> tuple[Source, str]:
@@ -32,19 +38,29 @@ def server_source(**options: Any) -> tuple[Source, str]:
 
 def configuration(**changes: Any) -> CollectorConfig:
     """Return the installation's collector settings for the test database, with changes."""
-    return replace(collector_config(), **{"site_url": "http://localhost:8000", "min_free_bytes": 0, **changes})
+    return replace(
+        collector_config(),
+        **{"site_url": "http://localhost:8000", "min_free_bytes": 0, **changes},
+    )
 
 
 def at_the_door(
-    visit: Callable[[httpx.AsyncClient], Awaitable[Any]], *, config: CollectorConfig | None = None, app: Any = None
+    visit: Callable[[httpx.AsyncClient], Awaitable[Any]],
+    *,
+    config: CollectorConfig | None = None,
+    app: Any = None,
 ) -> Any:
     """Run `visit(client)` against a collector of its own, and stop the collector afterwards."""
 
     async def run() -> Any:
         collector = Collector(config or configuration())
-        transport = httpx.ASGITransport(app=app(collector) if app else collector, client=("203.0.113.77", 4711))
+        transport = httpx.ASGITransport(
+            app=app(collector) if app else collector, client=("203.0.113.77", 4711)
+        )
         try:
-            async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://localhost:8000"
+            ) as client:
                 return await visit(client)
         finally:
             await collector.stop()
@@ -52,7 +68,9 @@ def at_the_door(
     return asyncio.run(run())
 
 
-def knock(method: str, path: str, *, config: CollectorConfig | None = None, **request: Any) -> httpx.Response:
+def knock(
+    method: str, path: str, *, config: CollectorConfig | None = None, **request: Any
+) -> httpx.Response:
     """Send one request and return the answer."""
 
     async def visit(client: httpx.AsyncClient) -> httpx.Response:

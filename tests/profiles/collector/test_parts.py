@@ -67,7 +67,9 @@ def test_a_key_is_found_in_the_query() -> None:
         ("null", ["https://www.example.org"], False),
     ],
 )
-def test_origins_are_compared_whole(origin: str, allowed: list[str], answer: bool) -> None:
+def test_origins_are_compared_whole(
+    origin: str, allowed: list[str], answer: bool
+) -> None:
     assert origin_allowed(origin, allowed) is answer
 
 
@@ -77,12 +79,22 @@ def test_origins_are_compared_whole(origin: str, allowed: list[str], answer: boo
         ("203.0.113.77", True, bytes([2, 32, 0, 4, 203, 0, 113, 0])),
         ("203.0.113.77", False, bytes([2, 32, 0, 4, 203, 0, 113, 77])),
         ("::ffff:203.0.113.77", True, bytes([2, 32, 0, 4, 203, 0, 113, 0])),
-        ("2001:db8:1:2::3", True, bytes([3, 128, 0, 16, 0x20, 1, 0xD, 0xB8, 0, 1]) + bytes(10)),
-        ("fe80::1%eth0", False, bytes([3, 128, 0, 16, 0xFE, 0x80]) + bytes(13) + b"\x01"),
+        (
+            "2001:db8:1:2::3",
+            True,
+            bytes([3, 128, 0, 16, 0x20, 1, 0xD, 0xB8, 0, 1]) + bytes(10),
+        ),
+        (
+            "fe80::1%eth0",
+            False,
+            bytes([3, 128, 0, 16, 0xFE, 0x80]) + bytes(13) + b"\x01",
+        ),
         ("unknown", True, None),
     ],
 )
-def test_addresses_are_cut_to_their_network(text: str, truncate: bool, packed: bytes | None) -> None:
+def test_addresses_are_cut_to_their_network(
+    text: str, truncate: bool, packed: bytes | None
+) -> None:
     assert stored_address(text, truncate) == packed
 
 
@@ -93,20 +105,36 @@ def test_a_bucket_lets_the_rate_through_and_says_when_to_come_back() -> None:
     assert buckets.take(2, 20, now=0) == 0, "each key has its own"
     assert buckets.take(1, 10, now=1) == 0
     assert buckets.take(1, 25, now=1) == 2
-    assert buckets.take(1, 25, now=3) == 0, "more than the burst passes when the bucket is full"
+    assert buckets.take(1, 25, now=3) == 0, (
+        "more than the burst passes when the bucket is full"
+    )
 
 
 def test_without_a_rate_nothing_is_limited() -> None:
     assert Buckets(0).take(1, 10**9, now=0) == 0
 
 
-@pytest.mark.parametrize("path", ["/v1/track", "/v1/t", "/v1/batch", "/v1/b", "/b", "/v1/identify", "/v1/alias", "/v1/m"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/track",
+        "/v1/t",
+        "/v1/batch",
+        "/v1/b",
+        "/b",
+        "/v1/identify",
+        "/v1/alias",
+        "/v1/m",
+    ],
+)
 def test_every_address_is_served_with_and_without_a_slash(path: str) -> None:
     assert route_of(path) is not None
     assert route_of(path) == route_of(path + "/")
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/people/", "/analytics/", "/api/v1/track", "/live/", "/bb"])
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/people/", "/analytics/", "/api/v1/track", "/live/", "/bb"]
+)
 def test_other_addresses_are_not_the_collectors(path: str) -> None:
     assert not is_collection_path(path)
 
