@@ -1,0 +1,242 @@
+"""The REST API of segments: rules in and out as JSON, previews, members and what moved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import mixins, serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cdp.common.access import record_access
+from cdp.common.api import CursorPages
+from cdp.common.errors import CdpError
+from cdp.common.masking import can_see_pii, mask_name
+from profiles.models import Profile
+from segments import services
+from segments.facts import moment_now
+from segments.models import Membership, MembershipChange, Segment, Status
+from segments.rules.describe import describe
+from segments.rules.operators import CONSENT_STATES, COUNTS, OPERATORS, WINDOWS
+
+RULE_HELP = (
+    'A rule: `{"include": node, "exclude": node or null}`. Nodes by `type`: '
+    "`all` and `any` (`children`), `not` (`child`), `everyone`, `trait` (`key`, `operator`, `value`), "
+    f"`event` (`name`, `count`: {', '.join(COUNTS)}; `times`; `window`: "
+    f"`{{\"kind\": {' | '.join(WINDOWS)}, \"days\", \"from\", \"to\"}}`; "
+    "`where`: up to 10 of `{key, operator, value}` on properties), "
+    "`seen` (`which`: first, last; `operator`: within, before; `days`), `member` (`segment`: its id), "
+    f"`consent` (`purpose`, `channel`, `state`: {', '.join(CONSENT_STATES)}), `identifier` (`kind`). "
+    "Operators and what they take: " + ", ".join(f"`{item.key}` ({item.takes})" for item in OPERATORS.values()) + ". "
+    "A missing value meets only `missing` and `is_not`. At most 100 nodes, 6 deep, 1,000 values, 64 KB."
+)
+
+
+class RuleField(serializers.JSONField):
+    """A rule; its faults are found by the service, which names the node."""
+
+
+class SegmentSerializer(serializers.ModelSerializer[Segment]):
+    """A segment with its current rule."""
+
+    rule = RuleField(source="current_version.rule", help_text=RULE_HELP)
+    version = serializers.IntegerField(source="current_version.number", read_only=True)
+    sentence = serializers.CharField(source="current_version.sentence", read_only=True)
+    name = serializers.CharField(max_length=100)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+
+    class Meta:
+        model = Segment
+        fields = (
+            "id",
+            "slug",
+            "name",
+            "description",
+            "status",
+            "broken_reason",
+            "rule",
+            "version",
+            "sentence",
+            "member_count",
+            "refreshed_at",
+            "created_at",
+        )
+        read_only_fields = ("id", "slug", "status", "broken_reason", "member_count", "refreshed_at", "created_at")
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """A rule to look at."""
+
+    rule = RuleField(help_text=RULE_HELP)
+
+
+class MemberSerializer(serializers.Serializer[Any]):
+    """Somebody in a segment."""
+
+    profile = serializers.UUIDField()
+    name = serializers.CharField()
+    since = serializers.DateTimeField()
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    """Somebody came in or left."""
+
+    id = serializers.IntegerField()
+    profile = serializers.UUIDField(allow_null=True)
+    entered = serializers.BooleanField()
+    at = serializers.DateTimeField()
+    cause = serializers.CharField()
+
+
+class MemberPages(CursorPages):
+    """Members by the order of their numbers."""
+
+    ordering = "profile_id"
+
+
+_BY_SLUG = OpenApiParameter("slug", OpenApiTypes.STR, OpenApiParameter.PATH)
+
+
+@extend_schema_view(list=extend_schema(parameters=[OpenApiParameter("search", str), OpenApiParameter("status", str)]))
+class SegmentViewSet(
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.CreateModelMixin,
+    viewsets.GenericViewSet[Segment],
+):
+    """Segments. `DELETE` archives; `PATCH` with a rule saves a new version."""
+
+    queryset = Segment.objects.select_related("current_version")
+    serializer_class = SegmentSerializer
+    lookup_field = "slug"
+    required_permissions = {
+        "list": "segments.view_segment",
+        "retrieve": "segments.view_segment",
+        "create": "segments.add_segment",
+        "partial_update": "segments.change_segment",
+        "destroy": "segments.change_segment",
+        "preview": "segments.view_segment",
+        "members": "segments.view_segment",
+        "changes": "segments.view_segment",
+    }
+
+    def get_queryset(self) -> QuerySet[Segment]:
+        """Return segments, narrowed by ?search= and ?status=."""
+        rows = Segment.objects.select_related("current_version")
+        params = self.request.query_params
+        if text := params.get("search", "").replace("\x00", "").strip()[:100]:
+            rows = rows.filter(name__icontains=text)
+        if status := params.get("status", ""):
+            rows = rows.filter(status=status.replace("\x00", ""))
+        return rows
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Create a segment."""
+        data = self._checked(request)
+        segment = services.create_segment(
+            name=data["name"],
+            rule=data["current_version"]["rule"],
+            description=data.get("description", ""),
+            user=request.user,
+        )
+        return Response(self.get_serializer(segment).data, status=201)
+
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change the name, the description or the rule."""
+        segment = self.get_object()
+        data = self._checked(request, partial=True)
+        if segment.status == Status.ARCHIVED:
+            raise CdpError("segment.archived", _("This segment is archived."), status=409)
+        if "name" in data or "description" in data:
+            segment = services.rename_segment(
+                segment=segment, name=data.get("name", segment.name), description=data.get("description")
+            )
+        if "current_version" in data:
+            segment = services.update_rule(segment=segment, rule=data["current_version"]["rule"], user=request.user)
+        return Response(self.get_serializer(segment).data)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Archive a segment: its members leave it, its history stays."""
+        services.archive_segment(segment=self.get_object())
+        return Response(status=204)
+
+    @extend_schema(request=PreviewSerializer, responses=OpenApiTypes.OBJECT)
+    @action(detail=False, methods=["post"])
+    def preview(self, request: Request) -> Response:
+        """Count who would be in: per node, in total, with a few people and the rule as a sentence."""
+        rule, catalog = services.checked_rule(request.data.get("rule") if isinstance(request.data, dict) else None)
+        moment = moment_now()
+        counts = services.count_nodes(rule, catalog, moment)
+        open_names = can_see_pii(request.user)
+        return Response(
+            {
+                "count": counts.total,
+                "base": counts.base,
+                "exact": counts.exact,
+                "nodes": counts.nodes,
+                "sentence": describe(rule, catalog, _),
+                "sample": [
+                    {"profile": str(row.uuid), "name": str(row) if open_names else mask_name(row.display_name)}
+                    for row in services.sample_people(rule, catalog, moment)
+                ],
+            }
+        )
+
+    @extend_schema(parameters=[_BY_SLUG], responses=MemberSerializer(many=True))
+    @action(detail=True, pagination_class=MemberPages)
+    def members(self, request: Request, slug: str) -> Response:
+        """List the members."""
+        segment = self.get_object()
+        page = self.paginate_queryset(Membership.objects.filter(segment_id=segment.pk))
+        people = Profile.objects.only("uuid", "display_name").in_bulk([row.profile_id for row in page or ()])
+        open_names = can_see_pii(request.user)
+        record_access(
+            request=request, action="segment.members_listed", object_kind="segment", object_id=str(segment.pk)
+        )
+        return self.get_paginated_response(
+            [
+                {
+                    "profile": str(people[row.profile_id].uuid),
+                    "name": (
+                        people[row.profile_id].display_name
+                        if open_names
+                        else mask_name(people[row.profile_id].display_name)
+                    ),
+                    "since": row.since,
+                }
+                for row in page or ()
+                if row.profile_id in people
+            ]
+        )
+
+    @extend_schema(parameters=[_BY_SLUG], responses=ChangeSerializer(many=True))
+    @action(detail=True)
+    def changes(self, request: Request, slug: str) -> Response:
+        """List who came in and who left, newest first."""
+        segment = self.get_object()
+        page = self.paginate_queryset(MembershipChange.objects.filter(segment_id=segment.pk))
+        people = dict(
+            Profile.objects.filter(pk__in=[row.profile_id for row in page or ()]).values_list("id", "uuid")
+        )
+        return self.get_paginated_response(
+            [
+                {
+                    "id": row.pk,
+                    "profile": str(people[row.profile_id]) if row.profile_id in people else None,
+                    "entered": row.entered,
+                    "at": row.at,
+                    "cause": row.cause,
+                }
+                for row in page or ()
+            ]
+        )
+
+    def _checked(self, request: Request, *, partial: bool = False) -> dict[str, Any]:
+        serializer = self.get_serializer(data=request.data, partial=partial)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)

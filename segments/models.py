@@ -1,0 +1,143 @@
+"""Segments, their immutable rule versions, who is in, who came and went, and whom to look at again."""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Lower, Now
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+
+class Status(models.TextChoices):
+    """Whether a segment is kept up to date."""
+
+    LIVE = "live", _("live")
+    BROKEN = "broken", _("broken")
+    ARCHIVED = "archived", _("archived")
+
+
+class Segment(models.Model):
+    """A group of people that keeps itself up to date by a rule."""
+
+    name = models.CharField(_("name"), max_length=100)
+    slug = models.SlugField(max_length=110, unique=True, editable=False)
+    description = models.TextField(_("description"), blank=True, max_length=2000)
+    status = models.CharField(_("state"), max_length=10, choices=Status, default=Status.LIVE)
+    broken_reason = models.TextField(blank=True, editable=False)
+    current_version = models.ForeignKey(
+        "SegmentVersion", null=True, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    member_count = models.BigIntegerField(default=0, editable=False)
+    #: the moment up to which the members are right
+    refreshed_at = models.DateTimeField(null=True, editable=False)
+    refresh_ms = models.IntegerField(null=True, editable=False)  # how long the last full refresh took
+    #: the moment up to which the sweeper has followed the moving edges of the rule
+    swept_at = models.DateTimeField(null=True, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("segment")
+        verbose_name_plural = _("segments")
+        default_permissions = ("add", "change", "view")
+        permissions = [("export_segment", "Can export the members of segments")]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("name"), condition=~models.Q(status="archived"), name="segment_name_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """Return the address of the segment's page."""
+        return reverse("segments:detail", args=[self.slug])
+
+
+class SegmentVersion(models.Model):
+    """A rule as it was saved. It never changes: a new rule is a new version."""
+
+    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    rule = models.JSONField()
+    sentence = models.TextField()  # in English, as saved; pages say it again in the reader's language
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("segment version")
+        verbose_name_plural = _("segment versions")
+        default_permissions = ("view",)
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["segment", "number"], name="segmentversion_unique")]
+        triggers = [
+            pgtrigger.Protect(name="segment_version_no_delete", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(
+                name="segment_version_read_only", fields=["segment", "number", "rule", "sentence", "created_at"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.segment_id} v{self.number}"
+
+
+class Membership(models.Model):
+    """Somebody is in a segment; `version` is the rule that let them in."""
+
+    pk = models.CompositePrimaryKey("profile_id", "segment_id")
+    profile_id = models.BigIntegerField()
+    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="memberships", db_index=False)
+    version = models.ForeignKey(SegmentVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    since = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["segment", "profile_id"], name="membership_segment_idx")]
+
+
+class MembershipChange(models.Model):
+    """Somebody came into a segment or left it."""
+
+    id = models.BigAutoField(primary_key=True)
+    profile_id = models.BigIntegerField()
+    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="changes", db_index=False)
+    version = models.ForeignKey(SegmentVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    entered = models.BooleanField()
+    at = models.DateTimeField()
+    cause = models.CharField(max_length=20)  # touched | refresh | time | rule | broken | archived
+
+    class Meta:
+        default_permissions = ()
+        indexes = [
+            models.Index(fields=["segment", "-id"], name="membershipchange_recent_idx"),
+            models.Index(fields=["segment", "at"], name="membershipchange_at_idx"),
+            models.Index(fields=["profile_id", "-at"], name="membershipchange_person_idx"),
+        ]
+
+
+class TouchedProfile(models.Model):
+    """Somebody changed and is to be looked at again: the narrow queue. Rows go when done."""
+
+    profile_id = models.BigIntegerField()
+    since = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "segments_touched"
+        default_permissions = ()
+
+
+class SegmentSize(models.Model):
+    """How many were in a segment at the end of a day (of the last look on it, today)."""
+
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="sizes")
+    day = models.DateField()
+    members = models.BigIntegerField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["segment", "day"], name="segmentsize_unique")]

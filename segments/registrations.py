@@ -1,0 +1,52 @@
+"""What segments bring to the rest: navigation, panels, queue, API, search, personal data."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from cdp.common import registry
+from profiles.handlers import change_handlers
+from segments import handlers, home, membership
+from segments.api import SegmentViewSet
+
+
+def register() -> None:
+    """Fill the registries."""
+    registry.navigation.add(
+        "segments",
+        registry.NavEntry(
+            group="customers",
+            label=_("Segments"),
+            url_name="segments:list",
+            order=30,
+            permission="segments.view_segment",
+        ),
+    )
+    change_handlers.add("segments", handlers.touch)
+    registry.queues.add("segments_touched", registry.QueueDepth(measure=membership.queue_state))
+    registry.personal_data.add(
+        "segments", registry.PersonalDataHolder(collect=handlers.collect, erase=handlers.erase)
+    )
+    registry.timeline.add("segments", handlers.timeline)
+    registry.profile_panels.add(
+        "segments",
+        registry.ProfilePanel(
+            template="segments/panel.html", context=handlers.panel, order=30, permission="segments.view_segment"
+        ),
+    )
+    registry.search_providers.add("segments", handlers.search)
+    registry.home_cards.add(
+        "segments_moved",
+        registry.HomeCard(
+            template="segments/home_card.html",
+            context=home.moved_card,
+            slot="side",
+            order=30,
+            permission="segments.view_segment",
+        ),
+    )
+    registry.health_checks.add(
+        "segments",
+        registry.HealthCheck(label=_("Segments"), run=home.broken_check, critical=False),
+    )
+    registry.api_routes.add("segments", SegmentViewSet)
