@@ -10,7 +10,9 @@ class ProfilesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Hand the app's pages to the registries."""
+        """Hand the app's pages and imports to the registries, and make its tasks known."""
         from profiles import screens  # needs the app registry
+        from profiles.importing import registrations, tasks  # noqa: F401 - loading the module names the task
 
         screens.register()
+        registrations.register()

@@ -1,0 +1,198 @@
+"""Imports over the REST API: upload, see the dry run, confirm, follow, undo."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cdp.common.access import record_access
+from cdp.common.api import StrictJSONParser
+from cdp.common.errors import CdpError
+from cdp.common.masking import can_see_pii, mask_identifier, mask_value
+from profiles.importing.reasons import explain
+from profiles.models import Import, ImportRow
+from profiles.models.imports import Outcome
+from profiles.querysets.imports import rows_page
+from profiles.services import imports as service
+
+MAX_ROWS = 200
+
+
+class ImportSerializer(serializers.ModelSerializer[Import]):
+    """An import. `counts` holds outcomes, reasons, changed traits and what registered targets would do or did."""
+
+    class Meta:
+        model = Import
+        fields: tuple[str, ...] = (
+            "id", "name", "state", "encoding", "delimiter", "header", "mapping", "counts", "planned", "rows_total",
+            "rows_done", "error", "created_at", "checked_at", "finished_at",
+        )
+        read_only_fields = fields
+
+
+class ImportInput(serializers.Serializer[Import]):
+    """A file, and how to read it. Without a mapping the import waits with a suggested one."""
+
+    file = serializers.FileField()
+    mapping = serializers.CharField(required=False, help_text="JSON: {match, columns: [{header, target, type, rule}]}")
+    encoding = serializers.CharField(required=False)
+    delimiter = serializers.CharField(required=False, max_length=1, trim_whitespace=False)
+    proof = serializers.CharField(required=False, help_text="JSON: {source, obtained_on, wording}")
+
+
+class CheckInput(serializers.Serializer[Import]):
+    """A mapping to run the dry run with."""
+
+    mapping = serializers.JSONField()
+    proof = serializers.JSONField(required=False)
+
+
+class RowsAnswer(serializers.Serializer[ImportRow]):
+    """A page of rows; `next` is the line to ask on from."""
+
+    next = serializers.IntegerField(allow_null=True)
+    results = serializers.ListField(child=serializers.DictField())
+
+
+def _json(text: str, place: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise CdpError("import.json_invalid", _("This part must be JSON."), place=place) from None
+
+
+class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Import]):
+    """Bring contact files in. Nothing is written to people before `confirm`."""
+
+    queryset = Import.objects.all()
+    serializer_class = ImportSerializer
+    parser_classes = (StrictJSONParser, MultiPartParser)
+    required_permissions: ClassVar[dict[str, str]] = {
+        "list": "profiles.view_import",
+        "retrieve": "profiles.view_import",
+        "rows": "profiles.view_import",
+        "create": "profiles.add_import",
+        "check": "profiles.add_import",
+        "*": "profiles.change_import",
+    }
+
+    def get_queryset(self) -> Any:
+        """Return the imports, those whose name holds `?search=`."""
+        search = self.request.query_params.get("search", "").replace("\x00", "")
+        rows = super().get_queryset()
+        return rows.filter(name__icontains=search) if search else rows
+
+    def _answer(self, job: Import, code: int = status.HTTP_200_OK) -> Response:
+        return Response(self.get_serializer(job).data, status=code)
+
+    def _number(self) -> int:
+        return int(self.get_object().pk)
+
+    @extend_schema(request={"multipart/form-data": ImportInput}, responses={201: ImportSerializer})
+    def create(self, request: Request) -> Response:
+        """Upload a file. With a mapping the dry run starts at once."""
+        form = ImportInput(data=request.data)
+        form.is_valid(raise_exception=True)
+        told = form.validated_data
+        job = service.receive_file(upload=told["file"], name=told["file"].name or "", actor=request.user)
+        if told.get("encoding") or told.get("delimiter"):
+            job = service.set_reading(
+                import_id=job.pk, encoding=told.get("encoding") or job.encoding, delimiter=told.get("delimiter") or job.delimiter
+            )
+        if told.get("mapping"):
+            proof = _json(told["proof"], "proof") if told.get("proof") else None
+            job = service.start_check(import_id=job.pk, mapping=_json(told["mapping"], "mapping"), proof=proof)
+        return self._answer(job, status.HTTP_201_CREATED)
+
+    @extend_schema(request=CheckInput, responses=ImportSerializer)
+    @action(detail=True, methods=["post"])
+    def check(self, request: Request, pk: str | None = None) -> Response:
+        """Run the dry run with a mapping."""
+        form = CheckInput(data=request.data)
+        form.is_valid(raise_exception=True)
+        told = form.validated_data
+        return self._answer(service.start_check(import_id=self._number(), mapping=told["mapping"], proof=told.get("proof")))
+
+    @extend_schema(request=None, responses=ImportSerializer)
+    @action(detail=True, methods=["post"])
+    def confirm(self, request: Request, pk: str | None = None) -> Response:
+        """Agree to the dry run: people are created and changed."""
+        return self._answer(service.confirm_import(import_id=self._number(), actor=request.user))
+
+    @extend_schema(request=None, responses=ImportSerializer)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, pk: str | None = None) -> Response:
+        """Stop after the block at work."""
+        return self._answer(service.pause_import(import_id=self._number()))
+
+    @extend_schema(request=None, responses=ImportSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: str | None = None) -> Response:
+        """Go on after a pause or a failure."""
+        return self._answer(service.resume_import(import_id=self._number()))
+
+    @extend_schema(request=None, responses=ImportSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str | None = None) -> Response:
+        """Stop for good; what is written stays and can be undone."""
+        return self._answer(service.cancel_import(import_id=self._number()))
+
+    @extend_schema(request=None, responses=ImportSerializer)
+    @action(detail=True, methods=["post"])
+    def undo(self, request: Request, pk: str | None = None) -> Response:
+        """Take back what the import wrote, as far as nobody changed it since."""
+        return self._answer(service.start_undo(import_id=self._number(), actor=request.user))
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("outcome", enum=Outcome.values),
+            OpenApiParameter("reason", str),
+            OpenApiParameter("after", int, description="line of the last row of the page before"),
+        ],
+        responses=RowsAnswer,
+    )
+    @action(detail=True, methods=["get"])
+    def rows(self, request: Request, pk: str | None = None) -> Response:
+        """List rows by line, 200 a page: what each did or would do, and why not."""
+        job = self.get_object()
+        after, outcome = request.query_params.get("after", "0"), request.query_params.get("outcome", "")
+        if not after.isdecimal() or len(after) > 15:
+            raise CdpError("import.after_invalid", _("`after` must be a line number."), place="after")
+        if outcome and outcome not in Outcome.values:
+            raise CdpError("import.outcome_unknown", _("There is no such outcome."), place="outcome")
+        reason = request.query_params.get("reason", "").replace("\x00", "")[:60]
+        rows = rows_page(job, outcome=outcome, reason=reason, after=int(after), limit=MAX_ROWS + 1)
+        record_access(request=request, action="import.rows_viewed", object_kind="import", object_id=str(job.pk))
+        seen = can_see_pii(request.user)
+        page = rows[:MAX_ROWS]
+        return Response({
+            "next": page[-1].line if len(rows) > MAX_ROWS else None,
+            "results": [_row(row, seen) for row in page],
+        })
+
+
+def _row(row: ImportRow, seen: bool) -> dict[str, Any]:
+    """Return a row as a reader may see it."""
+    data = row.data or {}
+    values = {name: value for part in "tfn" for name, value in data.get(part, {}).items()}
+    changes = {name: change[:2] for name, change in (row.changes or {}).items()}
+    profile = getattr(row, "profile", None)
+    return {
+        "line": row.line,
+        "outcome": row.outcome,
+        "code": row.reason,
+        "reason": explain(row.reason, row.detail) if row.reason else "",
+        "person": str(profile.uuid) if profile else None,
+        "identifiers": {kind: value if seen else mask_identifier(kind, value) for kind, value in data.get("i", [])},
+        "values": values if seen else mask_value("", values),
+        "changes": changes if seen else {name: [mask_value(name, value) for value in pair] for name, pair in changes.items()},
+        "cells": row.cells if seen else None,
+    }

@@ -1,0 +1,81 @@
+"""What imports hand to the registries: the timeline, the holders of personal data, the API, the queue's depth."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Min, Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from cdp.common.registry import (
+    PersonalDataHolder,
+    QueueDepth,
+    TimelineEntry,
+    api_routes,
+    personal_data,
+    queues,
+    timeline,
+)
+from profiles.api.imports import ImportViewSet
+from profiles.importing.jobs import ACTIVE
+from profiles.models import Import, ImportRow, Profile
+from profiles.models.imports import ImportState
+
+
+def entries(profile_id: int, before: datetime | None, limit: int, kinds: set[str] | None) -> list[TimelineEntry]:
+    """Tell which file made a person. What files changed later stands among the trait changes."""
+    if kinds and "change" not in kinds:
+        return []
+    rows = ImportRow.objects.filter(profile_id=profile_id, outcome="created").values_list("import_id", "line")[:limit]
+    lines = dict(rows)
+    jobs = Import.objects.filter(pk__in=lines).exclude(state__in=(ImportState.READY, ImportState.UNDONE))
+    made = Profile.objects.filter(pk=profile_id).values_list("created_at", flat=True).first()
+    if made is None or (before is not None and made >= before):
+        return []
+    return [
+        TimelineEntry(
+            at=made,
+            kind="change",
+            title=_("Came in with a file"),
+            detail=job.name,
+            url=reverse("profiles:import", args=[job.pk]),
+            meta=(_("line %(line)s") % {"line": lines[job.pk]},),
+        )
+        for job in jobs
+    ]
+
+
+def collect(profile_id: int) -> dict[str, Any]:
+    """Return the rows of files that speak of a person."""
+    rows = ImportRow.objects.filter(profile_id=profile_id).order_by("import_id", "line")
+    names = dict(Import.objects.filter(pk__in={row.import_id for row in rows}).values_list("pk", "name"))
+    return {
+        "rows": [
+            {"file": names.get(row.import_id, ""), "line": row.line, "outcome": row.outcome, "data": row.data, "changes": row.changes}
+            for row in rows
+        ]
+    }
+
+
+def erase(profile_id: int) -> dict[str, int]:
+    """Empty the rows that speak of a person; the counts of the import stay true."""
+    rows = ImportRow.objects.filter(profile_id=profile_id).exclude(data=None, changes=None, cells=None)
+    return {"profiles_importrow": rows.update(data=None, changes=None, cells=None, detail="")}
+
+
+def depth() -> tuple[int, float | None]:
+    """Return how many imports wait for a worker, and since when."""
+    waiting = Import.objects.filter(Q(lease_until=None) | Q(lease_until__lt=timezone.now()), state__in=ACTIVE)
+    oldest = waiting.aggregate(oldest=Min("started_at"))["oldest"]
+    return waiting.count(), (timezone.now() - oldest).total_seconds() if oldest else None
+
+
+def register() -> None:
+    """Fill the registries; called once, from AppConfig.ready()."""
+    timeline.add("profiles.imports", entries)
+    personal_data.add("profiles.imports", PersonalDataHolder(collect=collect, erase=erase))
+    queues.add("imports", QueueDepth(measure=depth))
+    api_routes.add("imports", ImportViewSet)
