@@ -4,6 +4,7 @@ from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 
+from cdp.celery import app as celery_app
 from cdp.home.navigation import register as register_navigation
 
 
@@ -14,12 +15,21 @@ class CdpConfig(AppConfig):
     label = "cdp"
 
     def ready(self) -> None:
-        """Keep the roles in step with the table after every migrate."""
+        """Keep roles, schedules and the broker's queue in step after every migrate."""
+        # These need the app registry, so they cannot be imported with this module.
+        from cdp.embedded.broker import install_broker
+        from cdp.role_sync import sync_roles
+        from cdp.schedules import sync_schedules
+
         register_navigation()
-        from cdp.role_sync import sync_roles  # needs the app registry, as Django's ready() hooks do
+        celery_app.set_default()
+        celery_app.loader.import_task_module("cdp.tasks")
 
         # The signal comes once per app, in the order of INSTALLED_APPS: after the last, every permission exists.
-        post_migrate.connect(sync_roles, sender=apps.get_app_config("campaigns"), dispatch_uid="cdp.sync_roles")
+        last = apps.get_app_config("campaigns")
+        post_migrate.connect(sync_roles, sender=last, dispatch_uid="cdp.sync_roles")
+        post_migrate.connect(sync_schedules, sender=last, dispatch_uid="cdp.sync_schedules")
+        post_migrate.connect(install_broker, sender=last, dispatch_uid="cdp.install_broker")
 
 
 class KlantbeeldAdminConfig(AdminConfig):

@@ -11,6 +11,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from cdp.embedded.broker_options import transport_options
 from cdp.embedded.postgres import database_url
 from cdp.embedded.secret_files import read_or_make_secret
 from cdp.environment import Environment
@@ -218,6 +219,7 @@ COLLECT_MIN_FREE_MB = env.integer("COLLECT_MIN_FREE_MB", 512)
 
 # Celery: wakes drains up; PostgreSQL is the queue of record ----------------------------------------------------
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "pgmq://")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
@@ -226,10 +228,14 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_SOFT_TIME_LIMIT = 240
+CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(CELERY_BROKER_URL, DATABASES["default"], CELERY_TASK_TIME_LIMIT)
+#: remote control names a queue after the host, which pgmq:// cannot hold
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = not CELERY_BROKER_URL.startswith("pgmq")
+CELERY_WORKER_CONCURRENCY = env.integer("WORKER_CONCURRENCY", 4)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "cdp.beat:SingleScheduler"
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
 # API -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Whether it runs: heartbeats, probes, checks with their mends."""
