@@ -82,7 +82,8 @@ def _evidence(interaction: NewInteraction) -> dict[str, Any]:
     page = interaction.context.get("page")
     found = {
         "event": interaction.name,
-        "page_url": _text(interaction.properties.get("page_url")) or _text(page.get("url") if isinstance(page, dict) else ""),
+        "page_url": _text(interaction.properties.get("page_url"))
+        or _text(page.get("url") if isinstance(page, dict) else ""),
         "form": _text(interaction.properties.get("form")),
         "proof": _text(interaction.properties.get("proof")),
         "ip": _text(interaction.context.get("ip")),

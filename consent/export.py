@@ -21,7 +21,9 @@ def export_lines(*, subjects: Collection[int] | None = None) -> Iterator[str]:
     words: dict[int, str] = {}
     for text in ConsentText.objects.order_by("pk"):
         words[text.pk] = text.digest
-        yield _line(kind="text", id=text.pk, version=text.version, language=text.language, text=text.text, digest=text.digest)
+        yield _line(
+            kind="text", id=text.pk, version=text.version, language=text.language, text=text.text, digest=text.digest
+        )
     records = ConsentRecord.objects.select_related("evidence").order_by("identifier_id", "position")
     heads = ConsentChain.objects.filter(position__gt=0).order_by("identifier_id")
     if subjects is not None:

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_lazy as _
+
+from cdp.common.registry import (
+    HealthCheck,
+    NavEntry,
+    PersonalDataHolder,
+    ProfilePanel,
+    api_routes,
+    health_checks,
+    navigation,
+    personal_data,
+    profile_panels,
+    timeline,
+)
 from consent import tasks
+from consent.api.others import PermissionViewSet, PurposeViewSet, SuppressionViewSet
+from consent.api.records import ConsentRecordViewSet
 from consent.handlers import lookup_tombstones, on_change
+from consent.import_targets import consent_targets
+from consent.panel import consent_panel, consent_timeline
 from consent.services.erasing import collect_consent_data, erase_consent_data
-from cdp.common.registry import PersonalDataHolder, personal_data
+from consent.services.sealing import ledger_health
 from profiles.handlers import change_handlers, tombstones
+from profiles.importing.targets import import_targets
 
 __all__ = ["register", "tasks"]  # tasks are imported so that Celery knows them in every process
 
@@ -15,4 +34,27 @@ def register() -> None:
     """Fill the registries."""
     change_handlers.add("consent", on_change)
     tombstones.add("consent", lookup_tombstones)
+    import_targets.add("consent", consent_targets)
     personal_data.add("consent", PersonalDataHolder(collect=collect_consent_data, erase=erase_consent_data))
+    timeline.add("consent", consent_timeline)
+    profile_panels.add("consent", ProfilePanel(template="consent/_panel.html", context=consent_panel, order=20))
+    health_checks.add("consent_ledger", HealthCheck(label=_("Consent ledger"), run=ledger_health))
+    _navigation()
+    api_routes.add("consent-records", ConsentRecordViewSet)
+    api_routes.add("purposes", PurposeViewSet)
+    api_routes.add("suppression", SuppressionViewSet)
+    api_routes.add("permissions", PermissionViewSet)
+
+
+def _navigation() -> None:
+    entries = (
+        ("desk", _("Desk"), 10, "consent.view_consentrecord"),
+        ("log", _("Consent log"), 20, "consent.view_consentrecord"),
+        ("purposes", _("Purposes"), 30, "consent.view_purpose"),
+        ("suppression", _("Suppression"), 40, "consent.view_suppression"),
+    )
+    for name, label, order, permission in entries:
+        navigation.add(
+            f"consent_{name}",
+            NavEntry(group="privacy", label=label, url_name=f"consent:{name}", order=order, permission=permission),
+        )

@@ -49,9 +49,7 @@ class Method(models.TextChoices):
 class ConsentRecord(models.Model):
     """One statement about one purpose and channel. Rows are only ever added; see consent.policy.chain for the hash."""
 
-    identifier_id = (
-        models.BigIntegerField()
-    )  # the subject, whose chain this is; no key: outlives the identifier
+    identifier_id = models.BigIntegerField()  # the subject, whose chain this is; no key: outlives the identifier
     position = models.PositiveIntegerField()
     profile_id = models.BigIntegerField()  # who the subject was at that time
     purpose = models.ForeignKey(Purpose, on_delete=models.PROTECT, related_name="+")
@@ -60,9 +58,7 @@ class ConsentRecord(models.Model):
     #: said by the person, or with a stated proof: only such a record may lift an objection
     proven = models.BooleanField(default=False)
     method = models.CharField(max_length=20, choices=Method)
-    actor = models.CharField(
-        max_length=150
-    )  # subject | user:<name> | source:<slug> | system:<rule>
+    actor = models.CharField(max_length=150)  # subject | user:<name> | source:<slug> | system:<rule>
     source = models.ForeignKey(
         Source,
         null=True,
@@ -70,12 +66,8 @@ class ConsentRecord(models.Model):
         db_constraint=False,
         related_name="+",
     )
-    text = models.ForeignKey(
-        ConsentText, null=True, on_delete=models.PROTECT, related_name="+"
-    )
-    because_id = models.BigIntegerField(
-        null=True
-    )  # the record that this one follows from (a join repeats it)
+    text = models.ForeignKey(ConsentText, null=True, on_delete=models.PROTECT, related_name="+")
+    because_id = models.BigIntegerField(null=True)  # the record that this one follows from (a join repeats it)
     #: what it came with: import:12, delivery:3:77, message:<id>; never an address
     reference = models.CharField(max_length=160, blank=True)
     occurred_at = models.DateTimeField()
@@ -89,9 +81,7 @@ class ConsentRecord(models.Model):
         verbose_name_plural = _("consent log")
         default_permissions = ("add", "view")
         constraints = [
-            models.UniqueConstraint(
-                fields=["identifier_id", "position"], name="consentrecord_chain_unique"
-            ),
+            models.UniqueConstraint(fields=["identifier_id", "position"], name="consentrecord_chain_unique"),
         ]
         indexes = [
             models.Index(fields=["profile_id"], name="consentrecord_profile_idx"),
@@ -100,9 +90,7 @@ class ConsentRecord(models.Model):
             models.Index(fields=["method", "-id"], name="consentrecord_method_idx"),
             models.Index(fields=["recorded_at"], name="consentrecord_recorded_idx"),
             models.Index(fields=["text"], name="consentrecord_text_idx"),
-            models.Index(
-                fields=["reference"], name="consentrecord_reference_idx", condition=~models.Q(reference="")
-            ),
+            models.Index(fields=["reference"], name="consentrecord_reference_idx", condition=~models.Q(reference="")),
         ]
         triggers = [
             pgtrigger.Protect(
@@ -190,9 +178,7 @@ class LedgerSeal(models.Model):
     prev_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
     sealed_at = models.DateTimeField()
-    verified_at = models.DateTimeField(
-        null=True
-    )  # last time the whole ledger up to here was found whole
+    verified_at = models.DateTimeField(null=True)  # last time the whole ledger up to here was found whole
     problem = models.TextField(blank=True)
 
     class Meta:
@@ -200,9 +186,7 @@ class LedgerSeal(models.Model):
         verbose_name_plural = _("ledger seals")
         default_permissions = ("view",)
         ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(fields=["prev_hash"], name="ledgerseal_one_line")
-        ]
+        constraints = [models.UniqueConstraint(fields=["prev_hash"], name="ledgerseal_one_line")]
         triggers = [
             pgtrigger.Protect(name="ledger_seal_no_delete", operation=pgtrigger.Delete),
             pgtrigger.ReadOnly(

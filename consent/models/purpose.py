@@ -40,16 +40,10 @@ class Purpose(models.Model):
     slug = models.SlugField(_("short name"), max_length=60, unique=True)
     name = models.CharField(_("name"), max_length=100)
     description = models.TextField(_("description"), blank=True)
-    channels = ArrayField(
-        models.CharField(max_length=10, choices=Channel), default=default_channels
-    )
-    basis = models.CharField(
-        _("legal basis"), max_length=20, choices=Basis, default=Basis.CONSENT
-    )
+    channels = ArrayField(models.CharField(max_length=10, choices=Channel), default=default_channels)
+    basis = models.CharField(_("legal basis"), max_length=20, choices=Basis, default=Basis.CONSENT)
     is_marketing = models.BooleanField(_("direct marketing"), default=True)
-    retention_days = models.PositiveIntegerField(
-        _("days a permission holds without contact"), null=True, blank=True
-    )
+    retention_days = models.PositiveIntegerField(_("days a permission holds without contact"), null=True, blank=True)
     active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -58,9 +52,7 @@ class Purpose(models.Model):
         verbose_name_plural = _("purposes")
         ordering = ["name"]
         constraints = [
-            models.CheckConstraint(
-                condition=~models.Q(channels=[]), name="purpose_has_channel"
-            ),
+            models.CheckConstraint(condition=~models.Q(channels=[]), name="purpose_has_channel"),
         ]
 
     def __str__(self) -> str:
@@ -83,9 +75,7 @@ class ConsentText(models.Model):
         verbose_name_plural = _("consent texts")
         ordering = ["purpose", "-version", "language"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["purpose", "version", "language"], name="consenttext_unique"
-            ),
+            models.UniqueConstraint(fields=["purpose", "version", "language"], name="consenttext_unique"),
         ]
         triggers = [
             pgtrigger.Protect(

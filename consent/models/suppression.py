@@ -34,14 +34,8 @@ class Suppression(models.Model):
         verbose_name = _("suppressed address")
         verbose_name_plural = _("suppression")
         default_permissions = ("add", "view")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["digest", "reason"], name="suppression_unique"
-            )
-        ]
-        indexes = [
-            models.Index(fields=["-created_at", "-id"], name="suppression_recent_idx")
-        ]
+        constraints = [models.UniqueConstraint(fields=["digest", "reason"], name="suppression_unique")]
+        indexes = [models.Index(fields=["-created_at", "-id"], name="suppression_recent_idx")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.digest[:12]} ({self.reason})"

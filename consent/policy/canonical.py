@@ -45,10 +45,7 @@ def words_digest(text: str) -> str:
 def clean_payload(value: Any) -> Any:
     """Return a payload that a JSON store gives back exactly: fractions become text, unknown things too."""
     if isinstance(value, dict):
-        return {
-            str(key).replace("\x00", ""): clean_payload(item)
-            for key, item in value.items()
-        }
+        return {str(key).replace("\x00", ""): clean_payload(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [clean_payload(item) for item in value]
     if value is None or isinstance(value, (bool, int)):

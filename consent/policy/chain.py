@@ -66,14 +66,8 @@ def check_chain(links: Iterable[tuple[Link, str]]) -> Iterator[Problem]:
             started, subject, position, head = True, link.subject, 0, GENESIS
         place = f"record {link.id}"
         if link.position != position + 1:
-            missing = (
-                f"{position + 1} to {link.position - 1}"
-                if link.position > position + 2
-                else str(position + 1)
-            )
-            yield Problem(
-                "gap", place, f"subject {subject}: position {missing} is missing"
-            )
+            missing = f"{position + 1} to {link.position - 1}" if link.position > position + 2 else str(position + 1)
+            yield Problem("gap", place, f"subject {subject}: position {missing} is missing")
         elif link.prev_hash != head:
             yield Problem(
                 "chain",

@@ -57,7 +57,9 @@ def check_entries(entries: Sequence[ConsentEntry]) -> None:
         place = f"entry {number + 1}" if len(entries) > 1 else ""
         purpose = purposes.get(entry.purpose_id)
         if purpose is None:
-            raise CdpError("consent.unknown_purpose", _("There is no such purpose."), place=place or "purpose", status=404)
+            raise CdpError(
+                "consent.unknown_purpose", _("There is no such purpose."), place=place or "purpose", status=404
+            )
         if entry.channel not in purpose.channels:
             raise CdpError(
                 "consent.wrong_channel",
@@ -78,6 +80,4 @@ def check_entries(entries: Sequence[ConsentEntry]) -> None:
 
 
 #: somebody else says that the person agreed: then let them say how they know
-_PROOF_NEEDED = frozenset(
-    {Method.IMPORT, Method.API, Method.OFFICER, Method.PAPER, Method.PHONE, Method.MAIL}
-)
+_PROOF_NEEDED = frozenset({Method.IMPORT, Method.API, Method.OFFICER, Method.PAPER, Method.PHONE, Method.MAIL})

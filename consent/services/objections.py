@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from django.db import transaction
@@ -49,13 +49,12 @@ def save_preferences(
 ) -> list[int]:
     """Record the answers that differ from what holds; `offered` are the boxes that were on the page."""
     purposes = Purpose.objects.filter(active=True).in_bulk({purpose_id for purpose_id, _channel in offered})
-    states = {
-        (row.purpose_id, row.channel): row.state for row in ConsentState.objects.filter(profile_id=profile_id)
-    }
+    states = marketing_states(profile_id)
+    unsaid = unsaid_state(states.values())
     entries = []
     for purpose_id, channel in sorted(offered):
         purpose = purposes.get(purpose_id)
-        holds = states.get((purpose_id, channel), "")
+        holds = states.get((purpose_id, channel), unsaid)
         says_yes = (purpose_id, channel) in wanted
         if purpose is None or says_yes == holds_yes(purpose, holds):
             continue
@@ -74,6 +73,17 @@ def save_preferences(
             )
         )
     return record_consents(entries)
+
+
+def marketing_states(profile_id: int) -> dict[tuple[int, str], str]:
+    """Return what holds for the marketing purposes of a person."""
+    rows = ConsentState.objects.filter(profile_id=profile_id, purpose__is_marketing=True)
+    return {(row.purpose_id, row.channel): row.state for row in rows}
+
+
+def unsaid_state(states: Iterable[str]) -> str:
+    """Return what silence means: an objection to any marketing also covers what was never spoken of."""
+    return OBJECTED if OBJECTED in states else ""
 
 
 def holds_yes(purpose: Purpose, state: str) -> bool:

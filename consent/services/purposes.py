@@ -63,7 +63,9 @@ def update_purpose(*, purpose_id: int, changes: Mapping[str, Any]) -> Purpose:
 
 
 @transaction.atomic
-def add_text(*, purpose_id: int, text: str, actor: Any, language: str = "en", version: int | None = None) -> ConsentText:
+def add_text(
+    *, purpose_id: int, text: str, actor: Any, language: str = "en", version: int | None = None
+) -> ConsentText:
     """Add a new version of the words; give `version` to add a translation of an existing one."""
     words = text.strip()
     if not words:
@@ -77,7 +79,9 @@ def add_text(*, purpose_id: int, text: str, actor: Any, language: str = "en", ve
     if not 1 <= number <= last + 1:
         raise CdpError("consent.no_such_version", _("There is no such version."), place="version")
     if texts.filter(version=number, language=language).exists():
-        raise CdpError("consent.version_taken", _("A version does not change: add a new one."), place="version", status=409)
+        raise CdpError(
+            "consent.version_taken", _("A version does not change: add a new one."), place="version", status=409
+        )
     return ConsentText.objects.create(
         purpose=purpose, version=number, language=language, text=words, created_by=actor_label(actor)
     )

@@ -190,3 +190,17 @@ def _rows(sql: str, params: list[Any] | None = None) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params or [])
         return list(cursor.fetchall())
+
+
+def ledger_health() -> tuple[bool, str, str]:
+    """Tell what the last verification found (ok, found, mend)."""
+    last = LedgerSeal.objects.order_by("-id").first()
+    if last is None:
+        return True, "not sealed yet", ""
+    if last.problem:
+        return (
+            False,
+            last.problem.splitlines()[0],
+            "See the privacy desk; compare with a backup: manage.py verify_ledger",
+        )
+    return True, f"sealed {last.sealed_at:%Y-%m-%d %H:%M} UTC, {last.to_id} is the last record", ""

@@ -47,7 +47,9 @@ def suppress_identifiers(
     digests = sorted(kinds)
     Suppression.objects.bulk_create(
         [
-            Suppression(digest=digest, kind=kinds[digest], reason=reason, note=note[:200], created_by=actor_label(actor))
+            Suppression(
+                digest=digest, kind=kinds[digest], reason=reason, note=note[:200], created_by=actor_label(actor)
+            )
             for digest in digests
         ],
         ignore_conflicts=True,

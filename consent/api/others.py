@@ -1,0 +1,210 @@
+"""Purposes, the suppression list and what may be done with a person, over the REST API."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cdp.common.access import record_access
+from cdp.common.errors import CdpError
+from consent.gate import answers_for
+from consent.models import Basis, Channel, ConsentText, Purpose, Suppression, SuppressionReason
+from consent.reasons import reason_words
+from consent.services.purposes import add_text, create_purpose, update_purpose
+from consent.services.suppressing import find_suppressions, suppress_address
+from profiles.models import Profile
+
+
+class TextSerializer(serializers.ModelSerializer[ConsentText]):
+    """A version of the words."""
+
+    class Meta:
+        model = ConsentText
+        fields = ("version", "language", "text", "created_at")
+        read_only_fields = ("version", "created_at")
+
+
+class PurposeSerializer(serializers.ModelSerializer[Purpose]):
+    """A purpose with its words."""
+
+    channels = serializers.ListField(child=serializers.ChoiceField(choices=Channel.choices), default=["email"])
+    basis = serializers.ChoiceField(choices=Basis.choices, default=Basis.CONSENT)
+    texts = TextSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Purpose
+        fields = (
+            "id",
+            "slug",
+            "name",
+            "description",
+            "channels",
+            "basis",
+            "is_marketing",
+            "retention_days",
+            "active",
+            "texts",
+        )
+        read_only_fields = ("id", "slug", "texts")
+
+
+class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Purpose]):
+    """List, define and change purposes."""
+
+    queryset = Purpose.objects.prefetch_related("texts")
+    serializer_class = PurposeSerializer
+    lookup_field = "slug"
+    required_permissions: ClassVar[dict[str, str]] = {
+        "list": "consent.view_purpose",
+        "retrieve": "consent.view_purpose",
+        "create": "consent.add_purpose",
+        "partial_update": "consent.change_purpose",
+        "texts": "consent.change_purpose",
+    }
+
+    def get_queryset(self) -> QuerySet[Purpose]:
+        """Return the purposes, those whose name holds `?search=`."""
+        rows: QuerySet[Purpose] = super().get_queryset()
+        search = self.request.query_params.get("search", "").replace("\x00", "")
+        return rows.filter(name__icontains=search) if search else rows
+
+    def create(self, request: Request) -> Response:
+        """Define a purpose."""
+        form = self.get_serializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        wanted = dict(form.validated_data)
+        wanted.pop("active", None)
+        return Response(self.get_serializer(create_purpose(**wanted)).data, status=201)
+
+    def partial_update(self, request: Request, slug: str | None = None) -> Response:
+        """Change a purpose."""
+        purpose = self.get_object()
+        form = self.get_serializer(purpose, data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        return Response(self.get_serializer(update_purpose(purpose_id=purpose.pk, changes=form.validated_data)).data)
+
+    @extend_schema(request=TextSerializer, responses={201: TextSerializer})
+    @action(detail=True, methods=["post"])
+    def texts(self, request: Request, slug: str | None = None) -> Response:
+        """Add a version of the words."""
+        form = TextSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        text = add_text(purpose_id=self.get_object().pk, actor=request.user, **form.validated_data)
+        return Response(TextSerializer(text).data, status=201)
+
+
+class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
+    """An entry of the list; the address itself is not known."""
+
+    class Meta:
+        model = Suppression
+        fields = ("id", "kind", "digest", "reason", "note", "created_at", "created_by", "lifted_at")
+        read_only_fields = fields
+
+
+class SuppressionInput(serializers.Serializer[Suppression]):
+    """An address."""
+
+    kind = serializers.ChoiceField(choices=["email", "phone", "user_id"], default="email")
+    value = serializers.CharField(max_length=320)
+    reason = serializers.ChoiceField(
+        choices=[value for value in SuppressionReason.values if value != "erasure"], default="manual"
+    )
+    note = serializers.CharField(max_length=200, default="", allow_blank=True)
+
+
+class SuppressionAnswer(serializers.Serializer[Any]):
+    """Whether an address is on the list."""
+
+    suppressed = serializers.BooleanField()
+    entries = SuppressionSerializer(many=True)
+
+
+class SuppressionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Suppression]):
+    """List, look up and add suppressed addresses."""
+
+    queryset = Suppression.objects.all()
+    serializer_class = SuppressionSerializer
+    required_permissions: ClassVar[dict[str, str]] = {
+        "list": "consent.view_suppression",
+        "check": "consent.view_suppression",
+        "create": "consent.add_suppression",
+    }
+
+    def get_queryset(self) -> QuerySet[Suppression]:
+        """Return the entries; `?search=` is the beginning of a digest."""
+        rows: QuerySet[Suppression] = super().get_queryset()
+        search = self.request.query_params.get("search", "").replace("\x00", "")
+        return rows.filter(digest__startswith=search.lower()) if search else rows
+
+    @extend_schema(request=SuppressionInput, responses={201: SuppressionSerializer})
+    def create(self, request: Request) -> Response:
+        """Put an address on the list; idempotent."""
+        form = SuppressionInput(data=request.data)
+        form.is_valid(raise_exception=True)
+        row = suppress_address(actor=request.user, **form.validated_data)
+        return Response(SuppressionSerializer(row).data, status=201)
+
+    @extend_schema(request=SuppressionInput, responses=SuppressionAnswer)
+    @action(detail=False, methods=["post"])
+    def check(self, request: Request) -> Response:
+        """Tell whether an address is on the list. By POST: an address does not belong in a web address."""
+        form = SuppressionInput(data=request.data)
+        form.is_valid(raise_exception=True)
+        rows = list(find_suppressions(kind=form.validated_data["kind"], value=form.validated_data["value"]))
+        body = {"suppressed": any(row.lifted_at is None for row in rows), "entries": rows}
+        return Response(SuppressionAnswer(body).data)
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    """What may be done, for one purpose by one channel."""
+
+    purpose = serializers.CharField()
+    channel = serializers.CharField()
+    state = serializers.CharField(allow_blank=True)
+    allowed = serializers.BooleanField()
+    reason = serializers.CharField(allow_blank=True)
+    reason_text = serializers.CharField()
+    record = serializers.IntegerField(allow_null=True)
+
+
+class PermissionViewSet(viewsets.GenericViewSet[Profile]):
+    """What may be done with a person."""
+
+    queryset = Profile.objects.all()
+    serializer_class = DecisionSerializer
+    lookup_field = "uuid"
+    lookup_value_regex = "[0-9a-fA-F-]{36}"
+    required_permissions: ClassVar[dict[str, str]] = {"retrieve": "profiles.view_profile"}
+
+    @extend_schema(responses=DecisionSerializer(many=True))
+    def retrieve(self, request: Request, uuid: str) -> Response:
+        """Return the decision for every active purpose and channel, with the record behind it."""
+        try:
+            profile = Profile.objects.filter(uuid=UUID(uuid)).first()
+        except ValueError:
+            profile = None
+        if profile is None:
+            raise CdpError("consent.unknown_person", _("There is no such person."), place="uuid", status=404)
+        record_access(request=request, action="profile.permissions_read", object_kind="profile", object_id=uuid)
+        rows = [
+            {
+                "purpose": answer.purpose.slug,
+                "channel": answer.channel,
+                "state": answer.state.state if answer.state is not None else "",
+                "allowed": answer.decision.allowed,
+                "reason": answer.decision.reason,
+                "reason_text": reason_words(answer.decision.reason),
+                "record": answer.decision.record_id,
+            }
+            for answer in answers_for(profile.pk)
+        ]
+        return Response(DecisionSerializer(rows, many=True).data)

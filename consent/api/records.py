@@ -1,0 +1,203 @@
+"""The ledger over the REST API: read and append. There is no update and no delete, by design."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import mixins, serializers, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cdp.common.access import record_access
+from cdp.common.errors import CdpError
+from consent.models import Channel, ConsentRecord, ConsentText
+from consent.models.ledger import Method, State
+from consent.policy.states import GIVEN, OBJECTED
+from consent.querysets.records import of_person
+from consent.services.recording import find_purpose, record_consent
+from consent.gate import check
+from profiles.models import Profile
+
+API_METHODS = [Method.API, Method.FORM, Method.DOUBLE_OPT_IN, Method.PAPER, Method.PHONE, Method.MAIL]
+FILTERS = ("purpose", "channel", "state", "method", "reference")
+
+
+class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
+    """A record with its words and evidence."""
+
+    purpose = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    words = serializers.SerializerMethodField()
+    evidence = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ConsentRecord
+        fields = (
+            "id",
+            "identifier_id",
+            "position",
+            "profile_id",
+            "purpose",
+            "channel",
+            "state",
+            "proven",
+            "method",
+            "actor",
+            "source_id",
+            "reference",
+            "occurred_at",
+            "recorded_at",
+            "words",
+            "evidence",
+            "prev_hash",
+            "hash",
+        )
+        read_only_fields = fields
+
+    def get_words(self, record: ConsentRecord) -> str:
+        """Return the words that were shown."""
+        return record.text.text if record.text is not None else ""
+
+    def get_evidence(self, record: ConsentRecord) -> dict[str, Any] | None:
+        """Return the personal part; null when there is none, or it was erased."""
+        evidence = getattr(record, "evidence", None)
+        return evidence.payload if evidence is not None else None
+
+
+class RecordInput(serializers.Serializer[ConsentRecord]):
+    """What a person said."""
+
+    profile = serializers.UUIDField(help_text="public id of the person")
+    purpose = serializers.CharField(max_length=60, help_text="short name of the purpose")
+    channel = serializers.ChoiceField(choices=Channel.choices, default=Channel.EMAIL)
+    state = serializers.ChoiceField(choices=State.choices)
+    method = serializers.ChoiceField(choices=[(item.value, item.label) for item in API_METHODS], default=Method.API)
+    text_version = serializers.IntegerField(min_value=1, required=False, help_text="version of the words shown")
+    language = serializers.CharField(max_length=10, default="en")
+    evidence = serializers.DictField(
+        required=False, default=dict, help_text="page_url, ip, ...; `proof` says how a permission is known"
+    )
+    occurred_at = serializers.CharField(
+        max_length=40, required=False, help_text="ISO 8601 with a zone; now when absent"
+    )
+
+
+class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[ConsentRecord]):
+    """Read the consent log; append to it."""
+
+    queryset = ConsentRecord.objects.select_related("purpose", "text", "evidence")
+    serializer_class = RecordSerializer
+    required_permissions: ClassVar[dict[str, str]] = {
+        "list": "consent.view_consentrecord",
+        "retrieve": "consent.view_consentrecord",
+        "create": "consent.add_consentrecord",
+    }
+
+    def get_queryset(self) -> QuerySet[ConsentRecord]:
+        """Return the records that the filters keep; `?profile=<uuid>`, `?search=` a reference."""
+        rows: QuerySet[ConsentRecord] = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False) or self.action != "list":
+            return rows
+        asked = self.request.query_params
+        if profile := asked.get("profile"):
+            rows = of_person(rows, _person(profile).pk)
+        for name in FILTERS:
+            if value := asked.get(name, "").replace("\x00", ""):
+                rows = rows.filter(**{"purpose__slug" if name == "purpose" else name: value})
+        if search := asked.get("search", "").replace("\x00", ""):
+            rows = rows.filter(reference=search)
+        return rows
+
+    @extend_schema(parameters=[OpenApiParameter(name, str) for name in ("profile", *FILTERS, "search")])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return records, newest first; noted in the access log."""
+        response = super().list(request, *args, **kwargs)
+        record_access(request=request, action="consent.log_read", detail={"rows": len(response.data["results"])})
+        return response
+
+    @extend_schema(request=RecordInput, responses={201: RecordSerializer})
+    def create(self, request: Request) -> Response:
+        """Record what a person said. A permission needs words (`text_version`) or `evidence.proof`."""
+        form = RecordInput(data=request.data)
+        form.is_valid(raise_exception=True)
+        said = form.validated_data
+        person = _person(str(said["profile"]))
+        purpose = find_purpose(said["purpose"])
+        text = _text(purpose.pk, said.get("text_version"), said["language"])
+        evidence = {key: value for key, value in said["evidence"].items() if isinstance(key, str)}
+        if said["state"] == GIVEN and text is None and not evidence.get("proof"):
+            raise CdpError(
+                "consent.no_proof",
+                _(
+                    "A permission needs a proof: name the words that were shown (text_version), or say how it is known (evidence.proof)."
+                ),
+                place="evidence",
+            )
+        if said["state"] == GIVEN and purpose.is_marketing:
+            _refuse_over_objection(person, purpose.pk, said["channel"], said["method"])
+        record = record_consent(
+            profile_id=person.pk,
+            purpose=purpose,
+            channel=said["channel"],
+            state=said["state"],
+            method=said["method"],
+            actor=request.user,
+            text=text,
+            evidence=evidence,
+            occurred_at=_moment(said.get("occurred_at")),
+        )
+        return Response(self.get_serializer(record).data, status=201)
+
+
+def _refuse_over_objection(person: Profile, purpose_id: int, channel: str, method: str) -> None:
+    """Let only what the person said themselves, on a form, follow an objection by way of the API."""
+    decision = check(profile_ids=[person.pk], purpose_id=purpose_id, channel=channel)[person.pk]
+    if decision.reason == OBJECTED and method not in (Method.FORM, Method.DOUBLE_OPT_IN, Method.PAPER, Method.MAIL):
+        raise CdpError(
+            "consent.objected",
+            _(
+                "The person objected to direct marketing. Only a new permission by themselves ends that: give the method (form, double_opt_in, paper or mail) and its proof."
+            ),
+            place="state",
+            status=409,
+        )
+
+
+def _person(text: str) -> Profile:
+    try:
+        profile = Profile.objects.filter(uuid=UUID(text)).first()
+    except ValueError:
+        profile = None
+    if profile is None:
+        raise CdpError("consent.unknown_person", _("There is no such person."), place="profile", status=404)
+    return profile
+
+
+def _text(purpose_id: int, version: int | None, language: str) -> ConsentText | None:
+    if version is None:
+        return None
+    texts = list(ConsentText.objects.filter(purpose_id=purpose_id, version=version))
+    found = next((text for text in texts if text.language == language), texts[0] if texts else None)
+    if found is None:
+        raise CdpError(
+            "consent.no_such_version", _("There is no such version of the words."), place="text_version", status=404
+        )
+    return found
+
+
+def _moment(text: str | None) -> Any:
+    if not text:
+        return None
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise CdpError(
+            "consent.bad_time", _("Write the time as 2026-05-31T12:00:00Z, with a zone."), place="occurred_at"
+        )
+    return moment

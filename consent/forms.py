@@ -1,0 +1,107 @@
+"""What the officer's pages take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from consent.models import Channel, Purpose, SuppressionReason
+from consent.models.ledger import Method, State
+
+LANGUAGES = [("en", _("English")), ("nl", _("Dutch")), ("de", _("German")), ("fr", _("French"))]
+OFFICER_METHODS = [(method.value, method.label) for method in (Method.MAIL, Method.PHONE, Method.PAPER, Method.OFFICER)]
+OFFICER_STATES = [
+    (State.WITHDRAWN.value, _("withdrew the permission")),
+    (State.OBJECTED.value, _("objects to all marketing")),
+    (State.GIVEN.value, _("gave permission")),
+]
+
+
+class PurposeForm(forms.ModelForm[Purpose]):
+    """Define or change a purpose."""
+
+    channels = forms.MultipleChoiceField(
+        label=_("channels"), choices=Channel.choices, widget=forms.CheckboxSelectMultiple, initial=["email"]
+    )
+
+    class Meta:
+        model = Purpose
+        fields = ("name", "description", "channels", "basis", "is_marketing", "retention_days", "active")
+        help_texts = {
+            "description": _("What the data is used for, in words that people understand."),
+            "basis": _("Without consent or soft opt-in as its basis a purpose reaches everyone who did not say no."),
+            "is_marketing": _("An objection to marketing stops every purpose marked so."),
+            "retention_days": _("Empty: until it is withdrawn."),
+        }
+        widgets = {"description": forms.Textarea(attrs={"rows": 3})}
+
+
+class TextForm(forms.Form):
+    """Add a version of the words."""
+
+    text = forms.CharField(
+        label=_("Words shown"),
+        max_length=5000,
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text=_("Exactly as people see it beside the box. A version never changes afterwards."),
+    )
+    language = forms.ChoiceField(label=_("Language"), choices=LANGUAGES)
+
+
+class AddressForm(forms.Form):
+    """An address to look up."""
+
+    kind = forms.ChoiceField(
+        label=_("Kind"),
+        choices=[("email", _("E-mail address")), ("phone", _("Phone number")), ("user_id", _("User ID"))],
+    )
+    value = forms.CharField(label=_("Address"), max_length=320)
+
+
+class SuppressForm(AddressForm):
+    """An address to put on the list."""
+
+    reason = forms.ChoiceField(
+        label=_("Reason"),
+        choices=[choice for choice in SuppressionReason.choices if choice[0] != SuppressionReason.ERASURE],
+        initial=SuppressionReason.MANUAL,
+    )
+    note = forms.CharField(label=_("Note"), max_length=200, required=False, help_text=_("No names or addresses."))
+
+
+class StatementForm(forms.Form):
+    """What a person told the privacy officer."""
+
+    state = forms.ChoiceField(label=_("The person"), choices=OFFICER_STATES)
+    topic = forms.ChoiceField(label=_("For"), choices=[])
+    method = forms.ChoiceField(label=_("How it was said"), choices=OFFICER_METHODS)
+    proof = forms.CharField(
+        label=_("Proof"),
+        max_length=500,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("When, where and in what words. Needed for a permission."),
+    )
+
+    def __init__(self, *args: Any, topics: list[tuple[str, str]], **kwargs: Any) -> None:
+        """Offer the topics (`purpose id:channel`)."""
+        super().__init__(*args, **kwargs)
+        self.fields["topic"].choices = topics  # type: ignore[attr-defined]  # a ChoiceField
+
+
+class EraseForm(forms.Form):
+    """The last step before an erasure."""
+
+    reason = forms.CharField(
+        label=_("Reason"), max_length=200, help_text=_("Such as: request of 3 May. No names or addresses.")
+    )
+    confirm = forms.CharField(label=_("Type ERASE to go on"), max_length=10)
+
+    def clean_confirm(self) -> str:
+        """Ask for the word itself."""
+        word: str = self.cleaned_data["confirm"].strip()
+        if word != "ERASE":
+            raise forms.ValidationError(_("Type the word ERASE in capitals."))
+        return word

@@ -1,0 +1,27 @@
+"""Reads of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+
+from consent.models import ConsentRecord
+from profiles.models import Identifier, Profile
+
+
+def of_person(rows: QuerySet[ConsentRecord], profile_id: int) -> QuerySet[ConsentRecord]:
+    """Keep what the subjects of a person said, under whatever profile they said it."""
+    subjects = Identifier.objects.filter(profile_id=profile_id).values_list("pk", flat=True)
+    return rows.filter(identifier_id__in=list(subjects))
+
+
+def with_people(rows: Sequence[ConsentRecord]) -> Sequence[ConsentRecord]:
+    """Give each record the person that its subject belongs to now, as `row.person` (None once erased)."""
+    owner = dict(Identifier.objects.filter(pk__in={row.identifier_id for row in rows}).values_list("pk", "profile_id"))
+    people = Profile.objects.in_bulk(set(owner.values()))
+    for row in rows:
+        found: Any = people.get(owner.get(row.identifier_id, 0))
+        row.person = found if found is not None and found.erased_at is None else None  # type: ignore[attr-defined]  # for the template
+    return rows

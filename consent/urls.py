@@ -1,0 +1,29 @@
+"""Addresses of the privacy desk and of the public links."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from consent.views import desk, ledger, person, public, purposes, suppression
+
+app_name = "consent"
+
+urlpatterns = [
+    path("u/<str:token>/", public.unsubscribe, name="unsubscribe"),
+    path("preferences/<str:token>/", public.preferences, name="preferences"),
+    path("privacy/", desk.desk, name="desk"),
+    path("privacy/verify/", desk.verify, name="verify"),
+    path("privacy/log/", ledger.LedgerList.as_view(), name="log"),
+    path("privacy/log/<int:record_id>/", ledger.record, name="record"),
+    path("privacy/purposes/", purposes.purpose_list, name="purposes"),
+    path("privacy/purposes/new/", purposes.purpose_new, name="purpose_new"),
+    path("privacy/purposes/<slug:slug>/", purposes.purpose_detail, name="purpose"),
+    path("privacy/purposes/<slug:slug>/words/", purposes.text_new, name="text_new"),
+    path("privacy/suppression/", suppression.SuppressionList.as_view(), name="suppression"),
+    path("privacy/suppression/look-up/", suppression.look_up, name="suppression_look_up"),
+    path("privacy/suppression/add/", suppression.add, name="suppression_add"),
+    path("privacy/suppression/<int:suppression_id>/lift/", suppression.lift, name="suppression_lift"),
+    path("privacy/people/<uuid:uuid>/record/", person.record_statement, name="person_record"),
+    path("privacy/people/<uuid:uuid>/evidence/", person.evidence, name="person_evidence"),
+    path("privacy/people/<uuid:uuid>/erase/", person.erase, name="person_erase"),
+]

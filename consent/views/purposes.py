@@ -1,0 +1,138 @@
+"""Purposes and their words."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from cdp.common.errors import CdpError
+from consent.forms import PurposeForm, TextForm
+from consent.models import ConsentState, ConsentText, Purpose
+from consent.policy.states import GIVEN
+from consent.services.purposes import add_text, create_purpose, update_purpose
+
+
+@login_required
+@permission_required("consent.view_purpose", raise_exception=True)
+@require_GET
+def purpose_list(request: HttpRequest) -> HttpResponse:
+    """List the purposes with how many people said yes."""
+    yes: dict[int, int] = dict(
+        ConsentState.objects.filter(state=GIVEN)
+        .values_list("purpose_id")
+        .annotate(people=Count("profile_id", distinct=True))
+        .order_by()
+    )
+    purposes = Purpose.objects.order_by("-active", "name")
+    rows = [{"purpose": purpose, "yes": yes.get(purpose.pk, 0)} for purpose in purposes]
+    return render(request, "consent/purposes.html", {"rows": rows})
+
+
+@login_required
+@permission_required("consent.add_purpose", raise_exception=True)
+@require_http_methods(["GET", "POST"])
+def purpose_new(request: HttpRequest) -> HttpResponse:
+    """Define a purpose."""
+    form = PurposeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        wanted = dict(form.cleaned_data)
+        wanted.pop("active")
+        try:
+            purpose = create_purpose(**wanted)
+        except CdpError as error:
+            form.add_error(error.place if error.place in form.fields else None, error.message)
+        else:
+            messages.success(request, _("The purpose exists. Now write the words that people see."))
+            return redirect("consent:purpose", slug=purpose.slug)
+    status = 422 if form.errors else 200
+    return render(request, "consent/purpose_new.html", {"form": form}, status=status)
+
+
+@login_required
+@permission_required("consent.view_purpose", raise_exception=True)
+@require_http_methods(["GET", "POST"])
+def purpose_detail(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show a purpose with its words; change it."""
+    purpose = get_object_or_404(Purpose, slug=slug)
+    may_change = request.user.has_perm("consent.change_purpose")
+    form = PurposeForm(request.POST or None, instance=purpose) if may_change else None
+    if request.method == "POST":
+        if form is None:
+            return render(request, "403.html", status=403)
+        if form.is_valid():
+            try:
+                update_purpose(purpose_id=purpose.pk, changes=form.cleaned_data)
+            except CdpError as error:
+                form.add_error(None, error.message)
+            else:
+                messages.success(request, _("Saved."))
+                return redirect("consent:purpose", slug=slug)
+    context = {"purpose": purpose, "form": form, "texts": texts_of(purpose), "text_form": TextForm()}
+    return render(request, "consent/purpose.html", context, status=422 if form is not None and form.errors else 200)
+
+
+@login_required
+@permission_required("consent.change_purpose", raise_exception=True)
+@require_POST
+def text_new(request: HttpRequest, slug: str) -> HttpResponse:
+    """Add a version of the words."""
+    purpose = get_object_or_404(Purpose, slug=slug)
+    form = TextForm(request.POST)
+    if not form.is_valid():
+        context = {
+            "purpose": purpose,
+            "form": PurposeForm(instance=purpose),
+            "texts": texts_of(purpose),
+            "text_form": form,
+        }
+        return render(request, "consent/purpose.html", context, status=422)
+    text = add_text(purpose_id=purpose.pk, actor=request.user, **form.cleaned_data)
+    messages.success(request, _("Version %(version)s is what people see from now on.") % {"version": text.version})
+    return redirect("consent:purpose", slug=slug)
+
+
+def texts_of(purpose: Purpose) -> list[dict[str, Any]]:
+    """Return the versions, newest first: the words, what changed, how many people hold a permission on them."""
+    texts = list(ConsentText.objects.filter(purpose=purpose).order_by("-version", "language"))
+    agreed = agreed_by_text(purpose)
+    rows = []
+    for text in texts:
+        older = next((item for item in texts if item.language == text.language and item.version < text.version), None)
+        rows.append({"text": text, "agreed": agreed.get(text.pk, 0), "diff": words_changed(older, text)})
+    return rows
+
+
+def agreed_by_text(purpose: Purpose) -> dict[int, int]:
+    """Return {text id: people whose permission of this moment rests on it}."""
+    rows = ConsentText.objects.raw(
+        "SELECT r.text_id AS id, count(DISTINCT s.profile_id) AS people FROM consent_consentstate s "
+        "JOIN consent_consentrecord r ON r.id = s.record_id "
+        "WHERE s.purpose_id = %s AND s.state = 'given' AND r.text_id IS NOT NULL GROUP BY r.text_id",
+        [purpose.pk],
+    )
+    return {row.pk: row.people for row in rows}  # type: ignore[attr-defined]  # annotated by the statement
+
+
+def words_changed(older: ConsentText | None, newer: ConsentText) -> list[tuple[str, str]]:
+    """Return the words as (same | added | removed, words)."""
+    if older is None:
+        return []
+    before, after = older.text.split(), newer.text.split()
+    pieces: list[tuple[str, str]] = []
+    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if tag == "equal":
+            pieces.append(("same", " ".join(before[i1:i2])))
+            continue
+        if i2 > i1:
+            pieces.append(("removed", " ".join(before[i1:i2])))
+        if j2 > j1:
+            pieces.append(("added", " ".join(after[j1:j2])))
+    return pieces
