@@ -1,0 +1,125 @@
+"""A mail server on a real socket that keeps what it gets and misbehaves by the recipient's name.
+
+`cut-before-…` closes the connection at DATA, `cut-after-…` stores the message and closes it before the reply,
+`later-…` answers 451 once, `gone-…` 550 5.1.1, `rule-…` 550 5.7.1.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from cdp.environment import MailServer
+
+
+@dataclass
+class Sink:
+    """The server and what it holds."""
+
+    delay: float = 0.0
+    banner: str = "220 sink ready"
+    on_store: list[object] = field(default_factory=list)
+    mails: list[tuple[str, bytes]] = field(default_factory=list)
+    tried: Counter[str] = field(default_factory=Counter)
+
+    def start(self) -> Sink:
+        """Listen on a free port of loopback."""
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Stop listening."""
+        self._listener.close()
+
+    @property
+    def port(self) -> int:
+        """Return the port."""
+        return int(self._listener.getsockname()[1])
+
+    @property
+    def server(self) -> MailServer:
+        """Return the settings for a client."""
+        return MailServer("127.0.0.1", self.port)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Return how many mails each recipient has."""
+        with self._lock:
+            return Counter(recipient for recipient, _content in self.mails)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _address = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+
+    def _talk(self, connection: socket.socket) -> None:
+        stream = connection.makefile("rwb")
+        try:
+            self._converse(connection, stream)
+        except (OSError, ValueError):
+            pass
+        finally:
+            connection.close()
+
+    def _converse(self, connection: socket.socket, stream: object) -> None:
+        read, write = stream.readline, stream.write  # type: ignore[attr-defined]  # a buffered pair
+
+        def answer(text: str) -> None:
+            write(text.encode() + b"\r\n")
+            stream.flush()  # type: ignore[attr-defined]
+
+        answer(self.banner)
+        recipient = ""
+        while line := read():
+            command = line[:4].upper()
+            if command in (b"EHLO", b"HELO"):
+                answer("250 sink")
+            elif command == b"MAIL":
+                answer("250 ok")
+            elif command == b"RCPT":
+                recipient = line.decode().partition("<")[2].partition(">")[0]
+                with self._lock:
+                    self.tried[recipient] += 1
+                if recipient.startswith("gone"):
+                    answer("550 5.1.1 no such user")
+                elif recipient.startswith("rule"):
+                    answer("550 5.7.1 not by our rules")
+                elif recipient.startswith("later") and self.tried[recipient] == 1:
+                    answer("451 4.7.1 come back later")
+                else:
+                    answer("250 ok")
+            elif command == b"DATA":
+                if recipient.startswith("cut-before") and self.tried[recipient] == 1:
+                    connection.shutdown(socket.SHUT_RDWR)
+                    return
+                answer("354 go on")
+                content = b""
+                while (part := read()) and part != b".\r\n":
+                    content += part
+                if not part:
+                    return
+                if self.delay:
+                    time.sleep(self.delay)
+                with self._lock:
+                    self.mails.append((recipient, content))
+                for hook in self.on_store:
+                    hook(recipient)  # type: ignore[operator]
+                if recipient.startswith("cut-after"):
+                    connection.shutdown(socket.SHUT_RDWR)
+                    return
+                answer("250 2.0.0 stored")
+            elif command == b"RSET":
+                answer("250 ok")
+            elif command == b"QUIT":
+                answer("221 bye")
+                return
+            else:
+                answer("500 what")
