@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.contrib import admin
 from django.db.models import Model
@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from consent.models import ConsentRecord, ConsentText, Erasure, LedgerSeal, Purpose, Suppression
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
     """Read, with no way to write."""
 
     actions = None

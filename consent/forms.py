@@ -19,7 +19,7 @@ OFFICER_STATES = [
 ]
 
 
-class PurposeForm(forms.ModelForm[Purpose]):
+class PurposeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     """Define or change a purpose."""
 
     channels = forms.MultipleChoiceField(
