@@ -53,7 +53,7 @@ def needs_confirmation(campaign: Campaign) -> int:
     with connection.cursor() as cursor:  # bounded: counts no further than needed to know
         cursor.execute(
             "SELECT count(*) FROM (SELECT 1 FROM profiles_profile WHERE merged_into_id IS NULL AND erased_at IS NULL "
-            "AND email <> '' LIMIT %s) AS some",
+            "AND email <> '' LIMIT %s) AS people",
             [enough],
         )
         base = int(cursor.fetchone()[0])
