@@ -34,11 +34,11 @@ def describe(kind: str, name: str, properties: Mapping[str, Any]) -> str:
         return ""
     amount = money(properties)
     products = properties.get("products")
-    parts = [amount] if amount else []
     if isinstance(products, list) and products:
-        parts.append(f"{len(products)} lines" if len(products) > 1 else _product(products[0]))
-    if not parts:
-        parts = [_first(properties, "product_name", "name", "title", "subject", "campaign", "query", "label", "path")]
+        parts = [amount, f"{len(products)} lines" if len(products) > 1 else _product(products[0])]
+    else:
+        named = _first(properties, "product_name", "name", "title", "subject", "campaign", "query", "label", "path")
+        parts = [named, amount]
     detail = ", ".join(part for part in parts if part)
     return _short(detail or _any_property(properties))
 

@@ -16,7 +16,14 @@ from cdp.common import registry
 from cdp.common.masking import mask_text, mask_value
 from cdp.common.registry import TimelineEntry
 from cdp.common.templatetags.kit import label, plain
-from profiles.describing import MAJOR, NAME_STARTS, campaign_of, describe, device_of, kind_of
+from profiles.describing import (
+    MAJOR,
+    NAME_STARTS,
+    campaign_of,
+    describe,
+    device_of,
+    kind_of,
+)
 from profiles.models import Interaction, Merge, Source, TraitChange
 from profiles.models.identity import MergeState
 

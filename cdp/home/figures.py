@@ -13,7 +13,13 @@ from django.db.models import Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from cdp.common.counting import COUNT_CAP, Count, capped_count, estimated_count, index_count
+from cdp.common.counting import (
+    COUNT_CAP,
+    Count,
+    capped_count,
+    estimated_count,
+    index_count,
+)
 from profiles.models import InboxEntry, Interaction, Profile, SourceCounter
 
 DAYS = 30
