@@ -89,7 +89,8 @@ def _commit_block(job: Import, targets: Sequence[ImportTarget], source_id: int, 
     _apply_targets(job, live, targets)
     _keep_results(job.pk, [row for row in rows if row.changes or row.reason or as_planned[row.line] != (row.outcome, row.profile_id)])
     created = {row.profile_id for row in live if row.profile_id and row.outcome == "created"}
-    updated = {row.profile_id for row in live if row.profile_id and row.outcome == "updated"}
+    #: a registered target may have written to somebody whose traits stay the same
+    updated = {row.profile_id for row in live if row.profile_id and (row.outcome == "updated" or "x" in row.data)} - created
     if created | updated:
         announce(Change(profile_ids=created | updated, cause="import", created_profile_ids=created))
     return True

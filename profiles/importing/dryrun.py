@@ -217,7 +217,20 @@ def plan_targets(job: Import, targets: Sequence[ImportTarget], at: datetime) -> 
             outcome = target.plan(target_rows(target.name, block), about)
             for word, count in outcome.counts.items():
                 totals[target.name][word] = totals[target.name].get(word, 0) + count
+            _note_refusals(job.pk, outcome.refused)
     return totals
+
+
+def _note_refusals(import_id: int, refused: dict[int, str]) -> None:
+    """Put the reason on rows of which a cell is refused, so that they can be listed; the row itself goes on."""
+    if not refused:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE profiles_importrow r SET reason = w.code FROM unnest(%s::bigint[], %s::text[]) AS w(line, code) "
+            "WHERE r.import_id = %s AND r.line = w.line",
+            [list(refused), [code[:60] for code in refused.values()], import_id],
+        )
 
 
 def target_rows(name: str, block: Sequence[tuple[int, int | None, dict[str, Any], str]]) -> list[TargetRow]:

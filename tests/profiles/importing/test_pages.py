@@ -131,6 +131,16 @@ def test_another_delimiter_reads_the_file_anew(client_as: Callable[[str], Client
     assert job.header == ["E-mailadres;Voornaam;Plaats"]
 
 
+def test_an_encoding_that_cannot_be_is_refused_in_words(client_as: Callable[[str], Client]) -> None:
+    client = client_as("Marketer")
+    client.post(reverse("profiles:import_new"), {"file": _file()})
+    job = Import.objects.get()
+    answer = client.post(reverse("profiles:import_map", args=[job.pk]), {"reading": "1", "encoding": "utf-16", "delimiter": ";"})
+    assert answer.status_code == 400 and "cannot be read in this encoding" in answer.text
+    job.refresh_from_db()
+    assert job.encoding == "utf-8"
+
+
 def test_what_a_file_says_is_never_markup(client_as: Callable[[str], Client]) -> None:
     evil = "<script>alert(1)</script>"
     job = imported(f"email,{evil}\nanna@example.org,{evil}\nbroken,{evil}\n")
