@@ -1,5 +1,7 @@
 """Who a person is and what they did."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -10,9 +12,8 @@ class ProfilesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Hand the app's pages and imports to the registries, and make its tasks known."""
-        from profiles import screens  # needs the app registry
-        from profiles.importing import registrations, tasks  # noqa: F401 - loading the module names the task
-
-        screens.register()
-        registrations.register()
+        """Hand the app's parts to the registries, and its tasks to Celery; both need the app registry."""
+        for part in ("profiles.screens", "profiles.registrations", "profiles.importing.registrations"):
+            import_module(part).register()
+        for tasks in ("profiles.tasks", "profiles.importing.tasks"):
+            import_module(tasks)

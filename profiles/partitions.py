@@ -73,6 +73,26 @@ def _create(parent: str, column: str, name: str, start: date, end: date) -> bool
         return True
 
 
+#: months known to have a partition; partitions of interactions are never dropped, so it is safe to remember them
+_known_months: set[date] = set()
+
+
+def wanted_months(months: set[date], *, now: datetime | None = None) -> set[date]:
+    """Return those of these months that should have a partition and have none; cheap when all are known."""
+    this_month = month_of(now or datetime.now(UTC))
+    oldest, newest = add_months(this_month, -OLDEST_MONTHS), add_months(this_month, MONTHS_AHEAD)
+    missing = {month for month in months - _known_months if oldest <= month <= newest}
+    if missing:
+        _known_months.update(interaction_months())
+        missing -= _known_months
+    return missing
+
+
+def accept_default(months: Iterable[date]) -> None:
+    """Remember that these months live in the default partition, so that they are not asked for again."""
+    _known_months.update(months)
+
+
 def ensure_months(months: Iterable[date], *, now: datetime | None = None) -> int:
     """Create the missing partitions of interactions for these months; return how many were made.
 

@@ -1,0 +1,322 @@
+"""Process one block: what a number of stored bodies bring, in one transaction that either happens or does not."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from django.db import transaction
+
+from profiles import partitions
+from profiles.handlers import Change, NewInteraction, announce, change_handlers, entombed
+from profiles.identity.messages import Message, Origin, Rejection, Rules, read_body
+from profiles.identity.traits import Assertion, assertion, merge_into, stamp
+from profiles.processing import people, store
+from profiles.processing.catalogue import Voice, load_rules, load_voices
+from profiles.processing.claim import Entry, RawBody, fitting, load_bodies, release
+from profiles.processing.store import RejectedRow, SeenKey, Tally
+from profiles.processing.weave import Sighting, Woven, weave
+from profiles.processing.weave_rows import Pair
+
+Place = tuple[int, int]  # raw id, position within the body
+
+
+class MonthsMissing(Exception):
+    """Events of months that have no partition yet: make them first, in a transaction of their own."""
+
+    def __init__(self, months: set[date]) -> None:
+        super().__init__(f"{len(months)} months")
+        self.months = months
+
+
+@dataclass(slots=True)
+class Item:
+    """A message on its way, with where it came from."""
+
+    message: Message
+    origin: Origin
+    tie: str
+
+
+@dataclass(slots=True)
+class Work:
+    """A block between reading and writing."""
+
+    items: list[Item] = field(default_factory=list)
+    rejected: list[RejectedRow] = field(default_factory=list)
+    tallies: dict[tuple[int, datetime], Tally] = field(default_factory=lambda: defaultdict(Tally))
+
+    def tally(self, source_id: int, received_at: datetime) -> Tally:
+        """Return the counts of a source in an hour."""
+        return self.tallies[(source_id, received_at.replace(minute=0, second=0, microsecond=0))]
+
+    def reject(self, item: Item, code: str, detail: str = "", payload: object = None) -> None:
+        """Put a message that was read well on the rejected list."""
+        origin, message = item.origin, item.message
+        self.tally(origin.source_id, origin.received_at).rejected += 1
+        self.rejected.append(
+            RejectedRow(
+                origin.source_id,
+                origin.received_at,
+                origin.raw_id,
+                message.position,
+                message.message_id,
+                code,
+                detail,
+                payload if payload is not None else {},
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BlockResult:
+    """What a block was: claimed bodies done, messages stored."""
+
+    bodies: int
+    messages: int
+    stored: int
+
+
+@transaction.atomic
+def process_entries(entries: Sequence[Entry], *, skip: Mapping[Place, str] | None = None) -> BlockResult:
+    """Process claimed entries, as many as fit a block, and release them.
+
+    `skip` names messages that may not be stored, with the reason: they go to the rejected list.
+    """
+    chosen = fitting(entries)
+    rules, voices = load_rules(), load_voices()
+    work = read_bodies(load_bodies(chosen), rules, voices)
+    for item in [item for item in work.items if skip and (item.origin.raw_id, item.message.position) in skip]:
+        work.items.remove(item)
+        reason = (skip or {})[(item.origin.raw_id, item.message.position)]
+        work.reject(item, "not_storable", reason, {"event": item.message.name})
+    require_months(work.items)
+    messages = len(work.items) + len(work.rejected)
+    drop_known(work)
+    drop_entombed(work)
+    for item in work.items:
+        work.tally(item.origin.source_id, item.origin.received_at).stored += 1
+    store_items(work.items, rules, voices)
+    store.write_rejected(work.rejected)
+    store.add_to_counters(work.tallies)
+    release(chosen)
+    return BlockResult(len(chosen), messages, len(work.items))
+
+
+def read_bodies(bodies: Sequence[RawBody], rules: Rules, voices: Mapping[int, Voice]) -> Work:
+    """Read every message of these bodies; what cannot be stored is noted with its reason."""
+    work = Work()
+    for raw in bodies:
+        entry = raw.entry
+        voice = voices.get(entry.source_id)
+        if voice is None:  # the source was deleted, and its counters with it
+            continue
+        received_at = entry.received_at.astimezone(UTC)
+        origin = Origin(voice.id, voice.trusted, voice.priority, received_at, entry.raw_id, raw.endpoint)
+        for result in read_body(raw.body, origin, rules):
+            if isinstance(result, Rejection):
+                work.tally(voice.id, received_at).rejected += 1
+                work.rejected.append(
+                    RejectedRow(
+                        voice.id,
+                        received_at,
+                        entry.raw_id,
+                        result.position,
+                        result.message_id,
+                        result.code,
+                        result.detail,
+                        result.payload if result.payload is not None else {},
+                    )
+                )
+            else:
+                work.items.append(Item(result, origin, result.key.hex()))
+    return work
+
+
+def require_months(items: Sequence[Item]) -> None:
+    """Raise MonthsMissing when events fall in months without a partition that they should have."""
+    months = {(item.message.occurred_at.year, item.message.occurred_at.month) for item in items}
+    missing = partitions.wanted_months({date(year, month, 1) for year, month in months})
+    if missing:
+        raise MonthsMissing(missing)
+
+
+def drop_known(work: Work) -> None:
+    """Drop messages whose id counted before, here or in an earlier block; the first one stays (A13, A14)."""
+    first: dict[bytes, Item] = {}
+    repeated: list[Item] = []
+    for item in work.items:
+        if first.setdefault(item.message.key, item) is not item:
+            repeated.append(item)
+    new, known = store.count_once(
+        [SeenKey(key, item.message.digest, item.origin.received_at) for key, item in first.items()]
+    )
+    if not repeated and not known:
+        return
+    for item in [*repeated, *(item for key, item in first.items() if key not in new)]:
+        tally = work.tally(item.origin.source_id, item.origin.received_at)
+        tally.duplicate += 1
+        key = item.message.key
+        if item.message.digest != known.get(key, first[key].message.digest):
+            tally.conflicting += 1
+    work.items = [item for key, item in first.items() if key in new]
+
+
+def drop_entombed(work: Work) -> None:
+    """Reject what belongs to erased people: the erasure keeps them out."""
+    pairs = sorted({pair for item in work.items for pair in item.message.identifiers})
+    gone = entombed(pairs)
+    if not gone:
+        return
+    kept = []
+    for item in work.items:
+        if gone.isdisjoint(item.message.identifiers):
+            kept.append(item)
+        else:
+            work.reject(item, "erased")
+            work.rejected[-1] = _without_ids(work.rejected[-1])
+    work.items = kept
+
+
+def _without_ids(row: RejectedRow) -> RejectedRow:
+    """Return the row without anything that could name the erased person again."""
+    return RejectedRow(row.source_id, row.received_at, row.raw_id, row.position, "", row.code, "", {})
+
+
+def store_items(items: Sequence[Item], rules: Rules, voices: Mapping[int, Voice]) -> None:
+    """Resolve who these messages are about, store what they did and said, and tell the other apps."""
+    if not items:
+        return
+    said = _assertions(items)
+    woven = weave(_sightings(items), rules.kinds, said=said)
+    interactions = _interactions(items, woven)
+    created_ids = woven.created_profile_ids
+    changed = set(woven.changed_profile_ids)
+    by_id = {
+        woven.identifiers[pair].id: (woven.identifiers[pair].profile_id, values)
+        for pair, values in said.items()
+        if woven.identifiers[pair].profile_id not in created_ids or woven.identifiers[pair].founded is None
+    }
+    told = people.add_assertions({id: values for id, (_profile, values) in by_id.items()})
+    changed |= {by_id[id][0] for id in told}
+    spans, profile_spans = _spans(items, woven)
+    people.touch(spans, {id: span for id, span in profile_spans.items() if id not in created_ids})
+    people.refresh(changed, created=created_ids, cause="merge" if woven.moves else "", at=items[0].origin.received_at)
+    announce(
+        Change(
+            profile_ids=set(profile_spans) | changed,
+            cause="collect",
+            interactions=interactions,
+            moved=woven.moves,
+            created_profile_ids=set(created_ids),
+        )
+    )
+
+
+def _assertions(items: Sequence[Item]) -> dict[Pair, dict[str, Assertion]]:
+    """Return what identify messages say, under the identifier that each hangs on."""
+    said: dict[Pair, dict[str, Assertion]] = {}
+    for item in items:
+        traits = item.message.traits
+        if not traits:
+            continue
+        origin, at = item.origin, stamp(item.message.occurred_at)
+        merge_into(
+            said.setdefault(item.message.identifiers[0], {}),
+            {
+                name: assertion(
+                    value,
+                    name=name,
+                    at=at,
+                    priority=origin.priority,
+                    source_id=origin.source_id,
+                    tie=item.tie,
+                    trusted=origin.trusted,
+                    cause="identify",
+                )
+                for name, value in traits.items()
+            },
+        )
+    return said
+
+
+def _sightings(items: Sequence[Item]) -> list[Sighting]:
+    return [
+        Sighting(
+            item.message.identifiers,
+            item.message.occurred_at,
+            item.tie,
+            item.origin.source_id,
+            item.origin.trusted,
+            item.message.weak,
+        )
+        for item in items
+    ]
+
+
+def _interactions(items: Sequence[Item], woven: Woven) -> list[NewInteraction]:
+    """Write the interactions; return them as news when any app listens."""
+    identifiers = woven.identifiers
+    lines = []
+    news: list[NewInteraction] = []
+    listened = bool(list(change_handlers.items()))
+    times: dict[datetime, str] = {}
+    for item in items:
+        message, origin = item.message, item.origin
+        row = identifiers[message.identifiers[0]]
+        received = times.get(origin.received_at) or times.setdefault(origin.received_at, origin.received_at.isoformat())
+        lines.append(
+            store.interaction_line(
+                row.profile_id,
+                row.id,
+                message.occurred_at,
+                received,
+                message.kind,
+                message.name,
+                message.properties,
+                message.context,
+                origin.source_id,
+                message.message_id,
+            )
+        )
+        if listened:
+            news.append(
+                NewInteraction(
+                    profile_id=row.profile_id,
+                    identifier_id=row.id,
+                    kind=message.kind,
+                    name=message.name,
+                    occurred_at=message.occurred_at,
+                    properties=message.properties,
+                    context=message.context,
+                    source_id=origin.source_id,
+                    trusted=origin.trusted,
+                    message_id=message.message_id,
+                )
+            )
+    store.copy_interactions(lines)
+    return news
+
+
+Spans = dict[int, tuple[datetime, datetime]]
+
+
+def _spans(items: Sequence[Item], woven: Woven) -> tuple[Spans, Spans]:
+    """Return when each known identifier, and each person, was first and last seen in this block."""
+    spans: Spans = {}
+    profiles: Spans = {}
+    for item in items:
+        at = item.message.occurred_at
+        for pair in item.message.identifiers:
+            row = woven.identifiers[pair]
+            for table, id in ((spans, row.id), (profiles, row.profile_id)):
+                known = table.get(id)
+                if known is None:
+                    table[id] = (at, at)
+                elif at < known[0]:
+                    table[id] = (at, known[1])
+                elif at > known[1]:
+                    table[id] = (known[0], at)
+    return spans, profiles

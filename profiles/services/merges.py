@@ -1,0 +1,127 @@
+"""Join and part people by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from cdp.common.errors import CdpError
+from profiles.handlers import Change, announce
+from profiles.models import Identifier, IdentityLink, Merge, Profile
+from profiles.models.identity import MergeState
+from profiles.processing import people
+from profiles.processing.catalogue import load_rules
+from profiles.processing.weave import Sighting, Woven, reweave, weave
+from profiles.processing.weave_rows import lock_profiles
+from profiles.services.traits import anchor_of
+
+
+@transaction.atomic
+def merge_profiles(*, winner_id: int, loser_id: int, actor: Any = None) -> int:
+    """Join two people by hand; return the id of the profile that both now are (the lower of the two).
+
+    The join is a link like any other, which no limit holds back; an earlier "these are two" is taken back.
+    Raises CdpError `merge.same` or `person.not_found`.
+    """
+    if winner_id == loser_id:
+        raise CdpError("merge.same", _("These are one person already."))
+    _lock_alive(winner_id, loser_id)
+    one, other = anchor_of(winner_id), anchor_of(loser_id)
+    _links_between(_ids_of(winner_id), _ids_of(loser_id)).update(denied_at=None, denied_by=None)
+    pairs = ((one.kind, one.value), (other.kind, other.value))
+    now = timezone.now()
+    woven = weave(
+        [Sighting(pairs, now, uuid4().hex, None, trusted=False, manual=True)],
+        load_rules().kinds,
+        cause="manual",
+        by=getattr(actor, "pk", None),
+    )
+    target = woven.profile_of(pairs[0])
+    if target != woven.profile_of(pairs[1]):
+        raise CdpError("merge.refused", _("Somebody said of these people that they are two; undo that first."))
+    Merge.objects.filter(state=MergeState.QUARANTINED, winner_id=min(winner_id, loser_id), loser_id=max(winner_id, loser_id)).delete()
+    _finish(woven, "merge", {winner_id, loser_id})
+    return target
+
+
+@transaction.atomic
+def undo_merge(*, merge_id: int, actor: Any = None) -> tuple[int, int]:
+    """Part two people who were joined; return (winner, loser) profile ids.
+
+    Every link between the two sides is denied, for good, and who is who is worked out anew: each gets back exactly the
+    identifiers, interactions and traits that are its own. Raises CdpError `merge.not_found` or `merge.not_done`.
+    """
+    merge = Merge.objects.select_for_update().filter(pk=merge_id).first()
+    if merge is None:
+        raise CdpError("merge.not_found", _("There is no such join."), status=404)
+    if merge.state != MergeState.DONE:
+        raise CdpError("merge.not_done", _("This join is not in force, so it cannot be undone."), status=409)
+    moved, kept = set(merge.moved.get("identifiers", [])), set(merge.moved.get("kept", []))
+    lock_profiles([merge.winner_id, merge.loser_id])
+    moved &= set(Identifier.objects.filter(pk__in=moved).values_list("pk", flat=True))
+    kept &= set(Identifier.objects.filter(pk__in=kept).values_list("pk", flat=True))
+    if not moved or not kept:
+        raise CdpError("merge.nothing_to_part", _("One of the two sides has no identifiers left."), status=409)
+    _deny(moved, kept, getattr(actor, "pk", None))
+    woven = reweave(moved | kept, load_rules().kinds, cause="undo", by=getattr(actor, "pk", None))
+    Merge.objects.filter(pk=merge_id, state=MergeState.DONE).update(state=MergeState.UNDONE, undone_at=timezone.now())
+    _finish(woven, "undo", {merge.winner_id, merge.loser_id})
+    return merge.winner_id, merge.loser_id
+
+
+@transaction.atomic
+def dismiss_merge(*, merge_id: int, actor: Any = None) -> None:
+    """Settle a join that waits for review: these are two people."""
+    merge = Merge.objects.select_for_update().filter(pk=merge_id, state=MergeState.QUARANTINED).first()
+    if merge is None:
+        raise CdpError("merge.not_found", _("There is no such join to review."), status=404)
+    if merge.link_id:
+        IdentityLink.objects.filter(pk=merge.link_id).update(denied_at=timezone.now(), denied_by=actor)
+    merge.state = MergeState.DISMISSED
+    merge.by = actor
+    merge.save(update_fields=["state", "by"])
+
+
+def _lock_alive(*profile_ids: int) -> None:
+    lock_profiles(profile_ids)
+    alive = Profile.objects.filter(pk__in=profile_ids, merged_into=None, erased_at=None).count()
+    if alive != len(set(profile_ids)):
+        raise CdpError("person.not_found", _("There is no such person, or not any more."), status=404)
+
+
+def _ids_of(profile_id: int) -> list[int]:
+    return list(Identifier.objects.filter(profile_id=profile_id).values_list("pk", flat=True))
+
+
+def _links_between(one: Any, other: Any) -> Any:
+    one, other = list(one), list(other)
+    return IdentityLink.objects.filter(Q(low_id__in=one, high_id__in=other) | Q(low_id__in=other, high_id__in=one))
+
+
+def _deny(moved: set[int], kept: set[int], by: int | None) -> None:
+    """Deny every link between two sides, and one between their founders even when none was said."""
+    now = timezone.now()
+    _links_between(moved, kept).update(denied_at=now, denied_by_id=by)
+    low, high = sorted((min(moved), min(kept)))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO profiles_identitylink (low_id, high_id, first_at, tie, weak, manual, denied_at, denied_by_id)"
+            " VALUES (%s, %s, %s, '', false, false, %s, %s)"
+            " ON CONFLICT (low_id, high_id) DO UPDATE SET denied_at = excluded.denied_at, denied_by_id = excluded.denied_by_id",
+            [low, high, now, now, by],
+        )
+
+
+def _finish(woven: Woven, cause: str, profile_ids: set[int]) -> None:
+    changed = woven.changed_profile_ids | profile_ids
+    people.refresh(changed, created=woven.created_profile_ids, cause=cause, at=timezone.now())
+    announce(
+        Change(
+            profile_ids=changed, cause=cause, moved=woven.moves, created_profile_ids=set(woven.created_profile_ids)
+        )
+    )

@@ -1,0 +1,168 @@
+"""Make, update, restrict and erase people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from cdp.common.errors import CdpError
+from profiles.handlers import Change, announce, entombed
+from profiles.identity.graph import kind_of
+from profiles.identity.junk import is_junk
+from profiles.identity.messages import Rules
+from profiles.identity.normalise import normalise
+from profiles.identity.traits import Assertion, assertion, merge_into, stamp
+from profiles.models import Profile, Source
+from profiles.processing import people
+from profiles.processing.catalogue import load_rules
+from profiles.processing.weave import Sighting, Woven, weave
+from profiles.processing.weave_rows import Pair, find_identifiers
+from profiles.services.traits import checked_traits
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonRow:
+    """A person as told: identifiers as (kind, value), and traits. An address among the traits is an identifier too."""
+
+    identifiers: Sequence[Pair]
+    traits: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonOutcome:
+    """What became of a row. `outcome`: created | updated | unchanged | rejected (then `code` says why)."""
+
+    profile_id: int | None
+    identifier_id: int | None
+    outcome: str
+    code: str = ""
+    changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+
+@transaction.atomic
+def upsert_people(*, rows: Sequence[PersonRow], source: Source, cause: str) -> list[PersonOutcome]:
+    """Make or update people in bulk, each found by its identifiers; return one outcome per row, in order."""
+    rules, now = load_rules(), timezone.now()
+    prepared = [_prepared(row, rules) for row in rows]
+    gone = entombed(sorted({pair for pairs, _code in prepared for pair in pairs}))
+    ready = {
+        number: pairs for number, (pairs, code) in enumerate(prepared) if not code and gone.isdisjoint(pairs)
+    }
+    said: dict[Pair, dict[str, Assertion]] = {}
+    sightings = []
+    for number, pairs in ready.items():
+        tie = uuid4().hex
+        sightings.append(Sighting(pairs, now, tie, source.pk, source.trusted))
+        merge_into(
+            said.setdefault(pairs[0], {}),
+            {
+                name: assertion(
+                    value,
+                    name=name,
+                    at=stamp(now),
+                    priority=source.priority,
+                    source_id=source.pk,
+                    tie=tie,
+                    trusted=source.trusted,
+                    cause=cause,
+                )
+                for name, value in rows[number].traits.items()
+            },
+        )
+    before = find_identifiers({pair for pairs in ready.values() for pair in pairs}) if ready else {}
+    woven = weave(sightings, rules.kinds, said=said)
+    diffs = _write(woven, said, cause)
+    return [_outcome(number, prepared, ready, woven, before, diffs) for number in range(len(rows))]
+
+
+def _prepared(row: PersonRow, rules: Rules) -> tuple[tuple[Pair, ...], str]:
+    """Return (identifiers in their one form, the anchor first; why the row cannot be used)."""
+    given = [*row.identifiers, *((kind, row.traits[kind]) for kind in ("email", "phone") if row.traits.get(kind))]
+    pairs = []
+    for kind, value in given:
+        text = normalise(kind, value)
+        if kind not in rules.kinds:
+            return (), "identifier.kind_unknown"
+        if not text:
+            return (), "identifier.invalid"
+        if is_junk(kind, text, rules.blocked.get(kind, ())):
+            return (), "identifier.junk"
+        pairs.append((kind, text))
+    ordered = sorted(dict.fromkeys(pairs), key=lambda pair: (kind_of(pair[0], rules.kinds).priority, pair))
+    return tuple(ordered), "" if ordered else "identifier.missing"
+
+
+def _write(woven: Woven, said: dict[Pair, dict[str, Assertion]], cause: str) -> dict[int, people.TraitDiff]:
+    if not woven.identifiers:
+        return {}
+    told = {woven.identifiers[pair].id: values for pair, values in said.items()}
+    profile_of = {woven.identifiers[pair].id: woven.identifiers[pair].profile_id for pair in said}
+    changed = set(woven.changed_profile_ids) | {profile_of[id] for id in people.add_assertions(told)}
+    now = timezone.now()
+    diffs = people.refresh(changed, created=woven.created_profile_ids, at=now)
+    announce(
+        Change(
+            profile_ids=changed,
+            cause=cause.partition(":")[0],
+            moved=woven.moves,
+            created_profile_ids=set(woven.created_profile_ids),
+        )
+    )
+    return diffs
+
+
+def _outcome(
+    number: int,
+    prepared: list[tuple[tuple[Pair, ...], str]],
+    ready: dict[int, tuple[Pair, ...]],
+    woven: Woven,
+    before: dict[Pair, Any],
+    diffs: dict[int, people.TraitDiff],
+) -> PersonOutcome:
+    pairs, code = prepared[number]
+    if number not in ready:
+        return PersonOutcome(profile_id=None, identifier_id=None, outcome="rejected", code=code or "erased")
+    row = woven.identifiers[pairs[0]]
+    diff = diffs.get(row.profile_id)
+    known = any(pair in before for pair in pairs)
+    added = any(pair not in before for pair in pairs)
+    outcome = "created" if not known else "updated" if added or (diff and diff.changes) else "unchanged"
+    return PersonOutcome(
+        profile_id=row.profile_id, identifier_id=row.id, outcome=outcome, changes=diff.changes if diff else {}
+    )
+
+
+def upsert_person(*, row: PersonRow, source: Source, cause: str = "api") -> PersonOutcome:
+    """Make or update one person; raise CdpError naming what is wrong with an identifier or trait."""
+    checked_traits(row.traits, trusted=source.trusted)
+    outcome = upsert_people(rows=[row], source=source, cause=cause)[0]
+    if outcome.outcome == "rejected":
+        raise CdpError(outcome.code, _REFUSALS.get(outcome.code, _("This person cannot be stored.")), place="identifiers")
+    return outcome
+
+
+_REFUSALS = {
+    "identifier.kind_unknown": _("There is no such kind of identifier."),
+    "identifier.invalid": _("An identifier has a value that cannot be one."),
+    "identifier.junk": _("An identifier has a value that stands for nobody (such as “null” or “noreply@”)."),
+    "identifier.missing": _("Give at least one identifier."),
+    "erased": _("This person was erased and stays out."),
+}
+
+
+@transaction.atomic
+def restrict_person(*, profile_id: int, restricted: bool, actor: Any = None) -> Profile:
+    """Restrict the use of a person's data (GDPR art. 18), or lift that: stored, shown, not used."""
+    person = Profile.objects.select_for_update(no_key=True).filter(pk=profile_id, erased_at=None).first()
+    if person is None:
+        raise CdpError("person.not_found", _("There is no such person, or not any more."), status=404)
+    person.restricted_at = (person.restricted_at or timezone.now()) if restricted else None
+    person.save(update_fields=["restricted_at"])
+    announce(Change(profile_ids={profile_id}, cause="restrict"))
+    return person

@@ -1,0 +1,109 @@
+"""Set what is known of a person by hand or over the API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+from uuid import uuid4
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from cdp.common.errors import CdpError
+from profiles.handlers import Change, announce
+from profiles.identity.cleaning import Unstorable, is_clean
+from profiles.identity.normalise import normal_email
+from profiles.identity.traits import (
+    MAX_TRAITS,
+    MAX_VALUE_BYTES,
+    Assertion,
+    assertion,
+    is_protected,
+    name_is_usable,
+    stamp,
+)
+from profiles.models import Identifier, Profile, Source
+from profiles.processing import people
+from profiles.processing.catalogue import load_rules
+from profiles.processing.weave_rows import lock_profiles
+
+
+def checked_traits(values: Mapping[str, Any], *, trusted: bool = True) -> dict[str, Any]:
+    """Return traits that may be stored; raise CdpError naming the first that may not."""
+    if len(values) > MAX_TRAITS:
+        raise CdpError("trait.too_many", _("A person has at most %(limit)s traits.") % {"limit": MAX_TRAITS})
+    for name, value in values.items():
+        if not isinstance(name, str) or not name_is_usable(name):
+            raise CdpError(
+                "trait.name_invalid",
+                _("A trait's name has 1 to 100 letters, digits, blanks or any of . : $ - _"),
+                place=str(name)[:100],
+            )
+        if not trusted and is_protected(name):
+            raise CdpError("trait.protected", _("This source may not set this trait."), place=name)
+        try:
+            clean = is_clean(value)
+        except Unstorable as error:
+            raise CdpError("trait.value_invalid", _("This value cannot be stored."), place=name) from error
+        if not clean or len(json.dumps(value)) > MAX_VALUE_BYTES:
+            raise CdpError("trait.value_invalid", _("This value cannot be stored, or is too long."), place=name)
+    email = values.get("email")
+    if email and not normal_email(str(email)):
+        raise CdpError("trait.email_invalid", _("This is not a mail address."), place="email")
+    return dict(values)
+
+
+@transaction.atomic
+def set_traits(
+    *,
+    profile_id: int,
+    values: Mapping[str, Any],
+    removed: Collection[str] = (),
+    source: Source,
+    cause: str = "manual",
+    actor: Any = None,
+) -> dict[str, tuple[Any, Any]]:
+    """Set and remove traits of one person; return {trait: (old, new)} of what really changed.
+
+    A value that a source of higher priority set stays, as everywhere. Raises CdpError (`person.not_found`, `trait.*`).
+    """
+    said = {**checked_traits(values, trusted=source.trusted), **dict.fromkeys(removed)}
+    lock_profiles([profile_id])
+    person = Profile.objects.filter(pk=profile_id, merged_into=None, erased_at=None).first()
+    if person is None:
+        raise CdpError("person.not_found", _("There is no such person, or not any more."), status=404)
+    anchor = anchor_of(profile_id)
+    now = timezone.now()
+    tie = uuid4().hex
+    by = f"{cause}:{actor.pk}" if getattr(actor, "pk", None) else cause
+    assertions: dict[str, Assertion] = {
+        name: assertion(
+            value,
+            name=name,
+            at=stamp(now),
+            priority=source.priority,
+            source_id=source.pk,
+            tie=tie,
+            trusted=source.trusted,
+            cause=by,
+        )
+        for name, value in said.items()
+    }
+    people.add_assertions({anchor.pk: assertions})
+    diffs = people.refresh([profile_id], cause=by, at=now)
+    announce(Change(profile_ids={profile_id}, cause="manual"))
+    return diffs[profile_id].changes if profile_id in diffs else {}
+
+
+def anchor_of(profile_id: int) -> Identifier:
+    """Return the strongest identifier of a person: what is said by hand hangs on it."""
+    kinds = load_rules().kinds
+    found = sorted(
+        Identifier.objects.filter(profile_id=profile_id),
+        key=lambda item: (kinds[item.kind].priority if item.kind in kinds else 99, item.kind, item.value),
+    )
+    if not found:
+        raise CdpError("person.no_identifier", _("This person has no identifier that a trait could hang on."))
+    return found[0]
