@@ -93,7 +93,7 @@ def latest_events(
         events = events_of(raw)
         for position in range(len(events) - 1, -1, -1):
             event = events[position]
-            kind = _text(event.get("type")) or raw.endpoint
+            kind = _text(event.get("type")) or ("" if raw.endpoint == "batch" else raw.endpoint)
             shown = _name_of(kind, event)
             if name and not _matches(shown, name):
                 continue

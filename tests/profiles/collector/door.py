@@ -54,13 +54,9 @@ def at_the_door(
 
     async def run() -> Any:
         collector = Collector(config or configuration())
-        transport = httpx.ASGITransport(
-            app=app(collector) if app else collector, client=("203.0.113.77", 4711)
-        )
+        transport = httpx.ASGITransport(app=app(collector) if app else collector, client=("203.0.113.77", 4711))
         try:
-            async with httpx.AsyncClient(
-                transport=transport, base_url="http://localhost:8000"
-            ) as client:
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
                 return await visit(client)
         finally:
             await collector.stop()
@@ -68,9 +64,7 @@ def at_the_door(
     return asyncio.run(run())
 
 
-def knock(
-    method: str, path: str, *, config: CollectorConfig | None = None, **request: Any
-) -> httpx.Response:
+def knock(method: str, path: str, *, config: CollectorConfig | None = None, **request: Any) -> httpx.Response:
     """Send one request and return the answer."""
 
     async def visit(client: httpx.AsyncClient) -> httpx.Response:

@@ -39,9 +39,7 @@ SHORT = {
 }
 
 
-def test_every_address_takes_events_with_and_without_a_slash_and_never_redirects() -> (
-    None
-):  # 1, 3
+def test_every_address_takes_events_with_and_without_a_slash_and_never_redirects() -> None:  # 1, 3
     _source, key = server_source()
     single = {
         **{f"/v1/{name}": name for name in ENDPOINTS},
@@ -54,19 +52,13 @@ def test_every_address_takes_events_with_and_without_a_slash_and_never_redirects
         for path, endpoint in {**single, **batch}.items():
             body = {"batch": [EVENT]} if endpoint == "batch" else EVENT
             for variant in (path, path + "/"):
-                answers.append(
-                    (variant, await client.post(variant, json=body, auth=(key, "")))
-                )
+                answers.append((variant, await client.post(variant, json=body, auth=(key, ""))))
         return answers
 
     answers = at_the_door(visit)
-    assert {(answer.status_code, answer.text) for _path, answer in answers} == {
-        (200, '{"success":true}')
-    }
+    assert {(answer.status_code, answer.text) for _path, answer in answers} == {(200, '{"success":true}')}
     rows = stored()
-    assert [row.endpoint for row in rows] == [
-        name for name in [*single.values(), *batch.values()] for _ in range(2)
-    ]
+    assert [row.endpoint for row in rows] == [name for name in [*single.values(), *batch.values()] for _ in range(2)]
     assert [row.id for row in rows] == inbox_ids()
 
 
@@ -78,9 +70,7 @@ def test_the_content_type_is_ignored(content_type: str | None) -> None:  # 2
     _source, key = server_source()
     headers = {"content-type": content_type} if content_type else {}
     body = gzip.compress(json.dumps({"batch": [EVENT]}).encode())
-    answer = post(
-        "/v1/batch", body, key, headers={**headers, "content-encoding": "gzip"}
-    )
+    answer = post("/v1/batch", body, key, headers={**headers, "content-encoding": "gzip"})
     assert answer.status_code == 200
     assert json.loads(bytes(stored()[0].body)) == {"batch": [EVENT]}
 
@@ -136,9 +126,7 @@ def test_a_browser_key_is_taken_wherever_an_sdk_puts_it(way: str) -> None:
     if way == "basic":
         request["auth"] = (key, "")
     elif way == "basic without colon":
-        request["headers"] = {
-            "authorization": "Basic " + base64.b64encode(key.encode()).decode()
-        }
+        request["headers"] = {"authorization": "Basic " + base64.b64encode(key.encode()).decode()}
     elif way == "body":
         request["json"] = {**EVENT, "writeKey": key}
     elif way == "bearer and body":
@@ -184,11 +172,7 @@ def test_too_many_events_are_told_when_to_come_back() -> None:  # 5
     first, second = at_the_door(visit, config=config)
     assert first.status_code == 200
     assert _code(second) == (429, "rate_limited")
-    assert (
-        int(second.headers["retry-after"])
-        == int(second.headers["x-ratelimit-reset"])
-        == 2
-    )
+    assert int(second.headers["retry-after"]) == int(second.headers["x-ratelimit-reset"]) == 2
     assert "Retry-After" in second.headers["access-control-expose-headers"]
 
 
@@ -197,19 +181,14 @@ def test_a_preflight_is_answered_with_what_sdks_send() -> None:  # 6
 
     async def visit(client: httpx.AsyncClient) -> httpx.Response:
         await client.post("/v1/track", json=EVENT)  # the sources are known from here on
-        return await client.options(
-            "/v1/t", headers={"origin": "https://www.example.org"}
-        )
+        return await client.options("/v1/t", headers={"origin": "https://www.example.org"})
 
     answer = at_the_door(visit)
     assert answer.status_code == 204
     assert answer.headers["access-control-allow-origin"] == "https://www.example.org"
     assert answer.headers["vary"] == "Origin"
     assert int(answer.headers["access-control-max-age"]) > 0
-    allowed = {
-        name.strip()
-        for name in answer.headers["access-control-allow-headers"].split(",")
-    }
+    allowed = {name.strip() for name in answer.headers["access-control-allow-headers"].split(",")}
     assert allowed >= {
         "authorization", "content-type", "x-retry-count", "anonymousid", "sentat", "rsa-retry-attempt",
         "rsa-retry-reason", "rsa-since-last-attempt", "rsa-since-first-attempt", "rsa-recovered",
@@ -274,24 +253,14 @@ def test_an_old_key_works_until_its_overlap_ends() -> None:
     assert post("/v1/track", EVENT, new).status_code == 200
 
 
-def test_a_source_made_a_moment_ago_is_known_at_once_and_one_switched_off_is_refused() -> (
-    None
-):
+def test_a_source_made_a_moment_ago_is_known_at_once_and_one_switched_off_is_refused() -> None:
     async def visit(client: httpx.AsyncClient) -> list[int]:
-        first = (
-            await client.post("/v1/track", json=EVENT, auth=("kb_sec_unknown", ""))
-        ).status_code
+        first = (await client.post("/v1/track", json=EVENT, auth=("kb_sec_unknown", ""))).status_code
         source, key = await sync_to_async(server_source, thread_sensitive=False)()
-        second = (
-            await client.post("/v1/track", json=EVENT, auth=(key, ""))
-        ).status_code
-        await sync_to_async(set_enabled, thread_sensitive=False)(
-            source_id=source.pk, enabled=False
-        )
+        second = (await client.post("/v1/track", json=EVENT, auth=(key, ""))).status_code
+        await sync_to_async(set_enabled, thread_sensitive=False)(source_id=source.pk, enabled=False)
         for _ in range(100):  # the news travels by NOTIFY
-            third = (
-                await client.post("/v1/track", json=EVENT, auth=(key, ""))
-            ).status_code
+            third = (await client.post("/v1/track", json=EVENT, auth=(key, ""))).status_code
             if third == 403:
                 break
             await asyncio.sleep(0.05)
@@ -308,9 +277,7 @@ def test_settings_name_one_integration_with_our_host_and_no_statistics() -> None
         f"/v1/projects/{key}/settings/",
     ):
         answer = knock("GET", path, headers={"origin": "https://www.example.org"})
-        assert (
-            answer.headers["access-control-allow-origin"] == "https://www.example.org"
-        )
+        assert answer.headers["access-control-allow-origin"] == "https://www.example.org"
         assert answer.json() == {
             "integrations": {
                 "Segment.io": {
@@ -326,9 +293,7 @@ def test_settings_name_one_integration_with_our_host_and_no_statistics() -> None
 
 def test_a_foreign_host_header_is_not_echoed() -> None:
     _source, key = browser_source()
-    answer = knock(
-        "GET", f"/v1/projects/{key}/settings", headers={"host": "evil.example"}
-    )
+    answer = knock("GET", f"/v1/projects/{key}/settings", headers={"host": "evil.example"})
     assert answer.json()["integrations"]["Segment.io"]["apiHost"] == "localhost:8000/v1"
 
 
@@ -341,11 +306,7 @@ def test_settings_of_a_secret_or_unknown_key_are_refused() -> None:
 def test_rudderstack_gets_the_configuration_that_it_checks() -> None:
     source, key = browser_source()
     document = knock("GET", f"/sourceConfig/?p=npm&v=3&writeKey={key}").json()["source"]
-    assert (
-        document["writeKey"] == key
-        and document["enabled"] is True
-        and document["destinations"] == []
-    )
+    assert document["writeKey"] == key and document["enabled"] is True and document["destinations"] == []
     assert document["id"] == f"source-{source.pk}"
     assert knock("GET", "/sourceConfig", auth=(key, "")).status_code == 200
 
@@ -360,19 +321,12 @@ def test_other_methods_are_refused_in_words(method: str, path: str) -> None:
     assert answer.headers["allow"]
 
 
-def test_the_source_remembers_when_it_was_heard_and_that_its_secret_key_is_in_a_page() -> (
-    None
-):  # A18
+def test_the_source_remembers_when_it_was_heard_and_that_its_secret_key_is_in_a_page() -> None:  # A18
     source, key = server_source()
     post("/v1/track", EVENT, key)
     source.refresh_from_db()
     assert source.last_seen_at is not None and source.warning == ""
-    assert (
-        post(
-            "/v1/track", EVENT, key, headers={"origin": "https://www.example.org"}
-        ).status_code
-        == 200
-    )
+    assert post("/v1/track", EVENT, key, headers={"origin": "https://www.example.org"}).status_code == 200
     source.refresh_from_db()
     assert source.warning == "server_key_in_browser"
     rotate_key(source_id=source.pk)

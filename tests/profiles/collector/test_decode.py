@@ -51,9 +51,7 @@ def test_deflate_is_taken_too() -> None:
         (b"{}", "br", "unsupported_encoding"),
     ],
 )
-def test_what_cannot_be_inflated_is_refused(
-    data: bytes, encoding: str, code: str
-) -> None:
+def test_what_cannot_be_inflated_is_refused(data: bytes, encoding: str, code: str) -> None:
     with pytest.raises(Refusal) as refused:
         inflate(data, encoding)
     assert (refused.value.status, refused.value.code) == (400, code)
@@ -95,14 +93,7 @@ def test_nesting_up_to_the_limit_is_taken(levels: int) -> None:
 
 @pytest.mark.parametrize("count", [0, MAX_EVENTS.value - 1, MAX_EVENTS.value])
 def test_a_batch_up_to_the_limit_is_taken(count: int) -> None:
-    assert (
-        len(
-            decode_request(json.dumps({"batch": [1] * count}).encode(), batch=True)[
-                "batch"
-            ]
-        )
-        == count
-    )
+    assert len(decode_request(json.dumps({"batch": [1] * count}).encode(), batch=True)["batch"]) == count
 
 
 @pytest.mark.parametrize(
@@ -133,13 +124,9 @@ def test_a_byte_order_mark_is_taken_off() -> None:
 
 
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.text(st.characters(codec="utf-8")),
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec="utf-8")),
     lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=4)
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=4)
     ),
     max_leaves=30,
 )
@@ -155,23 +142,13 @@ def test_any_json_is_read_as_the_standard_library_reads_it(value: object) -> Non
     JSON.filter(lambda value: not set("[]{}") & set("".join(_texts(value)))),
     st.integers(0, 10),
 )
-def test_the_depth_is_judged_right_where_no_text_holds_brackets(
-    value: object, cap: int
-) -> None:
-    assert within_depth(json.dumps(value).encode(), cap) == (
-        depth_of(value, cap) <= cap
-    )
+def test_the_depth_is_judged_right_where_no_text_holds_brackets(value: object, cap: int) -> None:
+    assert within_depth(json.dumps(value).encode(), cap) == (depth_of(value, cap) <= cap)
 
 
 def _texts(value: object) -> list[str]:
     if isinstance(value, str):
         return [value]
     if isinstance(value, dict):
-        return [
-            text for pair in value.items() for item in pair for text in _texts(item)
-        ]
-    return (
-        [text for item in value for text in _texts(item)]
-        if isinstance(value, list)
-        else []
-    )
+        return [text for pair in value.items() for item in pair for text in _texts(item)]
+    return [text for item in value for text in _texts(item)] if isinstance(value, list) else []

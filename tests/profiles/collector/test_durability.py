@@ -43,9 +43,7 @@ class Installation:
 
     def connect(self) -> psycopg.Connection[tuple[object, ...]]:
         sockets = str(postgres.socket_dir(self.var_dir))
-        return psycopg.connect(
-            host=sockets, user="postgres", dbname=postgres.DATABASE, autocommit=True
-        )
+        return psycopg.connect(host=sockets, user="postgres", dbname=postgres.DATABASE, autocommit=True)
 
     def start_web(self) -> None:
         command = [
@@ -92,16 +90,9 @@ class Installation:
         self.web.wait()
 
     def kill_postgres(self) -> None:
-        pid = int(
-            (self.var_dir / "postgres" / "data" / "postmaster.pid")
-            .read_text()
-            .split()[0]
-        )
+        pid = int((self.var_dir / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
         with self.connect() as connection:
-            backends = [
-                int(str(row[0]))
-                for row in connection.execute("SELECT pid FROM pg_stat_activity")
-            ]
+            backends = [int(str(row[0])) for row in connection.execute("SELECT pid FROM pg_stat_activity")]
         for victim in [pid, *backends]:
             try:
                 os.kill(victim, signal.SIGKILL)
@@ -120,11 +111,7 @@ class Installation:
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("DATABASE_URL", "SITE_URL")
-    }
+    environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "SITE_URL")}
     environment |= {
         "VAR_DIR": str(tmp_path),
         "DJANGO_SETTINGS_MODULE": "tests.settings",
@@ -169,20 +156,14 @@ class Load:
         self.phase = 0
         self.confirmed: dict[str, int] = {}
         self.ended = threading.Event()
-        self.threads = [
-            threading.Thread(target=self._send, args=(number,))
-            for number in range(SENDERS)
-        ]
+        self.threads = [threading.Thread(target=self._send, args=(number,)) for number in range(SENDERS)]
 
     def _send(self, sender: int) -> None:
         count = 0
         with httpx.Client(base_url=self.url, auth=(KEY, ""), timeout=10) as client:
             while not self.ended.is_set():
                 count += 1
-                ids = [
-                    f"{sender}-{count}-{number}"
-                    for number in range(20 if sender % 2 else 1)
-                ]
+                ids = [f"{sender}-{count}-{number}" for number in range(20 if sender % 2 else 1)]
                 events = [
                     {
                         "type": "track",
@@ -211,9 +192,7 @@ def stored_ids(installation: Installation) -> set[str]:
             "SELECT body FROM profiles_rawmessage JOIN profiles_inbox ON raw_id = id"  # both, or it is not accepted
         )
         for (body,) in bodies:
-            found.update(
-                event["messageId"] for event in json.loads(bytes(body)).get("batch", [])
-            )  # type: ignore[call-overload]  # bytea
+            found.update(event["messageId"] for event in json.loads(bytes(body)).get("batch", []))  # type: ignore[call-overload]  # bytea
     return found
 
 
@@ -242,9 +221,7 @@ def test_what_was_answered_200_is_there_after_every_process_was_killed(
     installation.kill_postgres()
     lost = set(load.confirmed) - stored_ids(installation)
     assert not lost
-    assert {load.confirmed[message_id] for message_id in load.confirmed} == {0, 1, 2}, (
-        "it went on after each kill"
-    )
+    assert {load.confirmed[message_id] for message_id in load.confirmed} == {0, 1, 2}, "it went on after each kill"
 
 
 def test_a_web_process_that_is_asked_to_stop_finishes_what_it_has(

@@ -32,39 +32,24 @@ def batch(*events: str) -> bytes:
 
 #: name -> body. One event is odd; the request is taken whole, and the processor judges each event by itself.
 TAKEN = {
-    "A1 NUL in a value": batch(
-        GOOD, '{"type":"track","event":"x\\u0000y","userId":"u"}', GOOD
-    ),
-    "A1 NUL in a key": batch(
-        GOOD, '{"type":"track","event":"x","userId":"u","properties":{"a\\u0000":1}}'
-    ),
+    "A1 NUL in a value": batch(GOOD, '{"type":"track","event":"x\\u0000y","userId":"u"}', GOOD),
+    "A1 NUL in a key": batch(GOOD, '{"type":"track","event":"x","userId":"u","properties":{"a\\u0000":1}}'),
     "A2 lone surrogate": batch('{"type":"track","event":"\\ud800","userId":"u"}', GOOD),
-    "A4 infinite number": batch(
-        GOOD, '{"type":"track","event":"x","userId":"u","properties":{"n":1e999}}'
-    ),
+    "A4 infinite number": batch(GOOD, '{"type":"track","event":"x","userId":"u","properties":{"n":1e999}}'),
     "A5 4,000 digits": batch(
         GOOD,
-        '{"type":"track","event":"x","userId":"u","properties":{"n":'
-        + "9" * 4000
-        + "}}",
+        '{"type":"track","event":"x","userId":"u","properties":{"n":' + "9" * 4000 + "}}",
     ),
     "A5 5,000 digits": batch(
         GOOD,
-        '{"type":"track","event":"x","userId":"u","properties":{"n":'
-        + "9" * 5000
-        + "}}",
+        '{"type":"track","event":"x","userId":"u","properties":{"n":' + "9" * 5000 + "}}",
     ),
     "A6 thirteen levels": batch(GOOD, '{"a":' * 13 + "1" + "}" * 13),
-    "A7 an event of 33 KB": batch(
-        GOOD, json.dumps({**EVENT, "properties": {"text": "x" * 33_000}})
-    ),
+    "A7 an event of 33 KB": batch(GOOD, json.dumps({**EVENT, "properties": {"text": "x" * 33_000}})),
     "A10 a key twice": batch('{"type":"track","event":"a","event":"b","userId":"u"}'),
     "A11 a byte order mark": b"\xef\xbb\xbf" + batch(GOOD),
     "A12 odd message ids": batch(
-        *(
-            json.dumps({**EVENT, "messageId": odd})
-            for odd in (None, "", "  ", "x" * 10_000, {})
-        )
+        *(json.dumps({**EVENT, "messageId": odd}) for odd in (None, "", "  ", "x" * 10_000, {}))
     ),
     "A15 odd times": batch(
         *(
@@ -190,9 +175,7 @@ def test_many_at_once_share_commits_and_each_is_stored() -> None:
 
     assert set(at_the_door(visit)) == {200}
     rows = stored()
-    assert {json.loads(bytes(row.body))["messageId"] for row in rows} == {
-        f"m{number}" for number in range(500)
-    }
+    assert {json.loads(bytes(row.body))["messageId"] for row in rows} == {f"m{number}" for number in range(500)}
     assert sorted(row.id for row in rows) == inbox_ids()
     assert len(_transactions()) < 250, "requests that wait together share a commit"
 

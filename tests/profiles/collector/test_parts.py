@@ -67,9 +67,7 @@ def test_a_key_is_found_in_the_query() -> None:
         ("null", ["https://www.example.org"], False),
     ],
 )
-def test_origins_are_compared_whole(
-    origin: str, allowed: list[str], answer: bool
-) -> None:
+def test_origins_are_compared_whole(origin: str, allowed: list[str], answer: bool) -> None:
     assert origin_allowed(origin, allowed) is answer
 
 
@@ -92,9 +90,7 @@ def test_origins_are_compared_whole(
         ("unknown", True, None),
     ],
 )
-def test_addresses_are_cut_to_their_network(
-    text: str, truncate: bool, packed: bytes | None
-) -> None:
+def test_addresses_are_cut_to_their_network(text: str, truncate: bool, packed: bytes | None) -> None:
     assert stored_address(text, truncate) == packed
 
 
@@ -105,9 +101,7 @@ def test_a_bucket_lets_the_rate_through_and_says_when_to_come_back() -> None:
     assert buckets.take(2, 20, now=0) == 0, "each key has its own"
     assert buckets.take(1, 10, now=1) == 0
     assert buckets.take(1, 25, now=1) == 2
-    assert buckets.take(1, 25, now=3) == 0, (
-        "more than the burst passes when the bucket is full"
-    )
+    assert buckets.take(1, 25, now=3) == 0, "more than the burst passes when the bucket is full"
 
 
 def test_without_a_rate_nothing_is_limited() -> None:
@@ -132,9 +126,7 @@ def test_every_address_is_served_with_and_without_a_slash(path: str) -> None:
     assert route_of(path) == route_of(path + "/")
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/v1", "/people/", "/analytics/", "/api/v1/track", "/live/", "/bb"]
-)
+@pytest.mark.parametrize("path", ["/", "/v1", "/people/", "/analytics/", "/api/v1/track", "/live/", "/bb"])
 def test_other_addresses_are_not_the_collectors(path: str) -> None:
     assert not is_collection_path(path)
 
