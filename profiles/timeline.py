@@ -175,8 +175,7 @@ def _change_entry(group: Mapping[str, Any], sources: Mapping[int, str]) -> Timel
         meta=(origin,) if origin else (),
         raw={
             "traits": {
-                key: {"old": old, "new": new}
-                for key, old, new in zip(keys, group["olds"], group["news"], strict=True)
+                key: {"old": old, "new": new} for key, old, new in zip(keys, group["olds"], group["news"], strict=True)
             },
             "cause": group["cause"],
         },

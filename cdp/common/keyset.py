@@ -50,7 +50,9 @@ class Page:
     newer: str
 
 
-def keyset_page(rows: QuerySet[Any], *, sort: str, descending: bool, key: str, cursor: Cursor | None, size: int) -> Page:
+def keyset_page(
+    rows: QuerySet[Any], *, sort: str, descending: bool, key: str, cursor: Cursor | None, size: int
+) -> Page:
     """Return one page of `rows` ordered by (sort, key). `sort` must not be null; `key` must be unique.
 
     Both columns run in the same direction, so that one index on (sort, key) serves both directions.

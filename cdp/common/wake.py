@@ -20,7 +20,7 @@ def wake(task_name: str) -> None:
     def send() -> None:
         try:
             current_app.tasks[task_name].apply_async(retry=False, ignore_result=True)
-        except Exception:  # noqa: BLE001 - the broker carries wake-ups only; its loss must never fail a request
+        except Exception:
             logger.warning("could not wake %s; beat will", task_name, exc_info=True)
 
     transaction.on_commit(send)

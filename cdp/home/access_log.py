@@ -67,7 +67,9 @@ class AccessLogPage(ListPage):
     )
     empty = (
         _("Nobody looked yet"),
-        _("Every look at a person's page, every search export and every API token is noted here, and cannot be edited."),
+        _(
+            "Every look at a person's page, every search export and every API token is noted here, and cannot be edited."
+        ),
         "",
         "",
     )

@@ -66,7 +66,9 @@ STEPS = (
     ),
     Step(
         title=gettext_lazy("Define a purpose"),
-        text=gettext_lazy("What you ask people's permission for, in the words they will see. Nothing is sent without one."),
+        text=gettext_lazy(
+            "What you ask people's permission for, in the words they will see. Nothing is sent without one."
+        ),
         action=gettext_lazy("Purposes"),
         url_name="consent:purposes",
         model="consent.Purpose",
@@ -96,7 +98,9 @@ def needs_of(user: User) -> list[Need]:
     needs: list[Need] = []
     if user.has_perm("common.view_heartbeat"):
         needs += _silent_processes()
-    if user.has_perm("profiles.merge_profile") and (count := capped_count(Merge.objects.filter(state=MergeState.QUARANTINED))):
+    if user.has_perm("profiles.merge_profile") and (
+        count := capped_count(Merge.objects.filter(state=MergeState.QUARANTINED))
+    ):
         needs.append(
             Need(chip="", count=count, text=_("Joins of two people to review"), url=_address("profiles:joins"))
         )
@@ -120,7 +124,13 @@ def checklist_of(user: User) -> list[dict[str, Any]]:
     if Profile.objects.exists():
         return []
     return [
-        {"title": step.title, "text": step.text, "action": step.action, "done": _taken(step), "url": _address(step.url_name)}
+        {
+            "title": step.title,
+            "text": step.text,
+            "action": step.action,
+            "done": _taken(step),
+            "url": _address(step.url_name),
+        }
         for step in STEPS
         if user.has_perm(step.permission)
     ]

@@ -189,7 +189,9 @@ def identifiers_of(profile: Profile, *, see_pii: bool) -> dict[str, Any]:
     """Return the identifiers by kind, strongest kinds first, and how many devices are left out."""
     kinds = {kind.name: kind for kind in IdentifierKind.objects.all()}
     rows = list(
-        Identifier.objects.filter(profile_id=profile.pk).defer("assertions").order_by("-last_seen_at")[: MOST_IDENTIFIERS + 1]
+        Identifier.objects.filter(profile_id=profile.pk)
+        .defer("assertions")
+        .order_by("-last_seen_at")[: MOST_IDENTIFIERS + 1]
     )
     rows.sort(key=lambda row: kinds[row.kind].priority if row.kind in kinds else 99)
     shown = [

@@ -216,9 +216,7 @@ def progress(value: float | None, maximum: float | None, label: str = "") -> Saf
     """Draw a progress element; without a value it shows that work goes on."""
     if value is None or not maximum:
         return format_html('<progress aria-label="{}"></progress>', label)
-    return format_html(
-        '<progress value="{}" max="{}" aria-label="{}"></progress>', min(value, maximum), maximum, label
-    )
+    return format_html('<progress value="{}" max="{}" aria-label="{}"></progress>', min(value, maximum), maximum, label)
 
 
 @register.inclusion_tag("components/waterfall.html")
@@ -226,9 +224,7 @@ def waterfall(rows: Sequence[Mapping[str, Any]], caption: str = "") -> dict[str,
     """Draw a reconciled waterfall. Each row: label, value, kind (start, minus, total) and optionally url."""
     top = max((row["value"] for row in rows), default=0)
     tones = {"start": "accent", "total": "good"}
-    drawn = [
-        {**row, "bar": svg.bar([(row["value"], tones.get(row.get("kind", ""), "bad"))], top)} for row in rows
-    ]
+    drawn = [{**row, "bar": svg.bar([(row["value"], tones.get(row.get("kind", ""), "bad"))], top)} for row in rows]
     return {"rows": drawn, "caption": caption}
 
 
