@@ -43,7 +43,10 @@ class Identifier(models.Model):
     #: of its members founded, so parted people get their own profile back
     founded_profile_id = models.BigIntegerField(null=True)
     verified = models.BooleanField(default=False)  # asserted by a trusted source, or confirmed by the person
-    source = models.ForeignKey(Source, null=True, on_delete=models.SET_NULL, related_name="+")
+    #: no index and no database constraint: a handful of sources, millions of rows, and nobody asks by it
+    source = models.ForeignKey(
+        Source, null=True, on_delete=models.SET_NULL, db_constraint=False, db_index=False, related_name="+"
+    )
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     #: what was said of the person under this identifier: {trait: {"v": value, "t": time, "p": priority, "s": source id,
@@ -62,15 +65,24 @@ class Identifier(models.Model):
 class IdentityLink(models.Model):
     """Two identifiers seen together. The set of links alone decides who is who, whatever order they arrived in."""
 
-    low = models.ForeignKey(Identifier, on_delete=models.CASCADE, db_constraint=False, related_name="+")
-    high = models.ForeignKey(Identifier, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    #: `low` is found by the unique index, `high` by its own below
+    low = models.ForeignKey(
+        Identifier, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
+    high = models.ForeignKey(
+        Identifier, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
     first_at = models.DateTimeField()  # earliest time of the messages that carried both
     tie = models.CharField(max_length=40)  # message key of that earliest message: breaks ties the same way everywhere
     weak = models.BooleanField(default=False)  # said by a public key only: may not join two known people
     manual = models.BooleanField(default=False)  # a person said: these are one; no limit holds it back
-    source = models.ForeignKey(Source, null=True, on_delete=models.SET_NULL, related_name="+")
+    source = models.ForeignKey(
+        Source, null=True, on_delete=models.SET_NULL, db_constraint=False, db_index=False, related_name="+"
+    )
     denied_at = models.DateTimeField(null=True)  # a person said: these are two people
-    denied_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    denied_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, db_index=False, related_name="+"
+    )
 
     class Meta:
         constraints = [
