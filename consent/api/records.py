@@ -128,6 +128,7 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
         person = _person(str(said["profile"]))
         purpose = find_purpose(said["purpose"])
         text = _text(purpose.pk, said.get("text_version"), said["language"])
+        occurred_at = _moment(said.get("occurred_at"))
         evidence = {key: value for key, value in said["evidence"].items() if isinstance(key, str)}
         if said["state"] == GIVEN and text is None and not evidence.get("proof"):
             raise CdpError(
@@ -148,7 +149,7 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
             actor=request.user,
             text=text,
             evidence=evidence,
-            occurred_at=_moment(said.get("occurred_at")),
+            occurred_at=occurred_at,
         )
         return Response(self.get_serializer(record).data, status=201)
 

@@ -75,7 +75,9 @@ def test_unknown_person_and_purpose_are_closed() -> None:
     assert check(profile_ids=[987654321], purpose_id=newsletter.pk, channel="email")[987654321].reason == "erased"
     anna = person()
     assert check(profile_ids=[anna.pk], purpose_id=987654321, channel="email")[anna.pk].reason == "purpose_inactive"
-    assert check(profile_ids=[anna.pk], purpose_id=newsletter.pk, channel="pigeon")[anna.pk].reason == "purpose_inactive"
+    assert (
+        check(profile_ids=[anna.pk], purpose_id=newsletter.pk, channel="pigeon")[anna.pk].reason == "purpose_inactive"
+    )
 
 
 def test_allowed_decision_names_the_record() -> None:

@@ -82,9 +82,7 @@ def test_preference_event_sets_each_category() -> None:
     news, offers, unseen = purpose("news"), purpose("offers"), purpose("unseen")
     say(anna, offers, "given", occurred_at=at(2))
     wishes = {"news": True, "offers": False, "unseen": False, "ghost": True, "odd": "yes"}
-    event(
-        anna, "Segment Consent Preference Updated", by=shop, context={"consent": {"categoryPreferences": wishes}}
-    )
+    event(anna, "Segment Consent Preference Updated", by=shop, context={"consent": {"categoryPreferences": wishes}})
     assert [state_of(anna, of) for of in (news, offers, unseen)] == ["given", "withdrawn", "refused"]
     shop.refresh_from_db()
     assert "does not exist" in shop.warning

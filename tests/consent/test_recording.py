@@ -66,7 +66,9 @@ def test_many_statements_make_the_same_chains_as_single_ones() -> None:
     assert state_of(anna, newsletter) == "given"
 
 
-def test_block_costs_the_same_statements_however_many_people(django_assert_max_num_queries: Callable[..., object]) -> None:
+def test_block_costs_the_same_statements_however_many_people(
+    django_assert_max_num_queries: Callable[..., object],
+) -> None:
     """Tens of thousands of rows pass in a fixed number of statements."""
     people, newsletter = [person() for _number in range(40)], purpose()
     entries = [

@@ -42,7 +42,7 @@ TAMPERINGS = [
     "DELETE FROM consent_consentrecord WHERE position = 2",
     "DELETE FROM consent_consentrecord WHERE position = 1",
     "DELETE FROM consent_consentrecord WHERE id = (SELECT max(id) FROM consent_consentrecord)",
-    "UPDATE consent_consentevidence SET payload = payload || '{\"ip\": \"198.51.100.0\"}'",
+    'UPDATE consent_consentevidence SET payload = payload || \'{"ip": "198.51.100.0"}\'',
     "DELETE FROM consent_consentevidence",
     "UPDATE consent_consenttext SET text = 'No, mail me not'",
     "UPDATE consent_consenttext SET text = 'No', digest = encode(sha256('No'), 'hex')",
@@ -106,9 +106,7 @@ def test_file_is_verified_without_django(ledger: None, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "consent.verify", str(file)]
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
     lines = file.read_text().splitlines()
-    changed = [
-        json.dumps({**json.loads(line), "state": "given"}) if '"withdrawn"' in line else line for line in lines
-    ]
+    changed = [json.dumps({**json.loads(line), "state": "given"}) if '"withdrawn"' in line else line for line in lines]
     file.write_text("\n".join(changed))
     result = subprocess.run(command, check=False, capture_output=True, text=True)
     assert result.returncode == 1

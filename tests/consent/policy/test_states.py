@@ -97,7 +97,9 @@ def test_objection_outlives_everything_unproven(history: list[Statement], later:
     assert result.state == "objected"
 
 
-parts = st.lists(st.dictionaries(st.tuples(st.integers(1, 2), st.just("email")), histories, max_size=2), min_size=2, max_size=3)
+parts = st.lists(
+    st.dictionaries(st.tuples(st.integers(1, 2), st.just("email")), histories, max_size=2), min_size=2, max_size=3
+)
 
 
 @given(parts)

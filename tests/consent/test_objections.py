@@ -1,0 +1,166 @@
+"""E27: an objection stands, whoever says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timezone
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone as clock
+
+from cdp.common.errors import CdpError
+from consent.gate import check
+from consent.import_targets import consent_targets
+from consent.models import ConsentRecord, Purpose
+from profiles.handlers import Change, IdentifierMove, announce
+from profiles.importing.targets import ImportTarget, Proof, TargetJob, TargetRow
+from profiles.models import Identifier, Profile
+from tests.consent.factories import at, person, purpose, say, source, state_of
+from tests.consent.test_handlers import event
+
+pytestmark = pytest.mark.django_db
+PROOF = Proof(source="paper form at the fair", obtained_on="2026-11-01", wording="Yes, mail me")
+
+
+def target(of: Purpose) -> ImportTarget:
+    """Return the import target of a purpose."""
+    return next(item for item in consent_targets() if item.name == f"consent:{of.slug}:email")
+
+
+def job(proof: Proof | None = None, import_id: int = 7) -> TargetJob:
+    """Return an import."""
+    return TargetJob(import_id=import_id, import_name="contacts.csv", actor=None, proof=proof, at=clock.now())
+
+
+def cell(who: Profile, value: str, line: int = 2) -> TargetRow:
+    """Return a checked cell."""
+    return TargetRow(line=line, value=value, profile_id=who.pk, identifier_id=who.identifiers.get().pk)
+
+
+@pytest.fixture
+def objector() -> tuple[Profile, Purpose]:
+    """A person who objected to marketing."""
+    anna, newsletter = person(), purpose()
+    say(anna, newsletter, "given")
+    say(anna, newsletter, "objected", method="preferences")
+    return anna, newsletter
+
+
+def still_objected(anna: Profile, of: Purpose) -> bool:
+    """Tell whether the objection stands, in the state and in the gate."""
+    decision = check(profile_ids=[anna.pk], purpose_id=of.pk, channel="email")[anna.pk]
+    return state_of(anna, of) == "objected" and decision.reason == "objected"
+
+
+def test_import_with_yes_and_proof_does_not_lift_it(objector: tuple[Profile, Purpose]) -> None:
+    """The row is refused with a reason, in the dry run and in the commit."""
+    anna, newsletter = objector
+    for step in (target(newsletter).plan, target(newsletter).apply):
+        outcome = step([cell(anna, "given")], job(PROOF))
+        assert (outcome.counts, outcome.refused) == ({"refused": 1}, {2: "consent.objected"})
+    assert still_objected(anna, newsletter)
+
+
+def test_public_key_does_not_lift_it(objector: tuple[Profile, Purpose]) -> None:
+    """Consent events of a browser key are ignored."""
+    anna, newsletter = objector
+    event(anna, "Consent Given", by=source("browser"), purpose="newsletter", text_version=1)
+    assert still_objected(anna, newsletter)
+
+
+def test_server_event_without_proof_does_not_lift_it(objector: tuple[Profile, Purpose]) -> None:
+    """It is recorded, and does not count."""
+    anna, newsletter = objector
+    event(anna, "Consent Given", by=source(), purpose="newsletter")
+    assert ConsentRecord.objects.latest("id").state == "given"
+    assert still_objected(anna, newsletter)
+
+
+def test_api_does_not_lift_it(objector: tuple[Profile, Purpose], api_token: Callable[[str], dict[str, str]]) -> None:
+    """The API says why."""
+    anna, newsletter = objector
+    body = {"profile": str(anna.uuid), "purpose": "newsletter", "state": "given", "evidence": {"proof": "says our CRM"}}
+    response = Client().post(
+        "/api/consent-records/", body, content_type="application/json", headers=api_token("Privacy officer")
+    )
+    assert (response.status_code, response.json()["code"]) == (409, "consent.objected")
+    assert still_objected(anna, newsletter)
+
+
+def test_joining_with_somebody_who_agrees_does_not_lift_it(objector: tuple[Profile, Purpose]) -> None:
+    """Also when the other gave permission later."""
+    anna, newsletter = objector
+    other = person()
+    say(other, newsletter, "given")
+    identifier = anna.identifiers.get()
+    Identifier.objects.filter(pk=identifier.pk).update(profile=other)
+    Profile.objects.filter(pk=anna.pk).update(merged_into=other)
+    step = IdentifierMove(identifier_id=identifier.pk, from_profile_id=anna.pk, to_profile_id=other.pk)
+    announce(Change(profile_ids={anna.pk, other.pk}, cause="merge", moved=[step]))
+    assert still_objected(other, newsletter)
+
+
+def test_officer_without_proof_does_not_lift_it(
+    objector: tuple[Profile, Purpose], user_as: Callable[[str], User]
+) -> None:
+    """Not even the privacy officer, without saying how the person gave it."""
+    anna, newsletter = objector
+    with pytest.raises(CdpError):
+        say(anna, newsletter, "given", method="officer", evidence={})
+    assert still_objected(anna, newsletter)
+
+
+def test_person_lifts_it_by_a_new_yes(objector: tuple[Profile, Purpose]) -> None:
+    """The person themselves may change their mind."""
+    anna, newsletter = objector
+    say(anna, newsletter, "given", method="preferences")
+    assert check(profile_ids=[anna.pk], purpose_id=newsletter.pk, channel="email")[anna.pk].allowed
+
+
+def test_import_without_proof_raises_nothing() -> None:
+    """Invariant 8: the dry run says so, the commit does so."""
+    anna, newsletter = person(), purpose()
+    for step in (target(newsletter).plan, target(newsletter).apply):
+        outcome = step([cell(anna, "given")], job(None))
+        assert (outcome.counts, outcome.refused) == ({"refused": 1}, {2: "no_proof"})
+    assert ConsentRecord.objects.count() == 0
+
+
+def test_import_with_proof_raises_and_lowers_and_can_be_undone() -> None:
+    """Counts add up; undo brings back the answers of before, once."""
+    newsletter = purpose()
+    fresh, yes, no, same = person(), person(), person(), person()
+    say(yes, newsletter, "given")
+    say(same, newsletter, "given")
+    say(no, newsletter, "withdrawn", occurred_at=at(3))
+    of = target(newsletter)
+    rows = [cell(fresh, "given"), cell(yes, "withdrawn", 3), cell(same, "given", 4), cell(no, "withdrawn", 5)]
+    planned, done = of.plan(rows, job(PROOF)), of.apply(rows, job(PROOF))
+    assert planned.counts == done.counts == {"raised": 1, "lowered": 1, "unchanged": 2}
+    assert [state_of(who, newsletter) for who in (fresh, yes, same, no)] == ["given", "withdrawn", "given", "withdrawn"]
+    record = ConsentRecord.objects.get(profile_id=fresh.pk)
+    assert record.evidence.payload["words"] == "Yes, mail me"
+    assert of.undo(7, None) == {"restored": 2}
+    assert of.undo(7, None) == {"restored": 0}
+    assert [state_of(who, newsletter) for who in (fresh, yes, same, no)] == ["expired", "given", "given", "withdrawn"]
+
+
+def test_import_does_not_raise_over_a_later_withdrawal() -> None:
+    """A list of last year does not bring back who left this week."""
+    anna, newsletter = person(), purpose()
+    say(anna, newsletter, "withdrawn", occurred_at=at(9).replace(month=11).astimezone(timezone.utc))
+    outcome = target(newsletter).plan([cell(anna, "given")], job(PROOF))
+    assert outcome.refused == {2: "consent.withdrawn_later"}
+
+
+@pytest.mark.parametrize(("text", "result"), [("Ja", "given"), (" no ", "withdrawn"), ("Bezwaar", "objected")])
+def test_cells_are_read(text: str, result: str) -> None:
+    """The words of a file."""
+    assert target(purpose()).check(text) == (result, "")
+
+
+def test_odd_cell_is_refused() -> None:
+    """Perhaps is not yes."""
+    assert target(purpose()).check("perhaps") == (None, "not_yes_or_no")

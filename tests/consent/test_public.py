@@ -1,0 +1,192 @@
+"""The links of a message: one click stops it, a scanner's look does not."""
+
+from __future__ import annotations
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_django import Settings
+
+from consent.links import make_token, read_token, unsubscribe_url
+from consent.models import ConsentRecord, Purpose
+from consent.services import add_text
+from profiles.models import Profile
+from tests.consent.factories import at, person, purpose, say, state_of
+
+pytestmark = pytest.mark.django_db
+
+
+def token_for(anna: Profile, of: Purpose) -> str:
+    """Return the token of a delivery."""
+    return make_token(profile_id=anna.pk, purpose_id=of.pk, channel="email", reference="delivery:12:345")
+
+
+@pytest.fixture
+def subscriber() -> tuple[Profile, Purpose, str]:
+    """A person who gets the newsletter, and the link in it."""
+    anna, newsletter = person(), purpose()
+    say(anna, newsletter, "given")
+    return anna, newsletter, token_for(anna, newsletter)
+
+
+def strict_client() -> Client:
+    """Return a client that a missing CSRF exemption would stop."""
+    return Client(enforce_csrf_checks=True)
+
+
+def bare(response: HttpResponse) -> bool:
+    """Tell whether an answer sets no cookie and leads nowhere else."""
+    return not response.cookies and "Location" not in response
+
+
+@pytest.mark.parametrize("form", ["urlencoded", "multipart"])
+def test_one_click_stops_at_once(subscriber: tuple[Profile, Purpose, str], form: str) -> None:
+    """RFC 8058: either form of the body, 200, no redirect, no cookie, no login."""
+    anna, newsletter, token = subscriber
+    if form == "urlencoded":
+        response = strict_client().post(
+            f"/u/{token}/", "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded"
+        )
+    else:
+        response = strict_client().post(f"/u/{token}/", {"List-Unsubscribe": "One-Click"})
+    assert response.status_code == 200
+    assert bare(response)
+    assert state_of(anna, newsletter) == "withdrawn"
+    record = ConsentRecord.objects.latest("id")
+    assert (record.method, record.actor, record.reference) == ("one_click", "subject", "delivery:12:345")
+    assert record.evidence.payload["ip"] == "127.0.0.0"
+
+
+def test_second_click_changes_nothing(subscriber: tuple[Profile, Purpose, str]) -> None:
+    """Idempotent: the same answer, no second record."""
+    _anna, _newsletter, token = subscriber
+    answers = [strict_client().post(f"/u/{token}/", {"List-Unsubscribe": "One-Click"}) for _turn in range(3)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert ConsentRecord.objects.count() == 2
+
+
+@pytest.mark.parametrize("method", ["get", "head", "options"])
+def test_scanner_changes_nothing(subscriber: tuple[Profile, Purpose, str], method: str) -> None:
+    """Whoever follows every link: nothing happens."""
+    anna, newsletter, token = subscriber
+    for page in ("u", "preferences"):
+        response = getattr(strict_client(), method)(f"/{page}/{token}/")
+        assert not response.cookies
+    assert state_of(anna, newsletter) == "given"
+    assert ConsentRecord.objects.count() == 1
+
+
+def test_button_of_the_page_works_without_a_token_of_the_form(subscriber: tuple[Profile, Purpose, str]) -> None:
+    """The page has a button; the words on it are kept as evidence."""
+    anna, newsletter, token = subscriber
+    page = strict_client().get(f"/u/{token}/")
+    assert page.status_code == 200
+    assert "<button" in page.content.decode()
+    assert anna.email not in page.content.decode()
+    done = strict_client().post(f"/u/{token}/", {})
+    assert f"/preferences/{token}/" in done.content.decode()
+    assert state_of(anna, newsletter) == "withdrawn"
+    assert ConsentRecord.objects.latest("id").evidence.payload["words"] == "Stop these messages"
+
+
+def test_broken_multipart_still_stops(subscriber: tuple[Profile, Purpose, str]) -> None:
+    """A body that cannot be read is no reason to go on mailing."""
+    anna, newsletter, token = subscriber
+    response = strict_client().post(f"/u/{token}/", b"rubbish", content_type="multipart/form-data; boundary=x")
+    assert response.status_code == 200
+    assert state_of(anna, newsletter) == "withdrawn"
+
+
+def test_every_bad_link_gets_the_same_answer(subscriber: tuple[Profile, Purpose, str]) -> None:
+    """Edited, cut, invented, of a purpose that is no more: the same page, to look or to click."""
+    anna, _newsletter, token = subscriber
+    bad = [
+        token[:-2],
+        token[1:],
+        token.replace(".", ""),
+        "x",
+        "%00",
+        "é" * 10,
+        "a" * 3000,
+        token + "=",
+        make_token(profile_id=anna.pk, purpose_id=987654321, channel="email", reference=""),
+    ]
+    answers = set()
+    for broken in bad:
+        for response in (strict_client().get(f"/u/{broken}/"), strict_client().post(f"/u/{broken}/")):
+            answers.add((response.status_code, response.content))
+    assert len(answers) == 1
+    assert ConsentRecord.objects.count() == 1
+
+
+def test_erased_person_gets_the_usual_answer(subscriber: tuple[Profile, Purpose, str]) -> None:
+    """The link of a message to somebody who is erased: fine, nothing to do."""
+    anna, _newsletter, token = subscriber
+    Profile.objects.filter(pk=anna.pk).update(erased_at=at(9))
+    assert strict_client().post(f"/u/{token}/").status_code == 200
+    assert ConsentRecord.objects.count() == 1
+
+
+def test_link_outlives_a_change_of_the_key(subscriber: tuple[Profile, Purpose, str], settings: Settings) -> None:
+    """Old mails keep working after LINK_KEY was rotated; with the old key thrown away they do not."""
+    _anna, _newsletter, token = subscriber
+    settings.LINK_KEY_FALLBACKS = [settings.LINK_KEY]
+    settings.LINK_KEY = "another key that is long enough to be one"
+    assert read_token(token) is not None
+    settings.LINK_KEY_FALLBACKS = []
+    assert read_token(token) is None
+
+
+def test_address_is_short() -> None:
+    """Long folded header lines break DKIM."""
+    token = make_token(profile_id=2**60, purpose_id=2**60, channel="email", reference=f"delivery:{2**60}:{2**60}")
+    assert len(unsubscribe_url(token)) < 300
+
+
+@given(st.text(max_size=500))
+def test_no_text_is_a_token(text: str) -> None:
+    """Whatever stands in the address: no error, no token."""
+    assert read_token(text) is None
+
+
+def test_preferences_follow_the_boxes(subscriber: tuple[Profile, Purpose, str]) -> None:
+    """What is ticked is given with the words shown, what is not is withdrawn; nothing else changes."""
+    anna, newsletter, token = subscriber
+    offers = purpose("offers", channels=["email", "sms"])
+    text = add_text(purpose_id=offers.pk, text="Offers that fit what you bought", actor="test")
+    page = strict_client().get(f"/preferences/{token}/").content.decode()
+    assert "Offers that fit what you bought" in page
+    offered = [f"{newsletter.pk}:email", f"{offers.pk}:email", f"{offers.pk}:sms", "999:email", "x"]
+    response = strict_client().post(
+        f"/preferences/{token}/", {"offered": offered, "wanted": [f"{offers.pk}:email", "999:email"]}
+    )
+    assert response.status_code == 200
+    assert bare(response)
+    assert [state_of(anna, newsletter), state_of(anna, offers), state_of(anna, offers, "sms")] == [
+        "withdrawn",
+        "given",
+        "",
+    ]
+    given_record = ConsentRecord.objects.get(purpose=offers)
+    assert (given_record.text_id, given_record.proven) == (text.pk, True)
+
+
+def test_stop_everything_is_an_objection(subscriber: tuple[Profile, Purpose, str]) -> None:
+    """GDPR art. 21: every marketing purpose and channel, with one button."""
+    anna, newsletter, token = subscriber
+    offers, invoice = purpose("offers"), purpose("invoice", basis="contract", is_marketing=False)
+    strict_client().post(f"/preferences/{token}/", {"stop": "1"})
+    assert [state_of(anna, of) for of in (newsletter, offers, invoice)] == ["objected", "objected", ""]
+    strict_client().post(
+        f"/preferences/{token}/", {"offered": [f"{newsletter.pk}:email"], "wanted": [f"{newsletter.pk}:email"]}
+    )
+    assert state_of(anna, newsletter) == "given"
+
+
+def test_preferences_of_an_erased_person_are_a_bad_link(subscriber: tuple[Profile, Purpose, str]) -> None:
+    """Nothing is shown of who is gone."""
+    anna, _newsletter, token = subscriber
+    Profile.objects.filter(pk=anna.pk).update(erased_at=at(9))
+    assert strict_client().get(f"/preferences/{token}/").status_code == 404
