@@ -1,0 +1,203 @@
+"""Every hostile input of the list gets its stable code, and its neighbours land."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from profiles.identity.graph import Kind
+from profiles.identity.junk import is_junk
+from profiles.identity.messages import Message, Origin, Rejection, Rules, read_body
+from profiles.identity.normalise import normal_email, normalise
+
+RULES = Rules(
+    {name: Kind(name, p, limit) for name, p, limit in [("user_id", 1, 1), ("email", 2, 5), ("phone", 3, 5), ("anonymous_id", 9, 50)]}
+)
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+GOOD = '{"type":"track","event":"Seen","userId":"good","messageId":"good"}'
+
+
+def origin(*, trusted: bool = False) -> Origin:
+    return Origin(7, trusted, 50, NOW, 99, "batch")
+
+
+def read(*items: Any, trusted: bool = False, **envelope: Any) -> list[Message | Rejection]:
+    body = json.dumps({"batch": list(items), **envelope}).encode()
+    return list(read_body(body, origin(trusted=trusted), RULES))
+
+
+def one(item: Any, *, trusted: bool = False, **envelope: Any) -> Message:
+    result = read(item, trusted=trusted, **envelope)[0]
+    assert isinstance(result, Message), result
+    return result
+
+
+TRACK = {"type": "track", "event": "Seen", "userId": "u1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('{"type":"track","event":"x","userId":1e999}', "number_out_of_range"),
+        ('{"type":"track","event":"x","userId":"a","properties":{"n":' + "9" * 40 + "}}", "number_out_of_range"),
+        ('{"type":"track","event":"x","userId":"a","properties":' + '{"a":' * 14 + "1" + "}" * 14 + "}", "too_deep"),
+        ('{"type":"track","event":"x","userId":"a","properties":{"a\\u0000":1}}', "invalid_key"),
+        ('{"type":"track","userId":"a"}', "no_event_name"),
+        ('{"event":"x","userId":"a"}', "missing_type"),
+        ('{"type":"dance","userId":"a"}', "unknown_type"),
+        ('{"type":"track","event":"x"}', "no_user_anon_id"),
+        ('{"type":"track","event":"x","userId":null,"anonymousId":null}', "no_user_anon_id"),
+        ('{"type":"track","event":"x","userId":"[object Object]"}', "junk_identifier"),
+        ('{"type":"track","event":"x","userId":"a","messageId":{"a":1}}', "invalid_message_id"),
+        ('{"type":"track","event":"x","userId":"a","messageId":"' + "m" * 129 + '"}', "invalid_message_id"),
+        ('{"type":"alias","userId":"a"}', "no_alias_ids"),
+        ('{"type":"group","userId":"a"}', "no_group_id"),
+        ('{"type":"identify","userId":"a","traits":[1]}', "not_an_object"),
+        ('{"type":"track","event":"x","userId":"a","properties":{"a":"' + "x" * 33000 + '"}}', "too_large"),
+        ("3", "not_an_object"),
+    ],
+)
+def test_a_bad_message_is_rejected_with_its_code_and_its_neighbours_land(text: str, code: str) -> None:
+    body = ('{"batch":[' + ",".join([GOOD, text, GOOD]) + "]}").encode()
+    before, bad, after = read_body(body, origin(), RULES)
+    assert isinstance(bad, Rejection)
+    assert bad.code == code
+    assert isinstance(before, Message)
+    assert isinstance(after, Message)
+    json.dumps(bad.payload).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "code"), [(b"{", "invalid_json"), (b"[" * 5000, "too_deep"), (b"[]", "not_an_object"), (b"{}", "no_batch"), (b'{"batch":[NaN]}', "invalid_json")]
+)
+def test_a_broken_body_is_one_rejection(body: bytes, code: str) -> None:
+    results = list(read_body(body, origin(), RULES))
+    assert [result.code for result in results if isinstance(result, Rejection)] == [code]
+
+
+def test_nul_and_half_characters_are_mended_in_values() -> None:
+    text = b'{"batch":[{"type":"track","event":"a\\u0000b","userId":"x\\ud800","properties":{"p":"\\udfff\\u0000"}}]}'
+    (message,) = read_body(text, origin(), RULES)
+    assert isinstance(message, Message)
+    assert message.name == "ab"
+    assert message.properties == {"p": "\ufffd"}
+    assert message.identifiers == (("user_id", "x\ufffd"),)
+
+
+def test_ids_are_text_and_null_is_absent() -> None:
+    assert one({**TRACK, "userId": 42, "anonymousId": None}).identifiers == (("user_id", "42"),)
+
+
+def test_a_message_without_id_gets_that_of_its_place_so_that_a_replay_is_no_news() -> None:
+    assert one(TRACK).key == one(TRACK).key
+    first, second = read(TRACK, TRACK)
+    assert isinstance(first, Message)
+    assert isinstance(second, Message)
+    assert first.key != second.key
+
+
+def test_a_retry_with_another_send_time_has_the_same_payload() -> None:
+    item = {**TRACK, "messageId": "m"}
+    assert one({**item, "sentAt": "2026-11-23T11:00:00Z"}).digest == one({**item, "sentAt": "2026-11-23T11:59:00Z"}).digest
+    assert one(item).digest != one({**item, "event": "Other"}).digest
+
+
+def test_a_skewed_clock_is_corrected_and_an_absurd_one_is_not() -> None:
+    original, sent = NOW - timedelta(hours=3), NOW - timedelta(hours=2)
+    message = one({**TRACK, "timestamp": original.isoformat(), "sentAt": sent.isoformat()})
+    assert message.occurred_at == NOW - timedelta(hours=1)
+    assert message.context["collection"]["original"] == original.isoformat()
+    absurd = one({**TRACK, "timestamp": original.isoformat()}, sentAt="2020-01-01T00:00:00Z")
+    assert absurd.occurred_at == original
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "2026-02-30", "soon", -1e300, {"a": 1}, "2026-11-26T12:00:00Z", "1970-01-01T00:00:00Z"],
+)
+def test_an_impossible_time_becomes_the_time_of_receipt_with_a_warning(stamp: Any) -> None:
+    message = one({**TRACK, "timestamp": stamp})
+    assert message.occurred_at == NOW
+    assert message.context["collection"]["warning"]
+
+
+def test_milliseconds_since_the_epoch_are_a_time() -> None:
+    assert one({**TRACK, "timestamp": NOW.timestamp() * 1000}).occurred_at == NOW
+
+
+def test_the_envelopes_context_and_send_time_reach_every_item() -> None:
+    item = {**TRACK, "context": {"locale": "nl"}, "originalTimestamp": (NOW - timedelta(minutes=9)).isoformat()}
+    message = one(item, context={"locale": "en", "app": {"name": "shop"}}, sentAt=(NOW - timedelta(minutes=5)).isoformat())
+    assert message.context["locale"] == "nl"
+    assert message.context["app"] == {"name": "shop"}
+    assert message.occurred_at == NOW - timedelta(minutes=4)
+
+
+def test_traits_come_from_the_root_or_from_the_context() -> None:
+    identify = {"type": "identify", "userId": "u1"}
+    assert one({**identify, "traits": {"plan": "pro"}}).traits == {"plan": "pro"}
+    assert one({**identify, "context": {"traits": {"plan": "pro"}}}).traits == {"plan": "pro"}
+    assert one({**TRACK, "context": {"traits": {"plan": "pro"}}}).traits is None
+
+
+def test_a_public_key_claims_an_address_and_a_secret_key_states_it() -> None:
+    item = {"type": "identify", "anonymousId": "a1", "traits": {"email": " Anna@Shop.NL ", "consent": True}}
+    claimed, stated = one(item), one(item, trusted=True)
+    assert claimed.identifiers == (("anonymous_id", "a1"), ("email", "anna@shop.nl"))
+    assert claimed.weak == (("email", "anna@shop.nl"),)
+    assert claimed.traits == {"email": " Anna@Shop.NL "}
+    assert stated.identifiers[0] == ("email", "anna@shop.nl")
+    assert stated.weak == ()
+    assert stated.traits is not None
+    assert stated.traits["consent"] is True
+
+
+def test_an_alias_of_oneself_links_nothing() -> None:
+    assert one({"type": "alias", "userId": "u1", "previousId": "u1"}).identifiers == (("user_id", "u1"),)
+    both = one({"type": "alias", "userId": "u2", "previousId": "u1"})
+    assert both.identifiers == (("user_id", "u2"), ("user_id", "u1"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["null", '"null"', "undefined", "NaN", "0", "000-000", "00000000-0000-0000-0000-000000000000", "-1", "anonymous", "guest", "Unknown", "n/a", "{{userId}}", "%%EMAIL%%", "*|EMAIL|*", "true", "distinct_id"],
+)
+def test_values_that_stand_for_nobody_are_junk(value: str) -> None:
+    assert is_junk("user_id", value)
+
+
+def test_role_mailboxes_and_well_known_fakes_are_junk_and_people_are_not() -> None:
+    assert is_junk("email", "noreply@shop.nl")
+    assert is_junk("email", "test@test.com")
+    assert not is_junk("email", "anna@shop.nl")
+    assert is_junk("user_id", "Kiosk-1", ["kiosk-1"])
+    assert not is_junk("user_id", "u-1001")
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (" Anna@Shop.NL. ", "anna@shop.nl"),
+        ("an\u200bna@shop.nl", "anna@shop.nl"),
+        ("\u202eanna@shop.nl", "anna@shop.nl"),
+        ("jose\u0301@shop.nl", "jos\u00e9@shop.nl"),
+        ("anna@b\u00fccher.de", "anna@xn--bcher-kva.de"),
+        ("no address", ""),
+        ("a@b@c.nl", ""),
+        ("x" * 300 + "@shop.nl", ""),
+    ],
+)
+def test_an_address_has_one_form(given: str, wanted: str) -> None:
+    assert normal_email(given) == wanted
+
+
+def test_an_address_that_looks_like_another_is_another() -> None:
+    assert normal_email("anna@sh\u043ep.nl") not in ("", "anna@shop.nl")
+
+
+def test_what_is_no_value_is_no_identifier() -> None:
+    assert [normalise("user_id", value) for value in (None, True, {}, [], " ", "x" * 400)] == [""] * 6
+    assert normalise("phone", "06 - 1234 5678") == "0612345678"
