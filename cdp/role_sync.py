@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.apps import apps
+from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission
 
 from cdp.common.roles import PERMISSIONS, ROLES
@@ -17,6 +19,9 @@ def sync_roles(**_signal: Any) -> None:
 
     A permission of the table that does not exist (its app is not migrated yet) is left for the next run.
     """
+    # This receiver was connected before Django's own, so the last app's permissions may not exist yet.
+    for config in apps.get_app_configs():
+        create_permissions(config, verbosity=0)
     by_name = {
         f"{permission.content_type.app_label}.{permission.codename}": permission
         for permission in Permission.objects.select_related("content_type")
