@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
@@ -37,7 +35,7 @@ class ConsentRecordAdmin(ReadOnlyAdmin):
 
     list_display = ("id", "recorded_at", "purpose", "channel", "state", "method", "actor")
     list_select_related = ("purpose",)
-    ordering: ClassVar[list[str]] = ["-id"]
+    ordering = ("-id",)
 
 
 @admin.register(LedgerSeal)

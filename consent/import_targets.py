@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -155,7 +155,7 @@ def _said_at(job: TargetJob) -> datetime:
         day = datetime.fromisoformat(job.proof.obtained_on)
     except ValueError:
         return job.at
-    return min(day.replace(tzinfo=day.tzinfo or timezone.utc), job.at)
+    return min(day.replace(tzinfo=day.tzinfo or UTC), job.at)
 
 
 def _evidence(row: TargetRow, job: TargetJob, state: str) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from rest_framework.response import Response
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
+from consent.gate import check
 from consent.models import Channel, ConsentRecord, ConsentText
 from consent.models.ledger import Method, State
 from consent.policy.states import GIVEN, OBJECTED
 from consent.querysets.records import of_person
 from consent.services.recording import find_purpose, record_consent
-from consent.gate import check
 from profiles.models import Profile
 
 API_METHODS = [Method.API, Method.FORM, Method.DOUBLE_OPT_IN, Method.PAPER, Method.PHONE, Method.MAIL]
@@ -134,7 +134,8 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
             raise CdpError(
                 "consent.no_proof",
                 _(
-                    "A permission needs a proof: name the words that were shown (text_version), or say how it is known (evidence.proof)."
+                    "A permission needs a proof: name the words that were shown (text_version), "
+                    "or say how it is known (evidence.proof)."
                 ),
                 place="evidence",
             )
@@ -161,7 +162,8 @@ def _refuse_over_objection(person: Profile, purpose_id: int, channel: str, metho
         raise CdpError(
             "consent.objected",
             _(
-                "The person objected to direct marketing. Only a new permission by themselves ends that: give the method (form, double_opt_in, paper or mail) and its proof."
+                "The person objected to direct marketing. Only a new permission by themselves ends that: "
+                "give the method (form, double_opt_in, paper or mail) and its proof."
             ),
             place="state",
             status=409,

@@ -1,4 +1,4 @@
-"""Addresses that may not be used. Kept as keyed digests, so the list outlives an erasure and tells nothing if leaked."""
+"""Addresses that may not be used. Kept as keyed digests: the list outlives an erasure and tells nothing if leaked."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 GENESIS = "0" * 64
@@ -34,7 +34,7 @@ def moment(value: datetime) -> str:
     """Return an aware time in canonical form."""
     if value.tzinfo is None:
         raise ValueError("a time without a zone cannot be put in the ledger")
-    return value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def words_digest(text: str) -> str:

@@ -1,7 +1,7 @@
 """Writes of the consent app; each is one transaction."""
 
-from consent.services.erasing import erase_person
 from consent.services.entries import ConsentEntry
+from consent.services.erasing import erase_person
 from consent.services.objections import object_to_marketing, save_preferences
 from consent.services.purposes import add_text, create_purpose, update_purpose
 from consent.services.recording import record_consent, record_consents

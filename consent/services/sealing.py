@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from consent.models import ConsentChain, ConsentEvidence, ConsentRecord, ConsentState, ConsentText, LedgerSeal
+from consent.models import ConsentEvidence, ConsentRecord, ConsentState, ConsentText, LedgerSeal
 from consent.policy.canonical import GENESIS, payload_digest, words_digest
 from consent.policy.chain import Link, Problem, check_chain, seal_hash, seal_root
 from consent.services.states import derive

@@ -59,7 +59,8 @@ def verify(request: HttpRequest) -> HttpResponse:
         messages.error(
             request,
             _(
-                "The ledger is too busy or too large to verify within a page. It is verified every day by itself; or run manage.py verify_ledger."
+                "The ledger is too busy or too large to verify within a page. "
+                "It is verified every day by itself; or run manage.py verify_ledger."
             ),
         )
         return redirect("consent:desk")

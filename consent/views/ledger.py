@@ -100,7 +100,8 @@ class LedgerList(ListPage):
     empty: ClassVar[tuple[Any, Any, str, Any]] = (
         _("Nothing was said yet"),
         _(
-            "Here stands every permission that was given, refused or withdrawn, with the words people saw. Begin with a purpose."
+            "Here stands every permission that was given, refused or withdrawn, with the words people saw. "
+            "Begin with a purpose."
         ),
         "consent:purposes",
         _("Define a purpose"),

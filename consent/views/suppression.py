@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
@@ -52,7 +52,8 @@ class SuppressionList(ListPage):
     empty: ClassVar[tuple[Any, Any, str, Any]] = (
         gettext_lazy("No address is suppressed"),
         gettext_lazy(
-            "Addresses of erased people, of complaints and of bounces come here, as digests. Nothing is ever sent to them, whatever an import says."
+            "Addresses of erased people, of complaints and of bounces come here, as digests. "
+            "Nothing is ever sent to them, whatever an import says."
         ),
         "consent:suppression_add",
         gettext_lazy("Add an address"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from consent.models import ConsentRecord, ConsentState, Purpose
@@ -15,7 +15,7 @@ _numbers = itertools.count(1)
 
 def at(day: int, hour: int = 0) -> datetime:
     """Return a moment in March 2026."""
-    return datetime(2026, 3, day, hour, tzinfo=timezone.utc)
+    return datetime(2026, 3, day, hour, tzinfo=UTC)
 
 
 def person(email: str | None = "", *, verified: bool = True, **fields: Any) -> Profile:

@@ -48,7 +48,7 @@ def places_with(text: str) -> list[str]:
         )
         for table, column, kind in cursor.fetchall():
             value = f"encode(\"{column}\", 'escape')" if kind == "bytea" else f'"{column}"::text'
-            cursor.execute(f'SELECT count(*) FROM "{table}" WHERE {value} ILIKE %s', [f"%{text}%"])  # noqa: S608
+            cursor.execute(f'SELECT count(*) FROM "{table}" WHERE {value} ILIKE %s', [f"%{text}%"])
             if cursor.fetchone()[0]:
                 found.append(f"{table}.{column}")
     return sorted(found)

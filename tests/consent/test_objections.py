@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timezone
+from datetime import UTC
 
 import pytest
 from django.contrib.auth.models import User
@@ -150,7 +150,7 @@ def test_import_with_proof_raises_and_lowers_and_can_be_undone() -> None:
 def test_import_does_not_raise_over_a_later_withdrawal() -> None:
     """A list of last year does not bring back who left this week."""
     anna, newsletter = person(), purpose()
-    say(anna, newsletter, "withdrawn", occurred_at=at(9).replace(month=11).astimezone(timezone.utc))
+    say(anna, newsletter, "withdrawn", occurred_at=at(9).replace(month=11).astimezone(UTC))
     outcome = target(newsletter).plan([cell(anna, "given")], job(PROOF))
     assert outcome.refused == {2: "consent.withdrawn_later"}
 

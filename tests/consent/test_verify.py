@@ -31,7 +31,7 @@ def ledger(transactional_db: None) -> Iterator[None]:
         say(bert, newsletter, state, text=text)
     seal_ledger()
     say(anna, newsletter, "withdrawn")
-    yield
+    return None
 
 
 TAMPERINGS = [
@@ -86,7 +86,7 @@ def test_person_wiped_from_the_ledger_with_the_chain_is_found_by_the_seal(ledger
     """Records, evidence and head of one subject gone, tidily: the seal remembers how many there were."""
     subject = ConsentRecord.objects.order_by("identifier_id").first().identifier_id  # type: ignore[union-attr]
     for table in ("consentrecord", "consentevidence", "consentchain"):
-        tamper(f"DELETE FROM consent_{table} WHERE identifier_id = {subject}")  # noqa: S608 - constants
+        tamper(f"DELETE FROM consent_{table} WHERE identifier_id = {subject}")
     assert "seal" in {problem.code for problem in verify_ledger()}
 
 
