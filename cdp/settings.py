@@ -21,6 +21,8 @@ env = Environment()
 
 VAR_DIR = env.path("VAR_DIR", BASE_DIR / "var")
 PORT = env.integer("PORT", 8000)
+#: web processes that `make run` starts; the collector shares commits within each
+WEB_WORKERS = env.integer("WEB_WORKERS", 1)
 #: True when nothing was configured: embedded PostgreSQL, capture mailbox, generated secrets
 LOCAL = not env.given("DATABASE_URL")
 DEBUG = env.boolean("DEBUG", False)
