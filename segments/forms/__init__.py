@@ -1,0 +1,1 @@
+"""The builder's form: fields to rule and back."""

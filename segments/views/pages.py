@@ -1,0 +1,317 @@
+"""The pages of segments: list, one segment, its members and history, why somebody is in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from cdp.common.access import record_access
+from cdp.common.errors import CdpError
+from cdp.common.lists import Column, Filter, ListPage
+from cdp.common.masking import can_see_pii, mask_name
+from profiles.models import Profile
+from profiles.querysets.people import matching
+from segments import services
+from segments.facts import event_names, known_catalog, load_person, moment_now
+from segments.home import movements
+from segments.models import Membership, MembershipChange, Segment, Status
+from segments.rules.check import check
+from segments.rules.describe import describe
+from segments.rules.errors import RuleError
+from segments.rules.evaluate import meets
+from segments.rules.explain import explain
+from segments.rules.parse import parse
+from segments.views.builder import sizes
+
+CAUSES = {
+    "touched": gettext_lazy("something happened or changed"),
+    "refresh": gettext_lazy("full refresh"),
+    "time": gettext_lazy("time went by"),
+    "rule": gettext_lazy("new rule"),
+    "broken": gettext_lazy("the segment broke"),
+    "archived": gettext_lazy("archived"),
+}
+
+
+def sentence_of(segment: Segment) -> str:
+    """Return the rule as a sentence in the reader's language; as it was saved when it cannot be read any more."""
+    if segment.current_version is None:
+        return ""
+    try:
+        return describe(parse(segment.current_version.rule), known_catalog(), _)
+    except RuleError:
+        return segment.current_version.sentence
+
+
+class SegmentList(ListPage):
+    """All segments."""
+
+    permission_required = "segments.view_segment"
+    template_name = "segments/list.html"
+    columns = (
+        Column(name="name", label=gettext_lazy("Name"), sort="name"),
+        Column(
+            name="members", label=gettext_lazy("Members"), sort="member_count", numeric=True, descending_first=True
+        ),
+        Column(name="moved", label=gettext_lazy("Moved in 24 h"), numeric=True),
+        Column(name="fresh", label=gettext_lazy("Fresh")),
+        Column(name="state", label=gettext_lazy("State"), sort="status"),
+    )
+    search_fields = ("name", "description")
+    filters = (
+        Filter(
+            name="status",
+            label=gettext_lazy("State"),
+            choices=Status.choices,
+            apply=lambda rows, value: rows.filter(status=value),
+            any_label=gettext_lazy("not archived"),
+        ),
+    )
+    default_sort = "name"
+    empty = (
+        gettext_lazy("No segments yet"),
+        gettext_lazy("A segment is a group of people that keeps itself up to date by a rule, such as “ordered twice this year”."),
+        "segments:new",
+        gettext_lazy("Build a segment"),
+    )
+
+    def get_queryset(self) -> QuerySet[Segment]:
+        """Return segments; archived ones only when asked for."""
+        rows = Segment.objects.select_related("current_version")
+        return rows if self.chosen.get("status") else rows.exclude(status=Status.ARCHIVED)
+
+    def empty_state(self) -> dict[str, Any]:
+        """Offer the first step only to those who may take it."""
+        state = super().empty_state()
+        return state if self.request.user.has_perm("segments.add_segment") else {**state, "url": ""}
+
+    def prepare(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Add sentence and movement."""
+        moved = movements([row.pk for row in rows])
+        for row in rows:
+            row.sentence = row.current_version.sentence if row.current_version else ""
+            row.entered, row.left = moved.get(row.pk, (0, 0))
+        return rows
+
+
+class _OfSegment(ListPage):
+    """A list that belongs to one segment."""
+
+    permission_required = "segments.view_segment"
+
+    @cached_property
+    def segment(self) -> Segment:
+        """The segment in the address."""
+        return get_object_or_404(Segment.objects.select_related("current_version"), slug=self.kwargs["slug"])
+
+    def extra_context(self) -> dict[str, Any]:
+        """Return the segment."""
+        return {"segment": self.segment}
+
+    def prepare(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Add the people."""
+        people = Profile.objects.only("uuid", "display_name", "email").in_bulk([row.profile_id for row in rows])
+        for row in rows:
+            row.person = people.get(row.profile_id)
+            row.because = CAUSES.get(getattr(row, "cause", ""), "")
+        return rows
+
+
+class MemberList(_OfSegment):
+    """The members of a segment."""
+
+    template_name = "segments/members.html"
+    key = "profile_id"
+    columns = (
+        Column(name="name", label=gettext_lazy("Name"), export=lambda row: row.person.display_name),
+        Column(name="email", label=gettext_lazy("E-mail"), export=lambda row: row.person.email),
+        Column(name="id", label=gettext_lazy("ID"), export=lambda row: row.person.uuid),
+        Column(name="since", label=gettext_lazy("Since"), export=lambda row: row.since),
+    )
+    search_label = gettext_lazy("Search names and addresses")
+    empty = (
+        gettext_lazy("No members"),
+        gettext_lazy("Nobody meets the rule now. People come in by themselves when they do."),
+        "",
+        "",
+    )
+    export_permission = "segments.export_segment"
+    export_action = "segment.exported"
+    export_name = "members"
+
+    def get_queryset(self) -> QuerySet[Membership]:
+        """Return the members."""
+        return Membership.objects.filter(segment_id=self.segment.pk)
+
+    def headers(self) -> list[dict[str, Any]]:
+        """Show fewer columns than the export has."""
+        heads = super().headers()
+        return [heads[0], heads[3], {"label": "", "numeric": False, "sort": "", "state": ""}]
+
+    def search(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+        """Narrow to people whose names or addresses have every word."""
+        found = matching(Profile.objects.filter(merged_into=None, erased_at=None), text)
+        return rows.filter(profile_id__in=found.values("id"))
+
+    def export(self) -> HttpResponseBase:
+        """Export; only somebody who may see names can."""
+        if self.may_export() and not can_see_pii(self.request.user):
+            raise CdpError("segment.export_refused", _("You may not see names, so you cannot export them."), status=403)
+        return super().export()
+
+    def csv_lines(self, rows: QuerySet[Any]) -> Any:
+        """Yield the lines with their people read in blocks."""
+        return super().csv_lines(_WithPeople(rows))  # type: ignore[arg-type]  # has what csv_lines asks for
+
+
+class _WithPeople:
+    """Members for the export: read in blocks, each with its person."""
+
+    def __init__(self, rows: QuerySet[Membership]) -> None:
+        self.rows = rows
+
+    def order_by(self, *fields: str) -> _WithPeople:
+        """Order the rows."""
+        return _WithPeople(self.rows.order_by(*fields))
+
+    def iterator(self, chunk_size: int = 2000) -> Any:
+        """Yield members with `person`; those without one any more are left out."""
+        last = 0
+        while True:
+            block = list(self.rows.filter(profile_id__gt=last)[:chunk_size])
+            if not block:
+                return
+            people = Profile.objects.only("uuid", "display_name", "email").in_bulk([row.profile_id for row in block])
+            for row in block:
+                row.person = people.get(row.profile_id)  # type: ignore[attr-defined]  # for the columns
+                if row.person is not None:  # type: ignore[attr-defined]
+                    yield row
+            last = block[-1].profile_id
+
+
+class HistoryList(_OfSegment):
+    """Who came into a segment and who left it."""
+
+    template_name = "segments/history.html"
+    columns = (
+        Column(name="what", label=gettext_lazy("What")),
+        Column(name="name", label=gettext_lazy("Name")),
+        Column(name="when", label=gettext_lazy("When")),
+        Column(name="why", label=gettext_lazy("Because")),
+    )
+    filters = (
+        Filter(
+            name="what",
+            label=gettext_lazy("What"),
+            choices=(("in", gettext_lazy("came in")), ("out", gettext_lazy("left"))),
+            apply=lambda rows, value: rows.filter(entered=value == "in"),
+            any_label=gettext_lazy("both"),
+        ),
+    )
+    empty = (gettext_lazy("Nobody came or went"), gettext_lazy("Each time that somebody does, a row stands here."), "", "")
+
+    def get_queryset(self) -> QuerySet[MembershipChange]:
+        """Return the changes."""
+        return MembershipChange.objects.filter(segment_id=self.segment.pk)
+
+
+@permission_required("segments.view_segment", raise_exception=True)
+@require_safe
+def detail(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show one segment."""
+    segment = get_object_or_404(Segment.objects.select_related("current_version__created_by"), slug=slug)
+    changes = list(MembershipChange.objects.filter(segment_id=segment.pk).order_by("-id")[:8])
+    people = Profile.objects.only("uuid", "display_name").in_bulk([row.profile_id for row in changes])
+    entered, left = movements([segment.pk])[segment.pk]
+    version = segment.current_version
+    count = segment.member_count
+    context = {
+        "segment": segment,
+        "sentence": sentence_of(segment),
+        "changes": [
+            {"entered": row.entered, "at": row.at, "person": people.get(row.profile_id)} for row in changes
+        ],
+        "entered": entered,
+        "left": left,
+        "sizes": sizes(segment),
+        "versions": segment.versions.select_related("created_by")[:10],
+        "version_detail": str(version.created_by or "") if version else "",
+        "used_by": services.used_by(segment),
+        "members_url": reverse("segments:members", args=[slug]),
+        "history_url": reverse("segments:history", args=[slug]),
+        "archive_text": ngettext(
+            "%(count)s person leaves it, and nothing can be sent to it any more. Its history stays.",
+            "%(count)s people leave it, and nothing can be sent to it any more. Its history stays.",
+            count,
+        )
+        % {"count": count},
+    }
+    return render(request, "segments/detail.html", context)
+
+
+@permission_required("segments.view_segment", raise_exception=True)
+@permission_required("profiles.view_profile", raise_exception=True)
+@require_safe
+def why(request: HttpRequest, slug: str, uuid: str) -> HttpResponse:
+    """Say why a person is, or is not, in a segment."""
+    segment = get_object_or_404(Segment.objects.select_related("current_version"), slug=slug)
+    person = get_object_or_404(Profile, uuid=uuid)
+    member = Membership.objects.filter(profile_id=person.pk, segment_id=segment.pk).first()
+    name = person.display_name if can_see_pii(request.user) else mask_name(person.display_name)
+    words = {"name": name or _("this visitor"), "segment": segment.name}
+    context: dict[str, Any] = {
+        "segment": segment,
+        "person": person,
+        "inside": member is not None,
+        "since": member.since if member else None,
+        "sentence": sentence_of(segment),
+        "question": (_("Why %(name)s is in %(segment)s") if member else _("Why %(name)s is not in %(segment)s")) % words,
+    }
+    try:
+        catalog, moment = known_catalog(), moment_now()
+        rule = parse(segment.current_version.rule if segment.current_version else None)
+        check(rule, catalog)
+        facts = load_person(person, catalog, event_names(rule, catalog))
+        context["findings"] = explain(rule, facts, catalog, moment, _)
+        context["differs"] = segment.status == Status.LIVE and meets(rule, facts, catalog, moment) != context["inside"]
+    except RuleError as error:
+        context["error"] = " ".join(problem.message(_) for problem in error.problems)
+    record_access(request=request, action="segment.explained", object_kind="profile", object_id=str(person.pk))
+    return render(request, "segments/why.html", context)
+
+
+@permission_required("segments.change_segment", raise_exception=True)
+@require_POST
+def archive(request: HttpRequest, slug: str) -> HttpResponse:
+    """Archive a segment."""
+    segment = get_object_or_404(Segment, slug=slug)
+    try:
+        services.archive_segment(segment=segment)
+        messages.success(request, _("Archived. Its members left it; its history stays."))
+    except CdpError as error:
+        messages.error(request, error.message)
+    return redirect(segment)
+
+
+@permission_required("segments.add_segment", raise_exception=True)
+@require_POST
+def duplicate(request: HttpRequest, slug: str) -> HttpResponse:
+    """Duplicate a segment and open the copy."""
+    segment = get_object_or_404(Segment.objects.select_related("current_version"), slug=slug)
+    try:
+        copy = services.duplicate_segment(segment=segment, user=request.user)
+    except CdpError as error:
+        messages.error(request, error.message)
+        return redirect(segment)
+    return redirect("segments:edit", slug=copy.slug)
