@@ -1,0 +1,176 @@
+"""The checks of `manage.py doctor` and of the health page: the project's own, then those that apps registered."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+
+from cdp.common.registry import health_checks
+from cdp.health.heartbeats import BEAT, WORKER, heartbeat_ages, is_fresh
+
+OLDEST_POSTGRES = 150000
+SPACE_NEEDED = 2 * 1024**3
+#: seconds that the clocks of the application and of the database may be apart
+SKEW_ALLOWED = 2.0
+
+Outcome = tuple[bool, str, str]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line: what was looked at, whether it is right, what was found, and how to mend it."""
+
+    name: str
+    label: str
+    ok: bool
+    critical: bool
+    found: str
+    mend: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the line for `--json`."""
+        return asdict(self)
+
+
+def run_checks() -> list[Result]:
+    """Run every check. One that breaks counts as failed; the others go on."""
+    results = [_run(name, label, run, True) for name, label, run in OWN]
+    results += [_run(name, str(check.label), check.run, check.critical) for name, check in health_checks.items()]
+    return results
+
+
+def _run(name: str, label: str, run: Callable[[], Outcome], critical: bool) -> Result:
+    try:
+        with transaction.atomic():
+            ok, found, mend = run()
+    except Exception as error:  # noqa: BLE001 - a check must never hide the others
+        ok, found, mend = False, f"{type(error).__name__}: {str(error).strip()[:300]}", "Mend what the message names."
+    return Result(name, label, ok, critical, found, "" if ok else mend)
+
+
+def _one(query: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def _postgres_version() -> Outcome:
+    number = int(_one("SHOW server_version_num"))
+    return (
+        number >= OLDEST_POSTGRES,
+        f"PostgreSQL {_one('SHOW server_version')}",
+        "Use PostgreSQL 15 or newer.",
+    )
+
+
+def _durability() -> Outcome:
+    names = ("fsync", "synchronous_commit", "full_page_writes")
+    off = [name for name in names if _one(f"SHOW {name}") == "off"]
+    found = ", ".join(f"{name} is off" for name in off) or "commits are on disk"
+    return not off, found, "Put them on: an accepted event may be lost by a power cut otherwise."
+
+
+def _migrations() -> Outcome:
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    found = f"{len(plan)} not applied, first {plan[0][0]}" if plan else "all applied"
+    return not plan, found, "Run: python manage.py migrate"
+
+
+def _disk() -> Outcome:
+    free = shutil.disk_usage(settings.VAR_DIR).free
+    return free >= SPACE_NEEDED, f"{free // 2**20:,} MB free", "Free some space, or move VAR_DIR to a larger disk."
+
+
+def _worker() -> Outcome:
+    age = heartbeat_ages()[WORKER]
+    return is_fresh(age), _age(age), "Start a worker (celery -A cdp worker), and see that beat and the broker run."
+
+
+def _beat() -> Outcome:
+    age = heartbeat_ages()[BEAT]
+    return is_fresh(age), _age(age), "Start beat: celery -A cdp beat"
+
+
+def _age(age: float | None) -> str:
+    return "never seen" if age is None else f"last sign {age:.0f} s ago"
+
+
+def _secret_files() -> Outcome:
+    folder = Path(settings.VAR_DIR)
+    files = [folder / "credentials.json", *(folder / "secrets").glob("*")]
+    open_ones = [file.name for file in files if file.is_file() and stat.S_IMODE(file.stat().st_mode) & 0o077]
+    found = "readable by others: " + ", ".join(sorted(open_ones)) if open_ones else "readable by their owner only"
+    return not open_ones, found, f"Run: chmod 600 {folder}/credentials.json {folder}/secrets/*"
+
+
+def _clock() -> Outcome:
+    before = time.time()
+    database = float(_one("SELECT extract(epoch FROM clock_timestamp())"))
+    skew = database - (before + time.time()) / 2
+    mend = "Let both machines follow a time server (chrony, systemd-timesyncd)."
+    return abs(skew) <= SKEW_ALLOWED, f"{skew:+.2f} s apart", mend
+
+
+def _superuser() -> Outcome:
+    if settings.LOCAL:
+        return True, "the embedded server's own user, behind a private socket", ""
+    is_super = bool(_one("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
+    found = "a superuser" if is_super else "an ordinary role"
+    return not is_super, found, "Give Klantbeeld a role that owns its database and is no superuser."
+
+
+def _partitions() -> Outcome:
+    """A month without its own partition fills the default one, which then blocks making it."""
+    try:
+        with transaction.atomic():
+            stray = int(
+                _one(
+                    "SELECT coalesce(sum(n_live_tup), 0) FROM pg_stat_user_tables s JOIN pg_inherits i"
+                    " ON i.inhrelid = s.relid JOIN pg_class c ON c.oid = s.relid"
+                    " WHERE pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT'"
+                )
+            )
+            ahead = int(
+                _one(
+                    "SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+                    " WHERE i.inhparent = to_regclass('profiles_interaction')"
+                    " AND pg_get_expr(c.relpartbound, c.oid) LIKE"
+                    " '%FROM (''' || to_char(date_trunc('month', now() + interval '1 month'), 'YYYY-MM-DD') || '%'"
+                )
+            )
+    except DatabaseError as error:
+        return False, str(error).strip(), "Run: python manage.py migrate"
+    found = f"next month {'is there' if ahead else 'is missing'}; about {stray:,} rows in default partitions"
+    return bool(ahead), found, "Let the worker run profiles.maintain_partitions, or call it in the admin's schedules."
+
+
+def _writable() -> Outcome:
+    ok = os.access(settings.VAR_DIR, os.W_OK | os.X_OK)
+    return ok, str(settings.VAR_DIR), "Give the user of the processes the right to write in VAR_DIR."
+
+
+OWN: list[tuple[str, str, Callable[[], Outcome]]] = [
+    ("postgres.version", "PostgreSQL version", _postgres_version),
+    ("postgres.durability", "Commits reach the disk", _durability),
+    ("postgres.role", "Database role", _superuser),
+    ("postgres.clock", "Clocks of application and database", _clock),
+    ("migrations", "Migrations", _migrations),
+    ("partitions", "Partitions of interactions", _partitions),
+    ("disk", "Disk space", _disk),
+    ("var_dir", "VAR_DIR can be written", _writable),
+    ("secrets", "Files with secrets", _secret_files),
+    ("worker", "Worker", _worker),
+    ("beat", "Beat", _beat),
+]

@@ -1,0 +1,78 @@
+"""What /readyz and the health page tell: is each part at work, and how much waits."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DatabaseError, connection, transaction
+
+from cdp.common.registry import queues
+from cdp.health.heartbeats import heartbeat_ages, is_fresh
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A queue as measured; `depth` is None when it could not be."""
+
+    name: str
+    depth: int | None
+    oldest_seconds: float | None
+
+
+@dataclass(frozen=True)
+class State:
+    """How it goes. `down` names what is not at work: database, worker, beat, queue:<name>."""
+
+    heartbeats: dict[str, float | None]
+    queues: list[Queue]
+    down: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the body of /readyz."""
+        return {
+            "status": "down" if self.down else "ok",
+            "down": self.down,
+            "heartbeats": {name: {"age_seconds": age} for name, age in self.heartbeats.items()},
+            "queues": {
+                queue.name: {"depth": queue.depth, "oldest_seconds": queue.oldest_seconds} for queue in self.queues
+            },
+        }
+
+
+def database_answers() -> bool:
+    """Tell whether a statement goes through."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            return cursor.fetchone() == (1,)
+    except DatabaseError:
+        return False
+
+
+def read_state() -> State:
+    """Measure everything; what cannot be measured counts as down."""
+    if not database_answers():
+        return State(heartbeats={}, queues=[], down=["database"])
+    try:
+        ages = heartbeat_ages()
+    except DatabaseError:
+        logger.exception("heartbeats cannot be read; is the database migrated?")
+        return State(heartbeats={}, queues=[], down=["migrations"])
+    measured = [_measure(name, queue.measure) for name, queue in queues.items()]
+    down = [name for name, age in ages.items() if not is_fresh(age)]
+    down += [f"queue:{queue.name}" for queue in measured if queue.depth is None]
+    return State(heartbeats=ages, queues=measured, down=down)
+
+
+def _measure(name: str, measure: Any) -> Queue:
+    try:
+        with transaction.atomic():
+            depth, oldest = measure()
+    except DatabaseError:
+        logger.exception("queue %s cannot be measured", name)
+        return Queue(name, None, None)
+    return Queue(name, depth, None if oldest is None else round(float(oldest), 1))
