@@ -34,6 +34,10 @@ class Sink:
 
     def stop(self) -> None:
         """Stop listening."""
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in accept()
+        except OSError:
+            pass
         self._listener.close()
 
     @property

@@ -10,6 +10,7 @@ from email.policy import default as default_policy
 import pytest
 from django.db import connection
 
+from campaigns.checks import needs_confirmation
 from campaigns.models import Campaign, Delivery, SendQueue
 from campaigns.report import report_of
 from campaigns.sending import queue
@@ -36,23 +37,16 @@ def sink(settings: object) -> Iterator[Sink]:
     server.stop()
 
 
-def run(row: Campaign, **options: object) -> Campaign:
+def run(row: Campaign) -> Campaign:
     """Schedule a draft for now, start it and send until nothing is due."""
+    row.refresh_from_db()
     if row.status == "draft":
-        people = Delivery.objects.none().count()
-        schedule_campaign(campaign_id=row.pk, actor=None, confirm=confirm_for(row), **options)  # type: ignore[arg-type]
-        assert people == 0
+        schedule_campaign(campaign_id=row.pk, actor=None, confirm=needs_confirmation(row) or None)
     start_due_campaigns()
     while drain_sends(seconds=20):
         pass
     row.refresh_from_db()
     return row
-
-
-def confirm_for(row: Campaign) -> int | None:
-    from campaigns.checks import needs_confirmation
-
-    return needs_confirmation(row) or None
 
 
 def outcomes(row: Campaign) -> dict[str, tuple[str, str]]:
@@ -90,10 +84,9 @@ def test_everybody_of_the_audience_has_a_decision_with_its_reason(sink: Sink) ->
     gone = person("withdrew@klantbeeld.example")
     say(gone, news, "given")
     say(gone, news, "withdrawn")
-    twin = person("Reader-0@klantbeeld.example".lower())if False else Profile.objects.create(
-        first_seen_at=good.first_seen_at, last_seen_at=good.last_seen_at, email=good.email, identified=True
-    )
-    say_for_twin(twin, news)
+    twin = person(None, traits={})
+    Profile.objects.filter(pk=twin.pk).update(email=good.email.upper())
+    say(twin, news, "given")
     left_out = readers(1, news, prefix="left-out")[0]
     row = campaign(good, late, never, gone, twin, left_out, of=news, exclude_segment_ids=(segment(left_out).pk,))
     row = run(row)
@@ -109,13 +102,6 @@ def test_everybody_of_the_audience_has_a_decision_with_its_reason(sink: Sink) ->
     report = report_of(row)
     assert report.adds_up and report.total == 6 and report.tally.of("sent") == 2
     assert sum(sink.counts.values()) == 2
-
-
-def say_for_twin(twin: Profile, news: object) -> None:
-    from tests.consent.factories import identifier
-
-    identifier(twin, "user_id", "twin")
-    say(twin, news, "given")  # type: ignore[arg-type]
 
 
 def test_many_workers_send_one_mail_each(sink: Sink) -> None:
@@ -158,13 +144,14 @@ def test_a_withdrawal_while_sending_is_honoured(sink: Sink) -> None:
                 say(one, news, "withdrawn")
             connection.close()
 
+    sink.delay = 0.1  # sixty mails over several connections take longer than an answer of the gate stays fresh
     sink.on_store.append(withdraw)
     row = run(campaign(*people, of=news))
     sent = {one.profile_id for one in Delivery.objects.of_campaign(row.pk) if one.outcome == "sent"}
     refused = {one.profile_id for one in Delivery.objects.of_campaign(row.pk) if one.reason == "withdrawn"}
     assert sent | refused == {one.pk for one in people}
     assert report_of(row).adds_up
-    assert len(refused) >= 1
+    assert refused <= {one.pk for one in people[30:]} and len(refused) >= 10
 
 
 def test_a_permission_withdrawn_after_the_audience_was_made_stops_the_mail(sink: Sink) -> None:
@@ -200,9 +187,11 @@ def test_refusals_by_rule_pause_the_campaign_and_burn_nobody(sink: Sink) -> None
     news = purpose()
     row = run(campaign(*readers(80, news, prefix="rule"), of=news))
     assert row.status == "paused" and "5.7.1" in row.pause_reason
-    assert sum(sink.tried.values()) <= 60
+    assert sum(sink.tried.values()) <= 40
     assert set(outcomes(row).values()) == {("pending", "")}
-    assert check(profile_ids=[Profile.objects.get(email="rule-0@klantbeeld.example").pk], purpose_id=news.pk, channel="email")
+    everybody = [one.profile_id for one in Delivery.objects.of_campaign(row.pk)]
+    asked = check(profile_ids=everybody, purpose_id=news.pk, channel="email")
+    assert all(decision.allowed for decision in asked.values())  # nobody was suppressed for a fault of ours
 
 
 def test_a_server_out_of_reach_holds_then_pauses_and_loses_nobody(sink: Sink) -> None:
