@@ -125,8 +125,6 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
                 sys.executable,
                 "manage.py",
                 "migrate",
-                "profiles",
-                "--skip-checks",
                 "-v",
                 "0",
             ],
