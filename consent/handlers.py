@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from consent.events import Said, speaks_of_consent, statements_of
@@ -32,6 +33,18 @@ def on_change(change: Change) -> None:
 def lookup_tombstones(identifiers: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Return those that belong to erased people."""
     return entombed_identifiers(identifiers)
+
+
+def keep_people(profile_ids: Sequence[int]) -> set[int]:
+    """Return those who said something by another way than an import: undoing one may not remove them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT i.profile_id FROM profiles_identifier i "
+            "JOIN consent_consentrecord r ON r.identifier_id = i.id "
+            "WHERE i.profile_id = ANY(%s) AND r.method <> 'import'",
+            [sorted(profile_ids)],
+        )
+        return {row[0] for row in cursor.fetchall()}
 
 
 def _hear(interactions: Sequence[NewInteraction]) -> None:

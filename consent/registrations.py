@@ -19,12 +19,12 @@ from cdp.common.registry import (
 from consent import tasks
 from consent.api.others import PermissionViewSet, PurposeViewSet, SuppressionViewSet
 from consent.api.records import ConsentRecordViewSet
-from consent.handlers import lookup_tombstones, on_change
+from consent.handlers import keep_people, lookup_tombstones, on_change
 from consent.import_targets import consent_targets
 from consent.panel import consent_panel, consent_timeline
 from consent.services.erasing import collect_consent_data, erase_consent_data
 from consent.services.sealing import ledger_health
-from profiles.handlers import change_handlers, tombstones
+from profiles.handlers import change_handlers, keepers, tombstones
 from profiles.importing.targets import import_targets
 
 __all__ = ["register", "tasks"]  # tasks are imported so that Celery knows them in every process
@@ -34,6 +34,7 @@ def register() -> None:
     """Fill the registries."""
     change_handlers.add("consent", on_change)
     tombstones.add("consent", lookup_tombstones)
+    keepers.add("consent", keep_people)
     import_targets.add("consent", consent_targets)
     personal_data.add("consent", PersonalDataHolder(collect=collect_consent_data, erase=erase_consent_data))
     timeline.add("consent", consent_timeline)

@@ -8,6 +8,7 @@ from celery import shared_task
 from django.db import OperationalError, connection
 
 from consent.services.sealing import seal_ledger, verify_ledger
+from consent.services.states import forget_states_of_nobody
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ def seal() -> None:
         except OperationalError:
             logger.warning("the ledger was busy; it is sealed at the next beat")
             return
+        forget_states_of_nobody()
         problems = verify_ledger()
     finally:
         connection.close()  # the longer timeout stays with this connection only

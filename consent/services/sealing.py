@@ -168,7 +168,8 @@ def _check_states() -> Iterator[Problem]:
     """Compare the kept answers with those that the ledger gives, block by block of people."""
     last = 0
     people = """SELECT DISTINCT profile_id FROM (
-        SELECT profile_id FROM consent_consentstate WHERE profile_id > %s
+        SELECT s.profile_id FROM consent_consentstate s JOIN profiles_profile p ON p.id = s.profile_id
+        WHERE s.profile_id > %s
         UNION ALL
         SELECT i.profile_id FROM consent_consentchain c JOIN profiles_identifier i ON i.id = c.identifier_id
         WHERE i.profile_id > %s AND c.position > 0) x ORDER BY 1 LIMIT 5000"""

@@ -89,6 +89,16 @@ def refresh_states(profile_ids: Collection[int]) -> set[int]:
     return {key[0] for key in [*stale, *fresh]}
 
 
+def forget_states_of_nobody() -> int:
+    """Remove the states of people whom an undone import removed; the ledger keeps what was said."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM consent_consentstate s "
+            "WHERE NOT EXISTS (SELECT 1 FROM profiles_profile p WHERE p.id = s.profile_id)"
+        )
+        return cursor.rowcount
+
+
 def _state_row(key: tuple[int, int, str], holding: Statement) -> tuple[object, ...]:
     return (*key, holding.state, holding.record_id, holding.proven, holding.occurred_at, holding.recorded_at)
 

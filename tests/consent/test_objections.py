@@ -14,7 +14,7 @@ from cdp.common.errors import CdpError
 from consent.gate import check
 from consent.import_targets import consent_targets
 from consent.models import ConsentRecord, Purpose
-from profiles.handlers import Change, IdentifierMove, announce
+from profiles.handlers import Change, IdentifierMove, announce, kept_people
 from profiles.importing.targets import ImportTarget, Proof, TargetJob, TargetRow
 from profiles.models import Identifier, Profile
 from tests.consent.factories import at, person, purpose, say, source, state_of
@@ -164,3 +164,11 @@ def test_cells_are_read(text: str, result: str) -> None:
 def test_odd_cell_is_refused() -> None:
     """Perhaps is not yes."""
     assert target(purpose()).check("perhaps") == (None, "not_yes_or_no")
+
+
+def test_undo_of_an_import_keeps_who_spoke_for_themselves() -> None:
+    """People known to the ledger by the import alone may go with it; the others stay."""
+    of, spoke, imported, silent = purpose(), person(), person(), person()
+    say(spoke, of, "given")
+    target(of).apply([cell(imported, "given")], job(PROOF))
+    assert kept_people([spoke.pk, imported.pk, silent.pk]) & {spoke.pk, imported.pk, silent.pk} == {spoke.pk}

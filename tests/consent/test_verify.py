@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def ledger(transactional_db: None) -> Iterator[None]:
+def ledger(db: None) -> Iterator[None]:
     """A small ledger, sealed once, with a few records behind the seal."""
     anna, bert, newsletter = person(), person(), purpose()
     text = add_text(purpose_id=newsletter.pk, text="Yes, mail me", actor="test")
