@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
+from django.contrib.staticfiles.apps import StaticFilesConfig
 from django.db.models.signals import post_migrate
 
 from cdp.celery import app as celery_app
@@ -36,3 +37,9 @@ class KlantbeeldAdminConfig(AdminConfig):
     """Make our own AdminSite the default, so that apps register with `@admin.register`."""
 
     default_site = "cdp.admin_site.KlantbeeldAdminSite"
+
+
+class OwnStaticFilesConfig(StaticFilesConfig):
+    """Leave out what the collector serves itself: the sites' library, whose names its own parts ask for unchanged."""
+
+    ignore_patterns = [*StaticFilesConfig.ignore_patterns, "analytics-next"]

@@ -53,7 +53,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.contrib.staticfiles",
+    "cdp.apps.OwnStaticFilesConfig",
     "django.contrib.humanize",
     "pgtrigger",
     "rest_framework",

@@ -89,7 +89,8 @@ def prepare() -> dict[str, Any]:
 def children(host: str) -> list[Child]:
     """Return the processes to keep running, as they can also be run each alone."""
     python = sys.executable
-    celery = [python, "-m", "celery", "-A", "cdp"]
+    # -q: no banners; the warning about root is for those who accept pickles, which we do not
+    celery = [python, "-W", "ignore:You're running the worker", "-m", "celery", "-q", "-A", "cdp"]
     web = [python, "-m", "granian", "--interface", "asgi", "--host", host, "--port", str(settings.PORT), "--no-ws"]
     web += ["--workers", str(settings.WEB_WORKERS), "--respawn-failed-workers", "--workers-kill-timeout", "5"]
     found = [
