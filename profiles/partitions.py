@@ -44,10 +44,7 @@ def _existing(parent: str, pattern: re.Pattern[str]) -> set[str]:
 
 def interaction_months() -> set[date]:
     """Return the months that have a partition of interactions."""
-    found = (
-        _INTERACTION_MONTH.match(name)
-        for name in _existing("profiles_interaction", _INTERACTION_MONTH)
-    )
+    found = (_INTERACTION_MONTH.match(name) for name in _existing("profiles_interaction", _INTERACTION_MONTH))
     return {date(int(match[1]), int(match[2]), 1) for match in found if match}
 
 
@@ -67,9 +64,7 @@ def _create(parent: str, column: str, name: str, start: date, end: date) -> bool
         row = cursor.fetchone()
         if row and row[0]:
             return False
-        cursor.execute(
-            f"CREATE TABLE {name} PARTITION OF {parent} FOR VALUES FROM ('{bounds[0]}') TO ('{bounds[1]}')"
-        )
+        cursor.execute(f"CREATE TABLE {name} PARTITION OF {parent} FOR VALUES FROM ('{bounds[0]}') TO ('{bounds[1]}')")
         return True
 
 
@@ -103,9 +98,7 @@ def ensure_months(months: Iterable[date], *, now: datetime | None = None) -> int
         add_months(this_month, -OLDEST_MONTHS),
         add_months(this_month, MONTHS_AHEAD),
     )
-    wanted = {
-        month for month in months if oldest <= month <= newest
-    } - interaction_months()
+    wanted = {month for month in months if oldest <= month <= newest} - interaction_months()
     return sum(
         _create(
             "profiles_interaction",
@@ -125,9 +118,7 @@ def ensure_days(days: Iterable[date]) -> int:
     for day in sorted(set(days)):
         name = f"profiles_rawmessage_d{day:%Y%m%d}"
         if name not in have:
-            made += _create(
-                "profiles_rawmessage", "received_at", name, day, day + timedelta(days=1)
-            )
+            made += _create("profiles_rawmessage", "received_at", name, day, day + timedelta(days=1))
     return made
 
 
@@ -140,25 +131,19 @@ def make_ahead(*, now: datetime | None = None) -> int:
         [add_months(month, step) for step in range(-MONTHS_BACK, MONTHS_AHEAD + 1)],
         now=moment,
     )
-    return made + ensure_days(
-        today + timedelta(days=step) for step in range(-1, DAYS_AHEAD + 1)
-    )
+    return made + ensure_days(today + timedelta(days=step) for step in range(-1, DAYS_AHEAD + 1))
 
 
 def drop_old_days(*, keep_days: int, now: datetime | None = None) -> list[str]:
     """Drop the raw days past retention, unless a message of that day still waits; return the names dropped."""
-    oldest = (now or datetime.now(UTC)).astimezone(UTC).date() - timedelta(
-        days=keep_days
-    )
+    oldest = (now or datetime.now(UTC)).astimezone(UTC).date() - timedelta(days=keep_days)
     dropped = []
     for name in sorted(_existing("profiles_rawmessage", _RAW_DAY)):
         match = _RAW_DAY.match(name)
-        if match is None or datetime.strptime(match[1], "%Y%m%d").date() >= oldest:
+        if match is None or date.fromisoformat(match[1]) >= oldest:
             continue
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT EXISTS (SELECT 1 FROM profiles_inbox i JOIN {name} r ON r.id = i.raw_id)"
-            )
+            cursor.execute(f"SELECT EXISTS (SELECT 1 FROM profiles_inbox i JOIN {name} r ON r.id = i.raw_id)")
             row = cursor.fetchone()
             if row and row[0]:
                 continue

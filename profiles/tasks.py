@@ -11,7 +11,7 @@ from profiles import partitions
 from profiles.processing.drain import drain_inbox
 
 
-@shared_task(name="profiles.process_inbox")  # type: ignore[untyped-decorator]  # celery's decorators have no types
+@shared_task(name="profiles.process_inbox")
 def process_inbox() -> int:
     """Process the inbox until it is empty; wake another run when the time is up first."""
     done, more = drain_inbox()
@@ -20,7 +20,7 @@ def process_inbox() -> int:
     return done
 
 
-@shared_task(name="profiles.maintain_partitions")  # type: ignore[untyped-decorator]
+@shared_task(name="profiles.maintain_partitions")
 def maintain_partitions() -> int:
     """Make the partitions of the coming days and months; drop raw bodies past their time."""
     with transaction.atomic():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -31,7 +31,7 @@ class Registry(Generic[T]):
         except KeyError:
             raise KeyError(f"no {self.what} named {name!r}") from None
 
-    def __iter__(self) -> Iterable[T]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[T]:
         return iter(self._items.values())
 
     def items(self) -> Iterable[tuple[str, T]]:

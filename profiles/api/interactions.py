@@ -28,7 +28,16 @@ class InteractionSerializer(serializers.ModelSerializer[Interaction]):
 
     class Meta:
         model = Interaction
-        fields: ClassVar[Any] = ["id", "occurred_at", "received_at", "kind", "name", "properties", "message_id", "source_id"]
+        fields: ClassVar[Any] = [
+            "id",
+            "occurred_at",
+            "received_at",
+            "kind",
+            "name",
+            "properties",
+            "message_id",
+            "source_id",
+        ]
         read_only_fields = fields
 
 
@@ -115,6 +124,9 @@ class InteractionViewSet(viewsets.ViewSet):
         """List interactions, newest first."""
         page = interactions_page(request)
         record_access(
-            request=request, action="interaction.listed", object_kind="interaction", detail={"rows": len(page["results"])}
+            request=request,
+            action="interaction.listed",
+            object_kind="interaction",
+            detail={"rows": len(page["results"])},
         )
         return Response(page)

@@ -109,7 +109,7 @@ class TraitsInput(serializers.Serializer[Any]):
 class PersonInput(serializers.Serializer[Any]):
     """A person to make or to update."""
 
-    identifiers = IdentifierSerializer(many=True, required=False, max_length=20)
+    identifiers = serializers.ListField(child=IdentifierSerializer(), required=False, max_length=20)
     traits = serializers.DictField(required=False)
 
 
@@ -218,12 +218,17 @@ class ProfileViewSet(viewsets.GenericViewSet[Profile]):
         except ValueError:
             kind, colon, value = given.partition(":")
             text = normalise(kind, value) if colon else ""
-            found = Identifier.objects.filter(kind=kind[:40], value=text).select_related("profile").first() if text else None
+            found = (
+                Identifier.objects.filter(kind=kind[:40], value=text).select_related("profile").first()
+                if text
+                else None
+            )
             person = found.profile if found else None
         for _step in range(20):
-            if person is None or person.merged_into_id is None:
+            target = person.merged_into_id if person else None
+            if target is None:
                 break
-            person = Profile.objects.filter(pk=person.merged_into_id).first()
+            person = Profile.objects.filter(pk=target).first()
         if person is None or person.erased_at is not None:
             raise Http404
         return person

@@ -67,7 +67,9 @@ def is_clean(value: Any, depth: int = 0) -> bool:
     if kind is list:
         if depth >= MAX_DEPTH:
             raise Unstorable("too_deep", f"more than {MAX_DEPTH} levels")
-        return all([is_clean(item, depth + 1) for item in value])
+        # Every item is looked at, even after one that needs mending: a later one may be beyond that.
+        results = [is_clean(item, depth + 1) for item in value]
+        return all(results)
     if kind is int and not MIN_INTEGER <= value <= MAX_INTEGER:
         raise Unstorable("number_out_of_range", "an integer beyond 64 bits")
     if kind is float and not math.isfinite(value):

@@ -148,6 +148,8 @@ def _objection(link: Link, one: _Group, other: _Group, shared: set[int], kinds: 
         return "shared"
     if link.weak and one.known and other.known:
         return "weak"
-    if any(one.kinds[name] + count > kind_of(name, kinds).limit for name, count in other.kinds.items() if one.kinds[name]):
+    if any(
+        one.kinds[name] + count > kind_of(name, kinds).limit for name, count in other.kinds.items() if one.kinds[name]
+    ):
         return "limit"
     return "size" if len(one.members) + len(other.members) > MAX_GROUP else ""

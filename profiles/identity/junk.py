@@ -48,8 +48,12 @@ NOBODY = frozenset(
     }
 )
 #: mailboxes of a function, not of a person, and addresses that everyone types to get past a form
-ROLE_MAILBOXES = frozenset({"noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "mailer-daemon", "postmaster"})
-WELL_KNOWN_FAKES = frozenset({"test@test.com", "test@test.nl", "test@example.com", "a@a.com", "email@email.com", "user@example.com"})
+ROLE_MAILBOXES = frozenset(
+    {"noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "mailer-daemon", "postmaster"}
+)
+WELL_KNOWN_FAKES = frozenset(
+    {"test@test.com", "test@test.nl", "test@example.com", "a@a.com", "email@email.com", "user@example.com"}
+)
 
 _ZEROS_AND_DASHES = re.compile(r"^[0\-_.\s]*$")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|%%|\$\{|<%|%>|\*\|.*\|\*|\{%|^\[\[.*\]\]$|^\{\w+\}$|^%\w+%$")

@@ -249,10 +249,8 @@ def _content(item: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
     return _NAMES[kind], {}
 
 
-def _traits(
-    item: dict[str, Any], kind: str, context: dict[str, Any]
-) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """Return (what to write on the person, what claims an address). Only identify writes; a group's traits are not his."""
+def _traits(item: dict[str, Any], kind: str, context: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Return (what to write on the person, what claims an address). Only identify writes on a person."""
     in_context = context.get("traits")
     in_context = in_context if type(in_context) is dict else {}
     if kind != "identify":

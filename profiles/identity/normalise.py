@@ -16,7 +16,9 @@ _PLAIN_EMAIL = re.compile(
 _PHONE_FILLING = re.compile(r"[\s().\-/]+")
 _PHONE = re.compile(r"^\+?\d{6,15}$")
 #: marks that change how text looks and not what it says: zero-width characters, direction overrides, soft hyphen
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb]"
+)
 
 
 def plain_text(value: str) -> str:

@@ -120,7 +120,9 @@ def derive(traits: Mapping[str, Any], identifiers: Iterable[Known]) -> Derived:
     shown = name or address or (emails[0].value if emails else "") or (user_ids[0] if user_ids else "")
     words = [name, str(traits.get("company") or "") if isinstance(traits.get("company"), str) else ""]
     words += [item.value for item in ordered if item.kind != "anonymous_id"]
-    return Derived(shown[:200], address, " ".join(word for word in words if word).lower()[:2000], bool(emails or user_ids))
+    return Derived(
+        shown[:200], address, " ".join(word for word in words if word).lower()[:2000], bool(emails or user_ids)
+    )
 
 
 def person_name(traits: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -91,7 +92,7 @@ def load_bodies(entries: Sequence[Entry]) -> list[RawBody]:
     return [RawBody(entry, *found[entry.raw_id]) for entry in entries if entry.raw_id in found]
 
 
-def _place(entries: Sequence[Entry]) -> list[object]:
+def _place(entries: Sequence[Entry]) -> list[Any]:
     times = [entry.received_at for entry in entries]
     return [times, [entry.raw_id for entry in entries], min(times), max(times)]
 

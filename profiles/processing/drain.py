@@ -56,7 +56,7 @@ def process_block(rows: int = MAX_BLOCK_ROWS) -> BlockResult | None:
         return _persist(run)
     except (OperationalError, InterfaceError, Stale):
         raise
-    except Exception:  # noqa: BLE001 - whatever one message causes must not stop its neighbours
+    except Exception:
         logger.warning("a block of %d bodies failed; looking for the message", len(claimed), exc_info=True)
         return _take_apart([entry.raw_id for entry in claimed])
 
@@ -110,9 +110,7 @@ def _try_some(raw_ids: Sequence[int]) -> BlockResult:
         if not rest:
             return result
         more = _try_some(rest)
-        return BlockResult(
-            result.bodies + more.bodies, result.messages + more.messages, result.stored + more.stored
-        )
+        return BlockResult(result.bodies + more.bodies, result.messages + more.messages, result.stored + more.stored)
     except (OperationalError, InterfaceError, Stale):
         raise
     except Exception:  # noqa: BLE001 - see process_block

@@ -61,7 +61,9 @@ def add_assertions(said: Mapping[int, Mapping[str, Assertion]]) -> set[int]:
     return {id for id, _ in changed}
 
 
-def touch(identifiers: Mapping[int, tuple[datetime, datetime]], profiles: Mapping[int, tuple[datetime, datetime]]) -> None:
+def touch(
+    identifiers: Mapping[int, tuple[datetime, datetime]], profiles: Mapping[int, tuple[datetime, datetime]]
+) -> None:
     """Widen the times between which identifiers and their (locked) people were seen, when they moved a step."""
     for table, spans in (("profiles_identifier", identifiers), ("profiles_profile", profiles)):
         if not spans:
@@ -72,7 +74,8 @@ def touch(identifiers: Mapping[int, tuple[datetime, datetime]], profiles: Mappin
                 f"UPDATE {table} t SET first_seen_at = least(t.first_seen_at, n.first),"
                 " last_seen_at = greatest(t.last_seen_at, n.last)"
                 " FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS n(id, first, last)"
-                " WHERE t.id = n.id AND (n.first < t.first_seen_at OR n.last > t.last_seen_at + %s * interval '1 second')",
+                " WHERE t.id = n.id AND (n.first < t.first_seen_at"
+                " OR n.last > t.last_seen_at + %s * interval '1 second')",
                 [[id for id, _ in ordered], [s[0] for _, s in ordered], [s[1] for _, s in ordered], SEEN_STEP],
             )
 
@@ -164,13 +167,20 @@ def _load_rows(profile_ids: Collection[int]) -> dict[int, _Row]:
             " last_seen_at FROM profiles_profile WHERE id = ANY(%s)",
             [sorted(profile_ids)],
         )
-        return {row[0]: _Row(_decode(row[1]), _decode(row[2]), Derived(*row[3:7]), row[7], row[8]) for row in cursor.fetchall()}
+        return {
+            row[0]: _Row(_decode(row[1]), _decode(row[2]), Derived(*row[3:7]), row[7], row[8])
+            for row in cursor.fetchall()
+        }
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     if old == new:
         return {}
-    return {name: (old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)}
+    return {
+        name: (old.get(name), new.get(name))
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    }
 
 
 def _history(
@@ -221,6 +231,7 @@ def _write_history(rows: list[tuple[Any, ...]]) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO profiles_traitchange (profile_id, key, old, new, source_id, at, cause) SELECT * FROM "
-                "unnest(%s::bigint[], %s::text[], %s::jsonb[], %s::jsonb[], %s::bigint[], %s::timestamptz[], %s::text[])",
+                "unnest(%s::bigint[], %s::text[], %s::jsonb[], %s::jsonb[], %s::bigint[], %s::timestamptz[],"
+                " %s::text[])",
                 [list(column) for column in zip(*rows, strict=True)],
             )

@@ -144,7 +144,8 @@ def add_to_counters(tallies: Mapping[tuple[int, datetime], Tally]) -> None:
     rows = sorted(tallies.items())
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO profiles_sourcecounter AS c (source_id, hour, received, stored, duplicate, conflicting, rejected)"
+            "INSERT INTO profiles_sourcecounter AS c"
+            " (source_id, hour, received, stored, duplicate, conflicting, rejected)"
             " SELECT source_id, hour, stored + duplicate + rejected, stored, duplicate, conflicting, rejected FROM"
             " unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])"
             " AS n(source_id, hour, stored, duplicate, conflicting, rejected)"

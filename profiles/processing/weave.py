@@ -109,9 +109,7 @@ def fold(sightings: Iterable[Sighting]) -> Wanted:
             if pair == anchor:
                 continue
             ends = (anchor, pair) if anchor < pair else (pair, anchor)
-            said = rows.LinkSaid(
-                sighting.at, sighting.tie, pair in sighting.weak, sighting.manual, sighting.source_id
-            )
+            said = rows.LinkSaid(sighting.at, sighting.tie, pair in sighting.weak, sighting.manual, sighting.source_id)
             links[ends] = rows.earliest(links[ends], said) if ends in links else said
     return wanted
 
@@ -124,9 +122,7 @@ def _weave_once(
     by: int | None,
 ) -> Woven:
     found = rows.find_identifiers(wanted.seen)
-    known_links = rows.find_links(
-        [(found[a].id, found[b].id) for a, b in wanted.links if a in found and b in found]
-    )
+    known_links = rows.find_links([(found[a].id, found[b].id) for a, b in wanted.links if a in found and b in found])
     news = _news(wanted, found, known_links)
     stirred = _stirred(wanted, found, news)
     closure = rows.Closure({row.id: row for row in stirred}, {})
@@ -164,9 +160,7 @@ def _stirred(
     return [found[pair] for pair in stirred]
 
 
-def _check_still_so(
-    found: Mapping[Pair, IdentifierRow], closure: rows.Closure, stirred: list[IdentifierRow]
-) -> None:
+def _check_still_so(found: Mapping[Pair, IdentifierRow], closure: rows.Closure, stirred: list[IdentifierRow]) -> None:
     """Raise Stale when, between look-up and lock, somebody moved an identifier or added a link."""
     now = rows.current_profiles([row.id for row in found.values()])
     if any(now.get(row.id) != row.profile_id for row in found.values()):
@@ -177,9 +171,7 @@ def _check_still_so(
             raise Stale
 
 
-def _woven(
-    wanted: Wanted, found: dict[Pair, IdentifierRow], plan: Plan, created: dict[Pair, IdentifierRow]
-) -> Woven:
+def _woven(wanted: Wanted, found: dict[Pair, IdentifierRow], plan: Plan, created: dict[Pair, IdentifierRow]) -> Woven:
     identifiers = {**found, **created}
     for pair, row in identifiers.items():
         target = plan.new_profile_of.get(row.id)
@@ -187,9 +179,7 @@ def _woven(
             identifiers[pair] = row.moved_to(target)
     changed = {row.profile_id for row in created.values()} | plan.changed_profile_ids
     changed |= {
-        identifiers[pair].profile_id
-        for pair, row in found.items()
-        if wanted.seen[pair].verified and not row.verified
+        identifiers[pair].profile_id for pair, row in found.items() if wanted.seen[pair].verified and not row.verified
     }
     return Woven(identifiers, set(plan.created_profile_ids), plan.moves, changed)
 
@@ -208,4 +198,3 @@ def reweave(identifier_ids: Iterable[int], kinds: Mapping[str, Kind], *, cause: 
         apply_plan(plan, {}, by=by)
         return Woven({}, set(plan.created_profile_ids), plan.moves, set(plan.changed_profile_ids))
     raise Stale("identifiers kept changing under this step")
-

@@ -118,9 +118,7 @@ def _links(
             links[ends] = Link(*ends, at, tie, said.weak, said.manual)
         else:
             at, tie = min((at, tie), (there.at, there.tie))
-            links[ends] = Link(
-                *ends, at, tie, there.weak and said.weak, there.manual or said.manual, there.denied
-            )
+            links[ends] = Link(*ends, at, tie, there.weak and said.weak, there.manual or said.manual, there.denied)
     return list(links.values())
 
 

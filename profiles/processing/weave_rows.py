@@ -177,14 +177,22 @@ def load_closure(ids: Iterable[int], most: int) -> Closure:
             if not link.weak and not link.manual and not link.denied:
                 degree[link.low] = degree.get(link.low, 0) + 1
                 degree[link.high] = degree.get(link.high, 0) + 1
-        followed = {
-            id for id in frontier
-            if not (closure.identifiers[id].kind == "anonymous_id" and degree.get(id, 0) > MAX_SHARED)
-        } if all(id in closure.identifiers for id in frontier) else set(closure.identifiers) & set(frontier)
-        reached = {end for link in links for end in (link.low, link.high) if link.low in followed or link.high in followed}
+        followed = (
+            {
+                id
+                for id in frontier
+                if not (closure.identifiers[id].kind == "anonymous_id" and degree.get(id, 0) > MAX_SHARED)
+            }
+            if all(id in closure.identifiers for id in frontier)
+            else set(closure.identifiers) & set(frontier)
+        )
+        reached = {
+            end for link in links for end in (link.low, link.high) if link.low in followed or link.high in followed
+        }
         frontier = sorted(reached - closure.identifiers.keys())
     closure.links = {
-        ends: link for ends, link in closure.links.items()
+        ends: link
+        for ends, link in closure.links.items()
         if ends[0] in closure.identifiers and ends[1] in closure.identifiers
     }
     return closure

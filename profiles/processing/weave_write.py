@@ -157,9 +157,7 @@ def _crosses(ends: tuple[int, int], moved: tuple[int, ...]) -> bool:
     return (ends[0] in moved) != (ends[1] in moved)
 
 
-def _note_reviews(
-    plan: Plan, link_ids: Mapping[tuple[int, int], int], everybody: Mapping[Pair, IdentifierRow]
-) -> None:
+def _note_reviews(plan: Plan, link_ids: Mapping[tuple[int, int], int], everybody: Mapping[Pair, IdentifierRow]) -> None:
     if not plan.reviews:
         return
     now = datetime.now(UTC)

@@ -44,7 +44,9 @@ def merge_profiles(*, winner_id: int, loser_id: int, actor: Any = None) -> int:
     target = woven.profile_of(pairs[0])
     if target != woven.profile_of(pairs[1]):
         raise CdpError("merge.refused", _("Somebody said of these people that they are two; undo that first."))
-    Merge.objects.filter(state=MergeState.QUARANTINED, winner_id=min(winner_id, loser_id), loser_id=max(winner_id, loser_id)).delete()
+    Merge.objects.filter(
+        state=MergeState.QUARANTINED, winner_id=min(winner_id, loser_id), loser_id=max(winner_id, loser_id)
+    ).delete()
     _finish(woven, "merge", {winner_id, loser_id})
     return target
 
@@ -112,7 +114,8 @@ def _deny(moved: set[int], kept: set[int], by: int | None) -> None:
         cursor.execute(
             "INSERT INTO profiles_identitylink (low_id, high_id, first_at, tie, weak, manual, denied_at, denied_by_id)"
             " VALUES (%s, %s, %s, '', false, false, %s, %s)"
-            " ON CONFLICT (low_id, high_id) DO UPDATE SET denied_at = excluded.denied_at, denied_by_id = excluded.denied_by_id",
+            " ON CONFLICT (low_id, high_id) DO UPDATE SET denied_at = excluded.denied_at,"
+            " denied_by_id = excluded.denied_by_id",
             [low, high, now, now, by],
         )
 
@@ -121,7 +124,5 @@ def _finish(woven: Woven, cause: str, profile_ids: set[int]) -> None:
     changed = woven.changed_profile_ids | profile_ids
     people.refresh(changed, created=woven.created_profile_ids, cause=cause, at=timezone.now())
     announce(
-        Change(
-            profile_ids=changed, cause=cause, moved=woven.moves, created_profile_ids=set(woven.created_profile_ids)
-        )
+        Change(profile_ids=changed, cause=cause, moved=woven.moves, created_profile_ids=set(woven.created_profile_ids))
     )

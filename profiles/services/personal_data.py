@@ -94,7 +94,7 @@ def _received(profile_ids: Iterable[int]) -> list[datetime]:
 
 
 def _cut_from_bodies(received: list[datetime], values: set[str]) -> int:
-    """Cut a person's messages out of the raw bodies of those moments, and of all that still wait; return the bodies cut."""
+    """Cut a person's messages out of the bodies of those moments and of all that wait; return the bodies cut."""
     cut = 0
     with connection.cursor() as cursor:
         cursor.execute(
@@ -109,7 +109,8 @@ def _cut_from_bodies(received: list[datetime], values: set[str]) -> int:
                 continue
             cut += 1
             cursor.execute(
-                "UPDATE profiles_rawmessage SET body = %s, ip = NULL, user_agent = '' WHERE received_at = %s AND id = %s",
+                "UPDATE profiles_rawmessage SET body = %s, ip = NULL, user_agent = ''"
+                " WHERE received_at = %s AND id = %s",
                 [rest, received_at, raw_id],
             )
     return cut

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from cdp.common.errors import CdpError
 from profiles.handlers import Change, announce, entombed
@@ -51,9 +52,7 @@ def upsert_people(*, rows: Sequence[PersonRow], source: Source, cause: str) -> l
     rules, now = load_rules(), timezone.now()
     prepared = [_prepared(row, rules) for row in rows]
     gone = entombed(sorted({pair for pairs, _code in prepared for pair in pairs}))
-    ready = {
-        number: pairs for number, (pairs, code) in enumerate(prepared) if not code and gone.isdisjoint(pairs)
-    }
+    ready = {number: pairs for number, (pairs, code) in enumerate(prepared) if not code and gone.isdisjoint(pairs)}
     said: dict[Pair, dict[str, Assertion]] = {}
     sightings = []
     for number, pairs in ready.items():
@@ -143,16 +142,18 @@ def upsert_person(*, row: PersonRow, source: Source, cause: str = "api") -> Pers
     checked_traits(row.traits, trusted=source.trusted)
     outcome = upsert_people(rows=[row], source=source, cause=cause)[0]
     if outcome.outcome == "rejected":
-        raise CdpError(outcome.code, _REFUSALS.get(outcome.code, _("This person cannot be stored.")), place="identifiers")
+        raise CdpError(
+            outcome.code, str(_REFUSALS.get(outcome.code, _("This person cannot be stored."))), place="identifiers"
+        )
     return outcome
 
 
 _REFUSALS = {
-    "identifier.kind_unknown": _("There is no such kind of identifier."),
-    "identifier.invalid": _("An identifier has a value that cannot be one."),
-    "identifier.junk": _("An identifier has a value that stands for nobody (such as “null” or “noreply@”)."),
-    "identifier.missing": _("Give at least one identifier."),
-    "erased": _("This person was erased and stays out."),
+    "identifier.kind_unknown": gettext_lazy("There is no such kind of identifier."),
+    "identifier.invalid": gettext_lazy("An identifier has a value that cannot be one."),
+    "identifier.junk": gettext_lazy("An identifier has a value that stands for nobody (such as “null” or “noreply@”)."),
+    "identifier.missing": gettext_lazy("Give at least one identifier."),
+    "erased": gettext_lazy("This person was erased and stays out."),
 }
 
 

@@ -19,17 +19,21 @@ KINDS = {
 def people(nodes: list[Node], links: list[Link]) -> set[frozenset[str]]:
     """Return the groups as sets of written values."""
     by_id = {node.id: node for node in nodes}
-    return {frozenset(f"{by_id[i].kind}:{by_id[i].value}" for i in group) for group in partition(nodes, links, KINDS).groups}
+    return {
+        frozenset(f"{by_id[i].kind}:{by_id[i].value}" for i in group) for group in partition(nodes, links, KINDS).groups
+    }
 
 
 @st.composite
 def graphs(draw: st.DrawFn) -> tuple[list[Node], list[Link]]:
     count = draw(st.integers(2, 10))
-    nodes = [
-        Node(i, draw(st.sampled_from(sorted(KINDS))), f"v{i}", draw(st.booleans())) for i in range(count)
-    ]
+    nodes = [Node(i, draw(st.sampled_from(sorted(KINDS))), f"v{i}", draw(st.booleans())) for i in range(count)]
     pairs = draw(
-        st.lists(st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)).filter(lambda p: p[0] < p[1]), unique=True, max_size=14)
+        st.lists(
+            st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)).filter(lambda p: p[0] < p[1]),
+            unique=True,
+            max_size=14,
+        )
     )
     links = [
         Link(
@@ -64,7 +68,9 @@ def test_order_and_numbering_make_no_difference(graph: tuple[list[Node], list[Li
 
 @given(graphs())
 @settings(max_examples=200, deadline=None)
-def test_every_identifier_is_in_one_group_and_no_group_holds_a_denied_pair(graph: tuple[list[Node], list[Link]]) -> None:
+def test_every_identifier_is_in_one_group_and_no_group_holds_a_denied_pair(
+    graph: tuple[list[Node], list[Link]],
+) -> None:
     nodes, links = graph
     result = partition(nodes, links, KINDS)
     assert sorted(i for group in result.groups for i in group) == [node.id for node in nodes]

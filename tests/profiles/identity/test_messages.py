@@ -14,7 +14,10 @@ from profiles.identity.messages import Message, Origin, Rejection, Rules, read_b
 from profiles.identity.normalise import normal_email, normalise
 
 RULES = Rules(
-    {name: Kind(name, p, limit) for name, p, limit in [("user_id", 1, 1), ("email", 2, 5), ("phone", 3, 5), ("anonymous_id", 9, 50)]}
+    {
+        name: Kind(name, p, limit)
+        for name, p, limit in [("user_id", 1, 1), ("email", 2, 5), ("phone", 3, 5), ("anonymous_id", 9, 50)]
+    }
 )
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 GOOD = '{"type":"track","event":"Seen","userId":"good","messageId":"good"}'
@@ -71,7 +74,14 @@ def test_a_bad_message_is_rejected_with_its_code_and_its_neighbours_land(text: s
 
 
 @pytest.mark.parametrize(
-    ("body", "code"), [(b"{", "invalid_json"), (b"[" * 5000, "too_deep"), (b"[]", "not_an_object"), (b"{}", "no_batch"), (b'{"batch":[NaN]}', "invalid_json")]
+    ("body", "code"),
+    [
+        (b"{", "invalid_json"),
+        (b"[" * 5000, "too_deep"),
+        (b"[]", "not_an_object"),
+        (b"{}", "no_batch"),
+        (b'{"batch":[NaN]}', "invalid_json"),
+    ],
 )
 def test_a_broken_body_is_one_rejection(body: bytes, code: str) -> None:
     results = list(read_body(body, origin(), RULES))
@@ -101,7 +111,9 @@ def test_a_message_without_id_gets_that_of_its_place_so_that_a_replay_is_no_news
 
 def test_a_retry_with_another_send_time_has_the_same_payload() -> None:
     item = {**TRACK, "messageId": "m"}
-    assert one({**item, "sentAt": "2026-11-23T11:00:00Z"}).digest == one({**item, "sentAt": "2026-11-23T11:59:00Z"}).digest
+    assert (
+        one({**item, "sentAt": "2026-11-23T11:00:00Z"}).digest == one({**item, "sentAt": "2026-11-23T11:59:00Z"}).digest
+    )
     assert one(item).digest != one({**item, "event": "Other"}).digest
 
 
@@ -116,7 +128,16 @@ def test_a_skewed_clock_is_corrected_and_an_absurd_one_is_not() -> None:
 
 @pytest.mark.parametrize(
     "stamp",
-    ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "2026-02-30", "soon", -1e300, {"a": 1}, "2026-11-26T12:00:00Z", "1970-01-01T00:00:00Z"],
+    [
+        "9999-12-31T23:59:59Z",
+        "0001-01-01T00:00:00+14:00",
+        "2026-02-30",
+        "soon",
+        -1e300,
+        {"a": 1},
+        "2026-11-26T12:00:00Z",
+        "1970-01-01T00:00:00Z",
+    ],
 )
 def test_an_impossible_time_becomes_the_time_of_receipt_with_a_warning(stamp: Any) -> None:
     message = one({**TRACK, "timestamp": stamp})
@@ -130,7 +151,9 @@ def test_milliseconds_since_the_epoch_are_a_time() -> None:
 
 def test_the_envelopes_context_and_send_time_reach_every_item() -> None:
     item = {**TRACK, "context": {"locale": "nl"}, "originalTimestamp": (NOW - timedelta(minutes=9)).isoformat()}
-    message = one(item, context={"locale": "en", "app": {"name": "shop"}}, sentAt=(NOW - timedelta(minutes=5)).isoformat())
+    message = one(
+        item, context={"locale": "en", "app": {"name": "shop"}}, sentAt=(NOW - timedelta(minutes=5)).isoformat()
+    )
     assert message.context["locale"] == "nl"
     assert message.context["app"] == {"name": "shop"}
     assert message.occurred_at == NOW - timedelta(minutes=4)
@@ -163,7 +186,25 @@ def test_an_alias_of_oneself_links_nothing() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["null", '"null"', "undefined", "NaN", "0", "000-000", "00000000-0000-0000-0000-000000000000", "-1", "anonymous", "guest", "Unknown", "n/a", "{{userId}}", "%%EMAIL%%", "*|EMAIL|*", "true", "distinct_id"],
+    [
+        "null",
+        '"null"',
+        "undefined",
+        "NaN",
+        "0",
+        "000-000",
+        "00000000-0000-0000-0000-000000000000",
+        "-1",
+        "anonymous",
+        "guest",
+        "Unknown",
+        "n/a",
+        "{{userId}}",
+        "%%EMAIL%%",
+        "*|EMAIL|*",
+        "true",
+        "distinct_id",
+    ],
 )
 def test_values_that_stand_for_nobody_are_junk(value: str) -> None:
     assert is_junk("user_id", value)

@@ -29,7 +29,8 @@ def put(origin: Source, items: Sequence[dict[str, Any]], *, at: datetime | None 
     when = at or timezone.now()
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO profiles_rawmessage (received_at, source_id, endpoint, body) VALUES (%s, %s, 'batch', %s) RETURNING id",
+            "INSERT INTO profiles_rawmessage (received_at, source_id, endpoint, body) "
+            "VALUES (%s, %s, 'batch', %s) RETURNING id",
             [when, origin.pk, body],
         )
         raw_id: int = cursor.fetchone()[0]
@@ -44,7 +45,8 @@ def again(raw_id: int) -> None:
     """Put a stored body into the inbox once more."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO profiles_inbox SELECT id, received_at, source_id, 0 FROM profiles_rawmessage WHERE id = %s", [raw_id]
+            "INSERT INTO profiles_inbox SELECT id, received_at, source_id, 0 FROM profiles_rawmessage WHERE id = %s",
+            [raw_id],
         )
 
 

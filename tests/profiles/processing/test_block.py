@@ -37,7 +37,9 @@ def counts() -> dict[str, int]:
 def test_a_person_appears_with_traits_identifiers_and_timeline() -> None:
     send(
         source(),
-        identify("m1", userId="u1", anonymousId="a1", traits={"email": "Anna@Shop.nl", "first_name": "Anna", "plan": "pro"}),
+        identify(
+            "m1", userId="u1", anonymousId="a1", traits={"email": "Anna@Shop.nl", "first_name": "Anna", "plan": "pro"}
+        ),
         track("m2", "Order Completed", 1, userId="u1", properties={"revenue": 12.5}),
     )
     anna = person("user_id", "u1")
@@ -78,7 +80,13 @@ def test_the_same_id_from_another_source_is_another_message() -> None:
 
 
 def test_bad_messages_are_listed_and_the_counters_add_up() -> None:
-    send(source(), track("m1", userId="u1"), {"type": "track", "userId": "u1"}, {"type": "dance"}, track("m4", userId="null"))
+    send(
+        source(),
+        track("m1", userId="u1"),
+        {"type": "track", "userId": "u1"},
+        {"type": "dance"},
+        track("m4", userId="null"),
+    )
     assert sorted(RejectedMessage.objects.values_list("position", "code")) == [
         (1, "no_event_name"),
         (2, "unknown_type"),
@@ -95,7 +103,10 @@ def test_one_poison_message_goes_to_the_list_and_its_neighbours_land(monkeypatch
     monkeypatch.setitem(handlers.change_handlers._items, "test.choke", choke)
     origin = source()
     for number in range(5):
-        put(origin, [track(f"m{number}-{i}", "Poison" if (number, i) == (2, 3) else "Seen", userId=f"u{i}") for i in range(6)])
+        put(
+            origin,
+            [track(f"m{number}-{i}", "Poison" if (number, i) == (2, 3) else "Seen", userId=f"u{i}") for i in range(6)],
+        )
     drain_inbox(seconds=60)
     assert Interaction.objects.count() == 29
     (poison,) = RejectedMessage.objects.all()
@@ -107,7 +118,10 @@ def test_one_poison_message_goes_to_the_list_and_its_neighbours_land(monkeypatch
 
 def test_a_public_claim_on_a_known_persons_address_changes_nothing_of_that_person() -> None:
     send(source("server"), identify("m1", userId="anna", traits={"email": "anna@shop.nl", "plan": "pro"}))
-    send(source("browser"), identify("m2", 1, userId="thief", traits={"email": "anna@shop.nl", "plan": "free", "consent": "yes"}))
+    send(
+        source("browser"),
+        identify("m2", 1, userId="thief", traits={"email": "anna@shop.nl", "plan": "free", "consent": "yes"}),
+    )
     anna, thief = person("user_id", "anna"), person("user_id", "thief")
     assert anna != thief
     assert (anna.email, anna.traits["plan"]) == ("anna@shop.nl", "pro")
@@ -118,7 +132,11 @@ def test_a_public_claim_on_a_known_persons_address_changes_nothing_of_that_perso
 
 
 def test_a_second_user_on_a_shared_device_is_held_for_review() -> None:
-    send(source("browser"), track("m1", userId="u1", anonymousId="a"), track("m2", minute=1, userId="u2", anonymousId="a"))
+    send(
+        source("browser"),
+        track("m1", userId="u1", anonymousId="a"),
+        track("m2", minute=1, userId="u2", anonymousId="a"),
+    )
     assert person("user_id", "u1") == person("anonymous_id", "a")
     assert person("user_id", "u2") != person("user_id", "u1")
     assert Merge.objects.get().cause == "limit"
@@ -126,7 +144,10 @@ def test_a_second_user_on_a_shared_device_is_held_for_review() -> None:
 
 def test_a_source_of_lower_priority_does_not_overwrite_and_every_change_is_told() -> None:
     send(source("server", "crm", 80), identify("m1", userId="u1", traits={"plan": "pro", "city": "Utrecht"}))
-    send(source("browser", "web", 20), identify("m2", 5, userId="u1", traits={"plan": "free", "city": "Ghent", "shoe": 38}))
+    send(
+        source("browser", "web", 20),
+        identify("m2", 5, userId="u1", traits={"plan": "free", "city": "Ghent", "shoe": 38}),
+    )
     assert person("user_id", "u1").traits == {"plan": "pro", "city": "Utrecht", "shoe": 38}
     send(source("server", "crm", 80), identify("m3", 9, userId="u1", traits={"plan": None}))
     assert "plan" not in person("user_id", "u1").traits
@@ -197,8 +218,10 @@ def tell(items: list[tuple[str, dict[str, Any]]], block: int) -> None:
 def empty() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "TRUNCATE profiles_profile, profiles_identifier, profiles_identitylink, profiles_merge, profiles_traitchange,"
-            " profiles_interaction, profiles_rawmessage, profiles_inbox, profiles_seenmessage, profiles_rejectedmessage CASCADE"
+            "TRUNCATE profiles_profile, profiles_identifier, profiles_identitylink, profiles_merge, "
+            " profiles_traitchange,"
+            " profiles_interaction, profiles_rawmessage, profiles_inbox, profiles_seenmessage,"
+            " profiles_rejectedmessage CASCADE"
         )
 
 
@@ -226,7 +249,13 @@ def test_several_workers_at_once_store_everything_once() -> None:
     empty()
     for copy in range(3):
         for number, (kind, item) in enumerate(items):
-            put(source(kind), [item, items[(number + copy) % len(items)][1] if items[(number + copy) % len(items)][0] == kind else item])
+            put(
+                source(kind),
+                [
+                    item,
+                    items[(number + copy) % len(items)][1] if items[(number + copy) % len(items)][0] == kind else item,
+                ],
+            )
 
     def work(_number: int) -> None:
         try:

@@ -32,7 +32,12 @@ def test_traits_by_hand_win_over_what_sites_say_and_leave_a_trace() -> None:
 
 @pytest.mark.parametrize(
     ("values", "code"),
-    [({"__proto__": 1}, "trait.name_invalid"), ({"a": "\x00"}, "trait.value_invalid"), ({"n": 2**70}, "trait.value_invalid"), ({"email": "nobody"}, "trait.email_invalid")],
+    [
+        ({"__proto__": 1}, "trait.name_invalid"),
+        ({"a": "\x00"}, "trait.value_invalid"),
+        ({"n": 2**70}, "trait.value_invalid"),
+        ({"email": "nobody"}, "trait.email_invalid"),
+    ],
 )
 def test_traits_that_cannot_be_are_refused(values: dict[str, object], code: str) -> None:
     send(source(), track("m1", userId="u1"))
@@ -53,7 +58,9 @@ def test_people_in_bulk_are_created_updated_left_or_rejected() -> None:
     assert [item.code for item in outcomes[1:]] == ["identifier.invalid", "identifier.junk", "identifier.kind_unknown"]
     again_same = upsert_person(row=rows[0], source=by_hand())
     assert (again_same.outcome, again_same.profile_id) == ("unchanged", outcomes[0].profile_id)
-    moved = upsert_person(row=PersonRow(identifiers=[("email", "anna@shop.nl")], traits={"city": "Luik"}), source=by_hand())
+    moved = upsert_person(
+        row=PersonRow(identifiers=[("email", "anna@shop.nl")], traits={"city": "Luik"}), source=by_hand()
+    )
     assert (moved.outcome, moved.changes) == ("updated", {"city": ("Gent", "Luik")})
 
 
@@ -80,7 +87,12 @@ def everything_as_text() -> str:
 def test_erasure_leaves_no_trace_in_any_column_and_spares_the_neighbours() -> None:
     origin = source()
     items = [
-        identify("m1", userId="secret-user", anonymousId="secret-device", traits={"email": "secret@shop.nl", "first_name": "Secretia"}),
+        identify(
+            "m1",
+            userId="secret-user",
+            anonymousId="secret-device",
+            traits={"email": "secret@shop.nl", "first_name": "Secretia"},
+        ),
         track("m2", "Bought", userId="secret-user", properties={"note": "Secretia was here"}),
         track("m3", userId="neighbour"),
         {"type": "track", "userId": "secret-user"},

@@ -1,0 +1,112 @@
+"""People and interactions over the REST API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from cdp.common.models import AccessLog
+from tests.profiles.processing.inbox import identify, person, send, source, track
+
+pytestmark = pytest.mark.django_db
+Token = Callable[..., dict[str, str]]
+
+
+@pytest.fixture
+def anna() -> Any:
+    send(
+        source(),
+        identify("m1", userId="u1", traits={"email": "anna@shop.nl", "first_name": "Anna", "plan": "pro"}),
+        *(track(f"t{n}", "Seen", n, userId="u1", properties={"n": n, "email": "anna@shop.nl"}) for n in range(5)),
+        identify("m2", userId="u2", traits={"email": "bert@shop.nl"}),
+    )
+    return person("user_id", "u1")
+
+
+def test_people_are_listed_searched_and_looked_up(client: Client, api_token: Token, anna: Any) -> None:
+    headers = api_token("Marketer")
+    found = client.get("/api/profiles/?search=anna", headers=headers).json()
+    assert [row["id"] for row in found["results"]] == [str(anna.uuid)]
+    for address in (f"/api/profiles/{anna.uuid}/", "/api/profiles/email:Anna@Shop.nl/", "/api/profiles/user_id:u1/"):
+        data = client.get(address, headers=headers).json()
+        assert data["traits"]["plan"] == "pro"
+        assert {item["kind"] for item in data["identifiers"]} == {"user_id", "email"}
+    assert AccessLog.objects.filter(action="profile.viewed", object_id=str(anna.uuid)).count() == 3
+
+
+@pytest.mark.parametrize("address", ["nobody", "email:x", "user_id:", "%00", "email:%00@x.nl", "0" * 500])
+def test_an_unknown_person_is_not_found(client: Client, api_token: Token, address: str) -> None:
+    assert client.get(f"/api/profiles/{address}/", headers=api_token()).status_code == 404
+
+
+def test_an_analyst_sees_no_names_or_addresses(client: Client, api_token: Token, anna: Any) -> None:
+    headers = api_token("Analyst")
+    for address in (
+        "/api/profiles/",
+        f"/api/profiles/{anna.uuid}/",
+        "/api/interactions/",
+        f"/api/profiles/{anna.uuid}/interactions/",
+    ):
+        answer = client.get(address, headers=headers)
+        assert answer.status_code == 200
+        assert "anna" not in answer.content.decode().lower()
+    patch = client.patch(
+        f"/api/profiles/{anna.uuid}/", {"traits": {"a": 1}}, content_type="application/json", headers=headers
+    )
+    assert patch.status_code == 403
+
+
+def test_without_a_token_nothing_is_told(client: Client, anna: Any) -> None:
+    for address in ("/api/profiles/", f"/api/profiles/{anna.uuid}/", "/api/interactions/"):
+        assert client.get(address).status_code == 401
+
+
+def test_traits_are_set_and_removed(client: Client, api_token: Token, anna: Any) -> None:
+    headers = api_token("Marketer")
+    body = {"traits": {"city": "Gent", "plan": None}}
+    data = client.patch(f"/api/profiles/{anna.uuid}/", body, content_type="application/json", headers=headers).json()
+    assert data["traits"]["city"] == "Gent"
+    assert "plan" not in data["traits"]
+    bad = client.patch(
+        f"/api/profiles/{anna.uuid}/", {"traits": {"__proto__": 1}}, content_type="application/json", headers=headers
+    )
+    assert (bad.status_code, bad.json()["code"]) == (400, "trait.name_invalid")
+
+
+def test_a_person_is_made_once_and_then_updated(client: Client, api_token: Token) -> None:
+    headers = api_token("Marketer")
+    body = {"identifiers": [{"kind": "email", "value": "New@Shop.nl"}], "traits": {"city": "Gent"}}
+    first = client.post("/api/profiles/", body, content_type="application/json", headers=headers)
+    second = client.post("/api/profiles/", body, content_type="application/json", headers=headers)
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json()["id"] == second.json()["id"]
+    junk = client.post(
+        "/api/profiles/",
+        {"identifiers": [{"kind": "email", "value": "noreply@shop.nl"}]},
+        content_type="application/json",
+        headers=headers,
+    )
+    assert (junk.status_code, junk.json()["code"]) == (400, "identifier.junk")
+    none = client.post("/api/profiles/", {}, content_type="application/json", headers=headers)
+    assert (none.status_code, none.json()["code"]) == (400, "identifier.missing")
+
+
+def test_interactions_page_by_cursor_without_gaps_or_repeats(client: Client, api_token: Token, anna: Any) -> None:
+    headers = api_token("Marketer")
+    seen: list[int] = []
+    cursor = ""
+    while True:
+        page = client.get(f"/api/profiles/{anna.uuid}/interactions/?limit=2&cursor={cursor}", headers=headers).json()
+        seen += [row["id"] for row in page["results"]]
+        cursor = page["next"]
+        if not cursor:
+            break
+    assert len(seen) == len(set(seen)) == 6
+    assert (
+        client.get("/api/interactions/?name=Seen&limit=3", headers=headers).json()["results"][0]["properties"]["n"] == 4
+    )
+    assert client.get("/api/interactions/?cursor=nonsense", headers=headers).status_code == 400
+    assert client.get("/api/interactions/?since=yesterday", headers=headers).status_code == 400
