@@ -85,7 +85,12 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if is_collection_path(scope["path"]):
         await collector(scope, receive, send)
     else:
-        await django(cast(Any, _for_wsgi(scope)), cast(Any, receive), cast(Any, send))
+
+        async def receive_in_coroutine() -> MutableMapping[str, Any]:
+            # Django's thread asks for the body; asyncio takes coroutines only there, and the server gives a bare future
+            return await receive()
+
+        await django(cast(Any, _for_wsgi(scope)), cast(Any, receive_in_coroutine), cast(Any, send))
 
 
 def _believe_proxy(scope: Scope) -> None:
