@@ -34,7 +34,7 @@ INTERACTION_KINDS = {"web", *NAME_STARTS}
 
 @dataclass(frozen=True)
 class TimelinePage:
-    """A stretch of the timeline, newest first. `older` is where the next stretch begins, None at the start of it all."""
+    """A stretch of the timeline, newest first. `older`: where the next stretch begins, None when there is none."""
 
     entries: list[TimelineEntry]
     older: datetime | None
@@ -210,8 +210,10 @@ def joins(profile_id: int, before: datetime | None, limit: int, kinds: set[str] 
 
 def _join_entry(merge: Merge) -> TimelineEntry:
     who = _("another known person") if merge.loser.identified else _("an anonymous visitor")
-    count = merge.moved.get("interactions", 0) if isinstance(merge.moved, dict) else 0
-    along = ngettext("%(count)d event came along", "%(count)d events came along", count) % {"count": count}
+    count = len(merge.moved.get("identifiers", ())) if isinstance(merge.moved, dict) else 0
+    along = ngettext("%(count)d device or address came along", "%(count)d devices or addresses came along", count) % {
+        "count": count
+    }
     undone = merge.state == MergeState.UNDONE
     return TimelineEntry(
         at=merge.at,

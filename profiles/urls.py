@@ -1,11 +1,12 @@
 """Addresses of the profiles app: each view module brings its own."""
 
-from profiles.views import imports, live, people, person, sources
+from profiles.views import imports, live, people, person, person_edit, sources
 
 app_name = "profiles"
 urlpatterns = [
     *people.urlpatterns,
     *person.urlpatterns,
+    *person_edit.urlpatterns,
     *sources.urlpatterns,
     *live.urlpatterns,
     *imports.urlpatterns,

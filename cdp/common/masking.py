@@ -11,7 +11,12 @@ DOTS = "•••"
 
 #: words of a trait's or property's name that say: this is about who somebody is
 PERSONAL_WORDS = frozenset(
-    ["name", "firstname", "lastname", "surname", "fullname", "displayname", "nickname", "username", "email", "mail", "phone", "mobile", "telephone", "tel", "address", "street", "housenumber", "postcode", "zip", "zipcode", "postalcode", "birthday", "birthdate", "dob", "born", "avatar", "photo", "ip", "iban", "bsn", "ssn", "passport", "vat", "latitude", "longitude", "lat", "lng", "useragent"]
+    {
+        "name", "firstname", "lastname", "surname", "fullname", "displayname", "nickname", "username", "email",
+        "mail", "phone", "mobile", "telephone", "tel", "address", "street", "housenumber", "postcode", "zip",
+        "zipcode", "postalcode", "birthday", "birthdate", "dob", "born", "avatar", "photo", "ip", "iban", "bsn",
+        "ssn", "passport", "vat", "latitude", "longitude", "lat", "lng", "useragent",
+    }
 )
 _ADDRESS = re.compile(r"[^\s@<>\"',;:=&?/]+(?:@|%40)[^\s@<>\"',;&?/]+", re.IGNORECASE)
 _PHONE = re.compile(r"(?<![\w.])\+?\d[\d\s()./-]{7,18}\d(?![\w.])")

@@ -18,6 +18,10 @@ from cdp.common.models import AccessLog
 WORDS = {
     "profile.viewed": _("looked at a person"),
     "profile.exported": _("exported people"),
+    "profile.changed": _("changed a person's traits"),
+    "profile.joined": _("joined two people"),
+    "profile.parted": _("undid a join"),
+    "profile.kept_apart": _("kept two people apart"),
     "segment.exported": _("exported a segment"),
     "access_log.exported": _("exported this log"),
     "token.issued": _("made an API token"),
@@ -68,7 +72,7 @@ class AccessLogPage(ListPage):
     empty = (
         _("Nobody looked yet"),
         _(
-            "Every look at a person's page, every search export and every API token is noted here, and cannot be edited."
+            "Every look at a person's page, every export and every API token is noted here, and cannot be edited."
         ),
         "",
         "",

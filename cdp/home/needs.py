@@ -102,7 +102,7 @@ def needs_of(user: User) -> list[Need]:
         count := capped_count(Merge.objects.filter(state=MergeState.QUARANTINED))
     ):
         needs.append(
-            Need(chip="", count=count, text=_("Joins of two people to review"), url=_address("profiles:joins"))
+            Need(chip="", count=count, text=_("Joins of two people to review"), url=_address("profiles:joins", "?state=quarantined"))
         )
     if user.has_perm("profiles.view_rejectedmessage"):
         rejected = RejectedMessage.objects.filter(resolved_at=None)
@@ -142,8 +142,8 @@ def _taken(step: Step) -> bool:
     return apps.get_model(step.model)._default_manager.exists()
 
 
-def _address(name: str) -> str:
+def _address(name: str, query: str = "") -> str:
     try:
-        return reverse(name)
+        return reverse(name) + query
     except NoReverseMatch:
         return ""

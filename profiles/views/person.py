@@ -26,6 +26,7 @@ from cdp.common import registry
 from cdp.common.access import record_access
 from cdp.common.masking import can_see_pii, mask_identifier, mask_value
 from cdp.common.registry import TimelineEntry
+from profiles.forms.people import KINDS, kind_of_value, text_of_value
 from profiles.models import Identifier, IdentifierKind, Merge, Profile, TraitChange
 from profiles.models.identity import MergeState
 from profiles.timeline import cause_words, masked, source_names, timeline_page
@@ -87,6 +88,7 @@ def person(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
         "header_chips": [chip for _html, given in panels for chip in given.get("header_chips", ())],
         "header_actions": [given["header_actions"] for _html, given in panels if given.get("header_actions")],
         "facts": [fact for _html, given in panels for fact in given.get("header_facts", ())],
+        "kinds": KINDS,
         "may_edit": request.user.has_perm("profiles.change_profile"),
         "may_part": request.user.has_perm("profiles.merge_profile"),
         "may_export": request.user.has_perm("profiles.export_profile"),
@@ -126,7 +128,18 @@ def trait_history(request: HttpRequest, uuid: UUID) -> HttpResponse:
         }
         for row in rows
     ]
-    return render(request, "profiles/_trait_history.html", {"key": key, "changes": changes})
+    value = profile.traits.get(key)
+    context = {
+        "person": profile,
+        "key": key,
+        "changes": changes,
+        "kinds": KINDS,
+        "kind": kind_of_value(value),
+        "text": text_of_value(value),
+        # Who may not see the value may not overwrite it blindly; an object is changed by its source.
+        "may_edit": see and request.user.has_perm("profiles.change_profile") and not isinstance(value, dict),
+    }
+    return render(request, "profiles/_trait_history.html", context)
 
 
 @login_required
@@ -210,6 +223,8 @@ def joins_of(profile: Profile) -> list[Merge]:
     """Return the newest joins of the person, those to review first."""
     rows = Merge.objects.filter(winner_id=profile.pk).exclude(state=MergeState.DISMISSED).select_related("loser")
     newest = list(rows.order_by("-at").only("at", "state", "cause", "moved", "loser__identified")[:MOST_JOINS])
+    for merge in newest:
+        merge.dialog = str(merge.pk)  # type: ignore[attr-defined]  # a name for the template
     return sorted(newest, key=lambda merge: merge.state != MergeState.QUARANTINED)
 
 

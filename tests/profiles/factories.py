@@ -28,7 +28,7 @@ def make_profile(*, name: str = "", email: str = "", traits: dict[str, Any] | No
     fields.setdefault("search_text", f"{name} {email}".lower().strip())
     person = Profile.objects.create(display_name=name, email=email, traits=traits or {}, **fields)
     if email:
-        make_identifier(person, "email", email)
+        make_identifier(person, "email", email, founded_profile_id=person.pk)
     return person
 
 
@@ -90,5 +90,5 @@ def make_trait_change(profile: Profile, key: str, old: Any, new: Any, **fields: 
 def make_merge(winner: Profile, loser: Profile, **fields: Any) -> Merge:
     """Make a row of a join; it moves nothing."""
     fields.setdefault("cause", "link")
-    fields.setdefault("moved", {"identifiers": [], "interactions": 3})
+    fields.setdefault("moved", {"identifiers": [1, 2, 3], "kept": [4]})
     return Merge.objects.create(winner=winner, loser=loser, **fields)

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from cdp.common.models import AccessLog
-from profiles.models import Profile
+from profiles.models import Merge, Profile
 from tests.profiles.factories import (
     make_identifier,
     make_interaction,
@@ -193,12 +193,12 @@ def test_a_traits_history_names_who_said_so(client_as: ClientAs) -> None:
 
 def test_joins_are_told_and_those_to_review_come_first(client_as: ClientAs) -> None:
     person = anna()
-    make_merge(person, make_profile(merged_into=person), moved={"interactions": 14})
+    make_merge(person, make_profile(merged_into=person), moved={"identifiers": [1, 2]})
     make_merge(person, make_profile(), state="quarantined", at=timezone.now() - timedelta(days=9))
     page = page_of(client_as("Marketer"), person)
     assert "Joined with an anonymous visitor" in page
     joins = page[page.index('id="joins"') : page.index('id="timeline"')]
-    assert joins.index("to review") < joins.index("14 events")
+    assert joins.index("to review") < joins.index("2 devices")
 
 
 def test_the_export_holds_everything_and_is_logged(client_as: ClientAs) -> None:
@@ -214,3 +214,85 @@ def test_the_export_is_closed_to_the_analyst_and_to_links(client_as: ClientAs) -
     person = anna()
     assert client_as("Analyst").post(f"/people/{person.uuid}/export/").status_code == 403
     assert client_as("Marketer").get(f"/people/{person.uuid}/export/").status_code == 405
+
+
+# Changing what is known ----------------------------------------------------------------------------------------------
+def edit(client: Client, person: Profile, **fields: str) -> str:
+    return client.post(f"/people/{person.uuid}/traits/", fields, follow=True).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [("text", " Gent ", "Gent"), ("number", "12,5", 12.5), ("yes_no", "ja", True), ("list", "a\n\nb", ["a", "b"])],
+)
+def test_a_trait_is_set_by_hand(client_as: ClientAs, kind: str, text: str, value: object) -> None:
+    person = make_profile(name="Anna", email="anna@example.org")
+    page = edit(client_as("Marketer"), person, key="favourite", kind=kind, value=text)
+    person.refresh_from_db()
+    assert person.traits["favourite"] == value
+    assert "by hand" in page
+    assert AccessLog.objects.get(action="profile.changed").detail == {"traits": ["favourite"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("number", "1.000,5"), ("number", "NaN"), ("number", "1e999"), ("yes_no", "perhaps"), ("text", "  ")],
+)
+def test_a_value_that_does_not_fit_is_refused_in_words(client_as: ClientAs, kind: str, text: str) -> None:
+    person = make_profile(name="Anna", email="anna@example.org")
+    assert "notice-error" in edit(client_as("Marketer"), person, key="x", kind=kind, value=text)
+    person.refresh_from_db()
+    assert "x" not in person.traits
+
+
+@pytest.mark.parametrize("key", ["", "<b>", "a" * 101, "a\x00b"])
+def test_a_name_that_cannot_be_is_refused_in_words(client_as: ClientAs, key: str) -> None:
+    person = make_profile(name="Anna", email="anna@example.org")
+    assert "notice-error" in edit(client_as("Marketer"), person, key=key, kind="text", value="x")
+
+
+def test_a_trait_is_removed_by_hand(client_as: ClientAs) -> None:
+    person = make_profile(name="Anna", email="anna@example.org")
+    client = client_as("Marketer")
+    edit(client, person, key="plan", kind="text", value="pro")
+    edit(client, person, key="plan", remove="1")
+    person.refresh_from_db()
+    assert "plan" not in person.traits
+
+
+def test_the_analyst_changes_nothing(client_as: ClientAs) -> None:
+    person, other = make_profile(name="Anna", email="anna@example.org"), make_profile()
+    join = make_merge(person, other, state="quarantined")
+    client = client_as("Analyst")
+    assert client.post(f"/people/{person.uuid}/traits/", {"key": "x", "value": "y"}).status_code == 403
+    assert client.post(f"/people/joins/{join.pk}/", {"answer": "join"}).status_code == 403
+    assert client.post(f"/people/{person.uuid}/joins/{join.pk}/undo/").status_code == 403
+    assert client.get("/people/joins/").status_code == 403
+
+
+def test_two_people_are_joined_by_an_answer_and_parted_again(client_as: ClientAs) -> None:
+    client = client_as("Marketer")
+    one = make_profile(name="Anna", email="anna@example.org")
+    two = make_profile(name="Anna Too", email="too@example.org")
+    waiting = make_merge(one, two, state="quarantined", cause="weak")
+    assert "only a website said so" in client.get("/people/joins/").content.decode()
+    client.post(f"/people/joins/{waiting.pk}/", {"answer": "join"})
+    two.refresh_from_db()
+    assert two.merged_into_id == one.pk
+    join = Merge.objects.get(state="done")
+    assert "They become two people again" in page_of(client, one)
+    client.post(f"/people/{one.uuid}/joins/{join.pk}/undo/")
+    two.refresh_from_db()
+    assert two.merged_into_id is None
+    assert "too@example.org" in page_of(client, two)
+    assert "too@example.org" not in page_of(client, one)
+
+
+def test_two_people_are_kept_apart_by_an_answer(client_as: ClientAs) -> None:
+    waiting = make_merge(make_profile(name="A"), make_profile(name="B"), state="quarantined")
+    client = client_as("Marketer")
+    assert "Choose" in client.post(f"/people/joins/{waiting.pk}/", follow=True).content.decode()
+    client.post(f"/people/joins/{waiting.pk}/", {"answer": "apart"})
+    waiting.refresh_from_db()
+    assert waiting.state == "dismissed"
+    assert client.post(f"/people/joins/{waiting.pk}/", {"answer": "join"}).status_code == 404
