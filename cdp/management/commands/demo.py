@@ -20,8 +20,11 @@ from cdp.demo.behaviour import BACKEND, WEB
 from cdp.demo.push import PushFailed, push
 from cdp.demo.world import PEOPLE, SEED, make_world
 from cdp.embedded.secret_files import write_private
-from profiles.models import SourceCounter
+from profiles.models import InboxEntry, Source, SourceCounter
+from profiles.processing.drain import drain_inbox
 
+#: a queue that stands still for so long has no worker
+IDLE_SECONDS = 8
 #: names of the keys in credentials.json
 KEY_NAMES = {WEB: "browser", BACKEND: "server"}
 
@@ -59,6 +62,7 @@ class Command(BaseCommand):
             options["people"],
             options["seed"],
         )
+        self._wait_until_processed()
         try:
             content.ensure_segments(actor)
             content.ensure_campaign(actor)
@@ -113,6 +117,27 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The collector did not take the demo data: {error}. Is the web process up?"
             ) from error
-        self.stdout.write(
-            f"Demo data: sent in {time.monotonic() - started:.0f} s; the worker is processing it."
-        )
+        self.stdout.write(f"Demo data: sent in {time.monotonic() - started:.0f} s")
+
+    def _wait_until_processed(self) -> None:
+        """Wait for the worker, for segments are checked against what people have; without a worker do its work."""
+        waiting, since = self._waiting(), time.monotonic()
+        while waiting:
+            self.stdout.write(f"Demo data: {waiting:,} requests are being processed")
+            self.stdout.flush()
+            time.sleep(2)
+            left = self._waiting()
+            if left < waiting:
+                since = time.monotonic()
+            elif time.monotonic() - since > IDLE_SECONDS:
+                drain_inbox()
+                left = self._waiting()
+                if left >= waiting:
+                    raise CommandError("The inbox does not get shorter; see the log of the worker.")
+            waiting = left
+
+    @staticmethod
+    def _waiting() -> int:
+        slugs = [slug for slug, _kind, _name in content.SOURCES.values()]
+        sources = Source.objects.filter(slug__in=slugs).values("pk")
+        return InboxEntry.objects.filter(source_id__in=sources).count()
