@@ -1,0 +1,40 @@
+"""`python -m cdp.bench [part ...]`: measure and print the table. Parts: collecting, processing, segmenting, sending."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import import_module
+
+from cdp.bench import ground
+from cdp.bench.figures import Figure, table
+
+PARTS = ("collecting", "processing", "segmenting", "sending")
+
+
+def main() -> int:
+    """Measure the parts named on the command line, or all."""
+    wanted = sys.argv[1:] or PARTS
+    unknown = set(wanted) - set(PARTS)
+    if unknown:
+        sys.stderr.write(f"unknown part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}\n")
+        return 2
+    ground.prepare()
+    figures: list[Figure] = []
+    try:
+        for part in PARTS:
+            if part in wanted:
+                print(f"measuring {part} ...", flush=True)
+                figures.extend(import_module(f"cdp.bench.{part}").measure())
+    finally:
+        ground.finish()
+    print(
+        f"\n{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; one run, a shared machine: read the ratios\n"
+    )
+    print(table(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
