@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -31,6 +32,7 @@ _NAMES = {
     "group": "Group Joined",
     "alias": "Aliased",
 }
+_NONE: frozenset[str] = frozenset()
 _UUID = re.compile(r"^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$", re.IGNORECASE)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -311,9 +313,20 @@ def _previous(item: dict[str, Any]) -> tuple[str, Any]:
     return ("anonymous_id" if same_device or _UUID.match(text) else "user_id"), previous
 
 
-def _take(name: str, value: Any, found: list[tuple[str, str]], junk: list[str], rules: Rules) -> None:
+def _usable(name: str, value: Any, blocked: frozenset[str]) -> str:
+    """Return the one form of an identifier's value; empty when it is none or stands for nobody."""
     text = normalise(name, value)
-    if text and not is_junk(name, text, rules.blocked.get(name, ())):
+    return "" if not text or is_junk(name, text, blocked) else text
+
+
+#: the same visitor comes back many times within a block
+_usable_text = lru_cache(maxsize=32768)(_usable)
+
+
+def _take(name: str, value: Any, found: list[tuple[str, str]], junk: list[str], rules: Rules) -> None:
+    blocked = rules.blocked.get(name, _NONE)
+    text = _usable_text(name, value, blocked) if type(value) is str else _usable(name, value, blocked)
+    if text:
         found.append((name, text))
     elif value != "":
         junk.append(f"{name}={str(value)[:60]}")
