@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -168,3 +169,8 @@ def queue_depth() -> tuple[int, float | None]:
         )
         waiting, age = cursor.fetchone()
     return int(waiting), None if age is None else float(age)
+
+
+def keep_people(profile_ids: Sequence[int]) -> set[int]:
+    """Return the people of whom a decision to send stands: an undone import may not take its subject away."""
+    return set(Delivery.objects.filter(profile_id__in=profile_ids).values_list("profile_id", flat=True))

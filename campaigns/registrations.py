@@ -21,6 +21,7 @@ from cdp.common.registry import (
     search_providers,
     timeline,
 )
+from profiles.handlers import keepers
 
 __all__ = ["register", "tasks"]  # tasks are imported so that Celery knows them in every process
 
@@ -41,6 +42,7 @@ def register() -> None:
             permission="campaigns.view_message", match="/messages/",
         ),
     )  # fmt: skip
+    keepers.add("campaigns", holders.keep_people)
     personal_data.add("campaigns", PersonalDataHolder(collect=holders.collect, erase=holders.erase))
     timeline.add("campaigns", holders.timeline_entries)
     profile_panels.add(

@@ -32,8 +32,21 @@ class ImportSerializer(serializers.ModelSerializer[Import]):
     class Meta:
         model = Import
         fields: tuple[str, ...] = (
-            "id", "name", "state", "encoding", "delimiter", "header", "mapping", "counts", "planned", "rows_total",
-            "rows_done", "error", "created_at", "checked_at", "finished_at",
+            "id",
+            "name",
+            "state",
+            "encoding",
+            "delimiter",
+            "header",
+            "mapping",
+            "counts",
+            "planned",
+            "rows_total",
+            "rows_done",
+            "error",
+            "created_at",
+            "checked_at",
+            "finished_at",
         )
         read_only_fields = fields
 
@@ -105,7 +118,9 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         job = service.receive_file(upload=told["file"], name=told["file"].name or "", actor=request.user)
         if told.get("encoding") or told.get("delimiter"):
             job = service.set_reading(
-                import_id=job.pk, encoding=told.get("encoding") or job.encoding, delimiter=told.get("delimiter") or job.delimiter
+                import_id=job.pk,
+                encoding=told.get("encoding") or job.encoding,
+                delimiter=told.get("delimiter") or job.delimiter,
             )
         if told.get("mapping"):
             proof = _json(told["proof"], "proof") if told.get("proof") else None
@@ -119,7 +134,9 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         form = CheckInput(data=request.data)
         form.is_valid(raise_exception=True)
         told = form.validated_data
-        return self._answer(service.start_check(import_id=self._number(), mapping=told["mapping"], proof=told.get("proof")))
+        return self._answer(
+            service.start_check(import_id=self._number(), mapping=told["mapping"], proof=told.get("proof"))
+        )
 
     @extend_schema(request=None, responses=ImportSerializer)
     @action(detail=True, methods=["post"])
@@ -173,10 +190,12 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         record_access(request=request, action="import.rows_viewed", object_kind="import", object_id=str(job.pk))
         seen = can_see_pii(request.user)
         page = rows[:MAX_ROWS]
-        return Response({
-            "next": page[-1].line if len(rows) > MAX_ROWS else None,
-            "results": [_row(row, seen) for row in page],
-        })
+        return Response(
+            {
+                "next": page[-1].line if len(rows) > MAX_ROWS else None,
+                "results": [_row(row, seen) for row in page],
+            }
+        )
 
 
 def _row(row: ImportRow, seen: bool) -> dict[str, Any]:
@@ -193,6 +212,8 @@ def _row(row: ImportRow, seen: bool) -> dict[str, Any]:
         "person": str(profile.uuid) if profile else None,
         "identifiers": {kind: value if seen else mask_identifier(kind, value) for kind, value in data.get("i", [])},
         "values": values if seen else mask_value("", values),
-        "changes": changes if seen else {name: [mask_value(name, value) for value in pair] for name, pair in changes.items()},
+        "changes": changes
+        if seen
+        else {name: [mask_value(name, value) for value in pair] for name, pair in changes.items()},
         "cells": row.cells if seen else None,
     }

@@ -20,7 +20,9 @@ _PLAIN_NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,15})?")
 _POINT_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3}){0,5}|\d{1,18})(\.\d{1,15})?")
 _COMMA_NUMBER = re.compile(r"[+-]?(\d{1,3}([. ]\d{3}){0,5}|\d{1,18})(,\d{1,15})?")
 _CURRENCY = re.compile(r"^(EUR|USD|GBP|CHF|€|\$|£)\s*|\s*(EUR|USD|GBP|CHF|€|\$|£)$")
-_DATE = re.compile(r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})(?:[T ](\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?\s*(?:Z|[+-]\d{2}:?\d{2})?))?")
+_DATE = re.compile(
+    r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})(?:[T ](\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?\s*(?:Z|[+-]\d{2}:?\d{2})?))?"
+)
 
 _YES = frozenset({"yes", "y", "true", "t", "1", "on", "x", "ja", "j", "waar", "aan", "wahr"})
 _NO = frozenset({"no", "n", "false", "f", "0", "off", "-", "nee", "onwaar", "uit", "nein", "falsch"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+
 import msgspec
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
@@ -87,10 +88,15 @@ def _commit_block(job: Import, targets: Sequence[ImportTarget], source_id: int, 
     renew(job, rows_done=job.rows_done + len(rows), done_line=rows[-1].line)
     live = _write(_leave_out_erased(rows), said)
     _apply_targets(job, live, targets)
-    _keep_results(job.pk, [row for row in rows if row.changes or row.reason or as_planned[row.line] != (row.outcome, row.profile_id)])
+    _keep_results(
+        job.pk,
+        [row for row in rows if row.changes or row.reason or as_planned[row.line] != (row.outcome, row.profile_id)],
+    )
     created = {row.profile_id for row in live if row.profile_id and row.outcome == "created"}
     #: a registered target may have written to somebody whose traits stay the same
-    updated = {row.profile_id for row in live if row.profile_id and (row.outcome == "updated" or "x" in row.data)} - created
+    updated = {
+        row.profile_id for row in live if row.profile_id and (row.outcome == "updated" or "x" in row.data)
+    } - created
     if created | updated:
         announce(Change(profile_ids=created | updated, cause="import", created_profile_ids=created))
     return True

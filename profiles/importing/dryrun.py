@@ -144,7 +144,12 @@ def decide(job: Import, checker: RowChecker, mapping: FileMapping, priority: int
     """Write down what becomes of every staged row; one transaction, repeatable from the start."""
     headers = {column.kind: column.header for column in mapping.columns if column.kind}
     stage = stage_table(job.pk)
-    params: dict[str, Any] = {"import_id": job.pk, "match": checker.kinds[0], "priority": priority, "trusted": TRUSTED_ADDRESS}
+    params: dict[str, Any] = {
+        "import_id": job.pk,
+        "match": checker.kinds[0],
+        "priority": priority,
+        "trusted": TRUSTED_ADDRESS,
+    }
     joins, cases, new_identifiers = [], [], []
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL work_mem = '96MB'")

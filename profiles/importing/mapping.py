@@ -67,9 +67,7 @@ def _refuse(code: str, message: str, place: str = "") -> CdpError:
     return CdpError(f"import.{code}", message, place=place)
 
 
-def parse_mapping(
-    raw: Any, *, header: Sequence[str], kinds: Collection[str], targets: Collection[str]
-) -> FileMapping:
+def parse_mapping(raw: Any, *, header: Sequence[str], kinds: Collection[str], targets: Collection[str]) -> FileMapping:
     """Return the checked mapping; raise CdpError naming the column that is wrong.
 
     Columns that `raw` does not mention are left out. A column is named by `index`, or by its `header`.
@@ -82,7 +80,9 @@ def parse_mapping(
         twice = next((value for value in values if values.count(value) > 1), None)
         if twice is not None:
             name = header[twice] if what == "index" and isinstance(twice, int) else str(twice)
-            raise _refuse("mapping_twice", _("%(name)s is mapped twice. Choose one column for it.") % {"name": name}, name)
+            raise _refuse(
+                "mapping_twice", _("%(name)s is mapped twice. Choose one column for it.") % {"name": name}, name
+            )
     match = str(raw.get("match") or "")
     if match not in {column.kind for column in used} - {""}:
         raise _refuse(
@@ -158,9 +158,18 @@ def guess_mapping(
             target = IGNORE
         type_name, day_first, decimal_comma = guess_type(cells)
         taken.add(target)
-        columns.append(asdict(ColumnPlan(
-            index=index, header=name, target=target, type=type_name, day_first=day_first, decimal_comma=decimal_comma
-        )))
+        columns.append(
+            asdict(
+                ColumnPlan(
+                    index=index,
+                    header=name,
+                    target=target,
+                    type=type_name,
+                    day_first=day_first,
+                    decimal_comma=decimal_comma,
+                )
+            )
+        )
     match = str((remembered or {}).get("match") or "") or _fullest_kind(columns, samples, kinds)
     return {"match": match, "columns": columns}
 

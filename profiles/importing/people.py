@@ -134,9 +134,7 @@ def take_ids(table: str, count: int) -> list[int]:
     if not count:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count]
-        )
+        cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count])
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -170,7 +168,14 @@ def _assertions(values: Mapping[str, Any], said: Said, line: int, at: str) -> di
     tie = f"{said.cause}:{line}"
     return {
         name: assertion(
-            value, name=name, at=at, priority=said.priority, source_id=said.source_id, tie=tie, trusted=True, cause=said.cause
+            value,
+            name=name,
+            at=at,
+            priority=said.priority,
+            source_id=said.source_id,
+            tie=tie,
+            trusted=True,
+            cause=said.cause,
         )
         for name, value in values.items()
     }
@@ -319,7 +324,8 @@ def save_assertions(identifiers: Iterable[Stored]) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE profiles_identifier i SET assertions = w.said FROM unnest(%s::bigint[], %s::jsonb[]) AS w(id, said) "
+            "UPDATE profiles_identifier i SET assertions = w.said "
+            "FROM unnest(%s::bigint[], %s::jsonb[]) AS w(id, said) "
             "WHERE i.id = w.id",
             [[item.id for item in items], [json_text(item.assertions) for item in items]],
         )
@@ -336,7 +342,8 @@ def save_people(people: Iterable[Person]) -> None:
     ]
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE profiles_profile p SET traits = w.traits, origins = w.origins, display_name = w.name, email = w.email, "
+            "UPDATE profiles_profile p SET traits = w.traits, origins = w.origins, display_name = w.name, "
+            "email = w.email, "
             "search_text = w.search, identified = w.identified "
             "FROM unnest(%s::bigint[], %s::jsonb[], %s::jsonb[], %s::text[], %s::text[], %s::text[], %s::boolean[]) "
             "AS w(id, traits, origins, name, email, search, identified) WHERE p.id = w.id",

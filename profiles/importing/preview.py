@@ -39,16 +39,22 @@ def read_preview(raw: IO[bytes], encoding: str, delimiter: str = "") -> Preview:
     if encoding not in (*ENCODINGS, "utf-32"):
         raise CdpError("import.encoding_unknown", _("There is no such encoding."), place="encoding")
     if delimiter and delimiter not in DELIMITERS:
-        raise CdpError("import.delimiter_unknown", _("The delimiter must be a semicolon, comma, tab or bar."), place="delimiter")
+        raise CdpError(
+            "import.delimiter_unknown", _("The delimiter must be a semicolon, comma, tab or bar."), place="delimiter"
+        )
     try:
-        with open(raw.fileno(), encoding=reader_encoding(encoding), errors=MARK_ERRORS, newline="", closefd=False) as text:
+        with open(
+            raw.fileno(), encoding=reader_encoding(encoding), errors=MARK_ERRORS, newline="", closefd=False
+        ) as text:
             if not delimiter:
                 delimiter = sniff_delimiter(text.read(_HEAD))
                 text.seek(0)
             rows = list(islice(read_rows(text, delimiter), SAMPLE_ROWS + 1))
     except UnicodeError:  # UTF-16 and UTF-32 ask for a mark at the start
         raise CdpError(
-            "import.encoding_wrong", _("The file cannot be read in this encoding. Choose another one."), place="encoding"
+            "import.encoding_wrong",
+            _("The file cannot be read in this encoding. Choose another one."),
+            place="encoding",
         ) from None
     if not rows:
         raise CdpError("import.file_empty", _("The file has no lines with text."))

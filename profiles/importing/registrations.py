@@ -54,7 +54,13 @@ def collect(profile_id: int) -> dict[str, Any]:
     names = dict(Import.objects.filter(pk__in={row.import_id for row in rows}).values_list("pk", "name"))
     return {
         "rows": [
-            {"file": names.get(row.import_id, ""), "line": row.line, "outcome": row.outcome, "data": row.data, "changes": row.changes}
+            {
+                "file": names.get(row.import_id, ""),
+                "line": row.line,
+                "outcome": row.outcome,
+                "data": row.data,
+                "changes": row.changes,
+            }
             for row in rows
         ]
     }

@@ -13,8 +13,21 @@ from profiles.models import Import, ImportRow
 #: columns added in front; the underscore keeps them out of the mapping when the file comes back
 EXTRA = ("_line", "_column", "_reason", "_mend", "_text")
 _ABOUT_A_CELL = frozenset(
-    "text_too_long list_too_long not_a_number not_a_date short_year not_yes_or_no not_an_email not_a_phone "
-    "not_an_identifier stands_for_nobody no_key belongs_to_another too_many_identifiers".split()
+    [
+        "text_too_long",
+        "list_too_long",
+        "not_a_number",
+        "not_a_date",
+        "short_year",
+        "not_yes_or_no",
+        "not_an_email",
+        "not_a_phone",
+        "not_an_identifier",
+        "stands_for_nobody",
+        "no_key",
+        "belongs_to_another",
+        "too_many_identifiers",
+    ]
 )
 
 
@@ -33,8 +46,12 @@ def rejected_csv(job: Import, rows: Iterable[ImportRow]) -> Iterator[bytes]:
         whole = len(cells) == width and row.reason in (*_ABOUT_A_CELL, "duplicate_identifier")
         column = row.detail if row.reason in _ABOUT_A_CELL else ""
         line = [
-            str(row.line), column, explain(row.reason, row.detail), reason_mend(row.reason),
-            "" if whole else job.delimiter.join(cells), *(cells if whole else [""] * width),
+            str(row.line),
+            column,
+            explain(row.reason, row.detail),
+            reason_mend(row.reason),
+            "" if whole else job.delimiter.join(cells),
+            *(cells if whole else [""] * width),
         ]
         writer.writerow([escape_formula(cell) for cell in line])
         if buffer.tell() > 64 * 1024:

@@ -48,13 +48,17 @@ def run_imports(seconds: float = 50.0) -> bool:
             logger.exception("import %s stopped", job.pk)
             _note_trouble(job)
         if time.monotonic() >= deadline:
-            return Import.objects.filter(state__in=(ImportState.CHECKING, ImportState.RUNNING, ImportState.UNDOING)).exists()
+            return Import.objects.filter(
+                state__in=(ImportState.CHECKING, ImportState.RUNNING, ImportState.UNDOING)
+            ).exists()
     return False
 
 
 def _note_trouble(job: Import) -> None:
     """Leave the claim to run out: the import is tried again after it, five times at most."""
-    Import.objects.filter(pk=job.pk, lease_until=job.lease_until).update(lease_until=timezone.now() + timedelta(seconds=5))
+    Import.objects.filter(pk=job.pk, lease_until=job.lease_until).update(
+        lease_until=timezone.now() + timedelta(seconds=5)
+    )
 
 
 def _run(job: Import, deadline: float) -> None:

@@ -34,9 +34,13 @@ class StoredFile:
 
 def _foreign_message(code: str) -> str:
     return {
-        "import.file_is_workbook": _("This is a workbook (Excel or LibreOffice), whatever its name says. Open it and save it as “CSV UTF-8”."),
+        "import.file_is_workbook": _(
+            "This is a workbook (Excel or LibreOffice), whatever its name says. Open it and save it as “CSV UTF-8”."
+        ),
         "import.file_is_pdf": _("This is a PDF, whatever its name says. Export the contacts as CSV."),
-        "import.file_is_compressed": _("This file is compressed in a way that is not read here. Upload the CSV itself, or a .csv.gz."),
+        "import.file_is_compressed": _(
+            "This file is compressed in a way that is not read here. Upload the CSV itself, or a .csv.gz."
+        ),
     }[code]
 
 
@@ -66,7 +70,10 @@ class _Intake(File):  # type: ignore[type-arg]  # django-stubs: File takes AnySt
                 if self.taken > self._limit:
                     raise CdpError(
                         "import.file_too_large",
-                        _("The file is larger than %(mb)s MB, the most this installation takes (IMPORT_MAX_BYTES). Split it.")
+                        _(
+                            "The file is larger than %(mb)s MB, the most this installation takes "
+                            "(IMPORT_MAX_BYTES). Split it."
+                        )
                         % {"mb": self._limit // 1024 // 1024},
                         status=413,
                     )
@@ -89,7 +96,9 @@ def store_upload(upload: IO[bytes]) -> StoredFile:
     except OSError as error:
         default_storage.delete(name)
         raise CdpError(
-            "import.cannot_store", _("The file could not be stored: %(reason)s.") % {"reason": error.strerror}, status=507
+            "import.cannot_store",
+            _("The file could not be stored: %(reason)s.") % {"reason": error.strerror},
+            status=507,
         ) from error
     if not intake.taken:
         default_storage.delete(name)

@@ -45,7 +45,8 @@ class UndoRow:
 
 _LAST_ROWS = """
 SELECT line, outcome, profile_id, (data -> 'i')::text, changes::text FROM profiles_importrow
-WHERE import_id = %s AND line <= %s AND outcome IN ('created', 'updated') AND profile_id IS NOT NULL AND data IS NOT NULL
+WHERE import_id = %s AND line <= %s AND outcome IN ('created', 'updated')
+  AND profile_id IS NOT NULL AND data IS NOT NULL
 ORDER BY line DESC LIMIT %s
 """
 _TOUCHED = """
@@ -65,7 +66,9 @@ def last_rows(import_id: int, upto: int) -> list[UndoRow]:
         cursor.execute(_LAST_ROWS, [import_id, upto, BLOCK])
         return [
             UndoRow(
-                line, outcome, profile_id,
+                line,
+                outcome,
+                profile_id,
                 [(kind, value) for kind, value in msgspec.json.decode(identifiers)],
                 msgspec.json.decode(changes) if changes else {},
             )
@@ -133,7 +136,15 @@ def _restore(rows: Sequence[UndoRow], people: dict[int, Person], job: Import) ->
         _drop_identifiers([kind[3:] for kind in row.changes if kind.startswith("id:")], row, person)
         person.traits, person.origins = winners(item.assertions for item in person.identifiers)
         history += [
-            (person.id, name, _text(before.get(name)), _text(person.traits.get(name)), job.source_id, now, f"undo:{cause}")
+            (
+                person.id,
+                name,
+                _text(before.get(name)),
+                _text(person.traits.get(name)),
+                job.source_id,
+                now,
+                f"undo:{cause}",
+            )
             for name in sorted(before.keys() | person.traits.keys())
             if before.get(name) != person.traits.get(name)
         ]
@@ -152,7 +163,9 @@ def _text(value: Any) -> str | None:
 
 def _drop_identifiers(kinds: Sequence[str], row: UndoRow, person: Person) -> None:
     """Remove identifiers that the row added, unless something hangs on them by now."""
-    added = [item for item in person.identifiers if item.kind in kinds and (item.kind, item.value) in row.identifiers[1:]]
+    added = [
+        item for item in person.identifiers if item.kind in kinds and (item.kind, item.value) in row.identifiers[1:]
+    ]
     free = [item for item in added if not item.assertions]
     if not free:
         return
@@ -174,8 +187,6 @@ def _delete_identifiers(ids: Sequence[int]) -> None:
             "DELETE FROM profiles_identitylink WHERE low_id = ANY(%s) OR high_id = ANY(%s)", [list(ids), list(ids)]
         )
         cursor.execute("DELETE FROM profiles_identifier WHERE id = ANY(%s)", [list(ids)])
-
-
 
 
 def _remove(profile_ids: set[int]) -> None:

@@ -35,7 +35,8 @@ def _locked(import_id: int, allowed: Collection[str], what: str) -> Import:
     if job.state not in allowed:
         raise CdpError(
             "import.wrong_state",
-            _("This import is “%(state)s”; it cannot be %(what)s now.") % {"state": job.get_state_display(), "what": what},
+            _("This import is “%(state)s”; it cannot be %(what)s now.")
+            % {"state": job.get_state_display(), "what": what},
             status=409,
         )
     return job
@@ -103,9 +104,7 @@ def suggest_mapping(preview: Preview, header_digest: str) -> dict[str, Any]:
     targets = all_targets()
     remembered = before if before and _still_valid(before, preview.names, targets) else None
     extra = {target.name: target.header_guesses for target in targets.values() if target.header_guesses}
-    return guess_mapping(
-        preview.names, preview.rows, kinds=list(usable_kinds()), extra=extra, remembered=remembered
-    )
+    return guess_mapping(preview.names, preview.rows, kinds=list(usable_kinds()), extra=extra, remembered=remembered)
 
 
 def _still_valid(mapping: dict[str, Any], names: list[str], targets: Collection[str]) -> bool:
@@ -161,7 +160,9 @@ def start_check(*, import_id: int, mapping: Any, proof: Any = None) -> Import:
     """Store the mapping and ask a worker for a dry run. Nothing is written to people."""
     job = _locked(import_id, (ImportState.UPLOADED, ImportState.READY, ImportState.FAILED), _("checked"))
     if job.done_line:
-        raise CdpError("import.begun", _("Rows of this import were committed already; it cannot be checked anew."), status=409)
+        raise CdpError(
+            "import.begun", _("Rows of this import were committed already; it cannot be checked anew."), status=409
+        )
     parsed = parse_mapping(mapping, header=job.header, kinds=usable_kinds(), targets=all_targets())
     job.mapping, job.proof = parsed.as_json(), parse_proof(proof)
     job.state, job.error, job.counts, job.planned = ImportState.CHECKING, "", {}, {}
@@ -210,7 +211,12 @@ def resume_import(*, import_id: int) -> Import:
 def cancel_import(*, import_id: int) -> Import:
     """Stop for good. What was committed stays and can be undone; before that, nothing of the file is kept."""
     states = (
-        ImportState.UPLOADED, ImportState.CHECKING, ImportState.READY, ImportState.RUNNING, ImportState.PAUSED, ImportState.FAILED,
+        ImportState.UPLOADED,
+        ImportState.CHECKING,
+        ImportState.READY,
+        ImportState.RUNNING,
+        ImportState.PAUSED,
+        ImportState.FAILED,
     )
     job = _locked(import_id, states, _("cancelled"))
     if job.state in (ImportState.CHECKING, ImportState.RUNNING) and job.lease_until is not None:
@@ -241,7 +247,9 @@ def start_undo(*, import_id: int, actor: Any) -> Import:
     """Ask a worker to take back what the import wrote, as far as nobody changed it since."""
     job = _locked(import_id, (ImportState.DONE, ImportState.CANCELLED, ImportState.FAILED), _("undone"))
     if not job.done_line:
-        raise CdpError("import.nothing_written", _("This import wrote nothing, so there is nothing to undo."), status=409)
+        raise CdpError(
+            "import.nothing_written", _("This import wrote nothing, so there is nothing to undo."), status=409
+        )
     job.state, job.started_at, job.finished_at = ImportState.UNDOING, timezone.now(), None
     job.stop_wanted, job.attempts, job.lease_until, job.rows_done, job.error = "", 0, None, 0, ""
     job.confirmed_by = actor

@@ -42,14 +42,16 @@ def read_mapping(post: Mapping[str, Any], header: Sequence[str]) -> dict[str, An
         if target == TRAIT:
             target = f"trait:{str(post.get(f'trait_{index}', '')).strip()}"
         chosen = TYPE_CHOICES.get(str(post.get(f"type_{index}", "text")), TYPE_CHOICES["text"])
-        columns.append({
-            "index": index,
-            "target": target,
-            "type": chosen[1],
-            "day_first": chosen[2],
-            "decimal_comma": chosen[3],
-            "rule": str(post.get(f"rule_{index}", "overwrite")),
-        })
+        columns.append(
+            {
+                "index": index,
+                "target": target,
+                "type": chosen[1],
+                "day_first": chosen[2],
+                "decimal_comma": chosen[3],
+                "rule": str(post.get(f"rule_{index}", "overwrite")),
+            }
+        )
     return {"match": str(post.get("match", "")), "columns": columns}
 
 

@@ -45,15 +45,17 @@ def map_context(job: Import, posted: Mapping[str, Any] | None, proof: Mapping[st
         column = chosen.get(index, {})
         target = str(column.get("target") or "")
         is_trait = target.startswith("trait:")
-        columns.append({
-            "index": index,
-            "name": name,
-            "samples": preview.samples(index),
-            "target": TRAIT if is_trait else target,
-            "trait": target.removeprefix("trait:") if is_trait else trait_key(name),
-            "type": type_choice(column),
-            "rule": column.get("rule") or "overwrite",
-        })
+        columns.append(
+            {
+                "index": index,
+                "name": name,
+                "samples": preview.samples(index),
+                "target": TRAIT if is_trait else target,
+                "trait": target.removeprefix("trait:") if is_trait else trait_key(name),
+                "type": type_choice(column),
+                "rule": column.get("rule") or "overwrite",
+            }
+        )
     before = Import.objects.filter(file_digest=job.file_digest, state=ImportState.DONE).exclude(pk=job.pk).first()
     return {
         "job": job,
@@ -140,10 +142,12 @@ def _target_lines(totals: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any
     for name, words in totals.items():
         target = targets.get(name)
         labels = target.count_labels if target else {}
-        lines.append({
-            "label": target.label if target else name,
-            "counts": [(labels.get(word, word), count) for word, count in words.items()],
-        })
+        lines.append(
+            {
+                "label": target.label if target else name,
+                "counts": [(labels.get(word, word), count) for word, count in words.items()],
+            }
+        )
     return lines
 
 

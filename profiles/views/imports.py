@@ -170,7 +170,9 @@ def import_map(request: HttpRequest, import_id: int) -> HttpResponse:
         try:
             if "reading" in request.POST:
                 service.set_reading(
-                    import_id=job.pk, encoding=request.POST.get("encoding", ""), delimiter=request.POST.get("delimiter", "")
+                    import_id=job.pk,
+                    encoding=request.POST.get("encoding", ""),
+                    delimiter=request.POST.get("delimiter", ""),
                 )
                 return redirect("profiles:import_map", job.pk)
             posted = import_forms.read_mapping(request.POST, job.header)

@@ -59,6 +59,8 @@ def outcomes(job: Import) -> dict[str, int]:
 
 def snapshot() -> list[Any]:
     """Return everything that is known of everybody, to compare before and after."""
-    people = Profile.objects.order_by("id").values("id", "traits", "origins", "display_name", "email", "search_text", "identified")
+    people = Profile.objects.order_by("id").values(
+        "id", "traits", "origins", "display_name", "email", "search_text", "identified"
+    )
     identifiers = Identifier.objects.order_by("id").values("id", "kind", "value", "profile_id", "assertions")
     return [*people, *identifiers]

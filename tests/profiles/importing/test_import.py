@@ -108,7 +108,9 @@ def test_every_row_is_accounted_for_with_its_reason() -> None:
             ],
         },
     )
-    rows = ImportRow.objects.filter(import_id=job.pk).order_by("line").values_list("line", "outcome", "reason", "detail")
+    rows = (
+        ImportRow.objects.filter(import_id=job.pk).order_by("line").values_list("line", "outcome", "reason", "detail")
+    )
     assert list(rows) == [
         (2, "created", "", ""),
         (3, "rejected", "not_an_email", "email"),
@@ -126,7 +128,10 @@ def test_every_row_is_accounted_for_with_its_reason() -> None:
 
 def test_an_identifier_of_another_person_is_refused_and_joins_nobody() -> None:
     imported("email,klantnummer\na@example.org,K1\nb@example.org,K2\n")
-    mapping = {"match": "email", "columns": [{"header": "email", "target": "id:email"}, {"header": "klantnummer", "target": "id:user_id"}]}
+    mapping = {
+        "match": "email",
+        "columns": [{"header": "email", "target": "id:email"}, {"header": "klantnummer", "target": "id:user_id"}],
+    }
     job = checked("email,klantnummer\na@example.org,K2\nb@example.org,K9\n", mapping)
     assert job.counts["reasons"] == {"rejected": {"belongs_to_another": 1, "too_many_identifiers": 1}}
 

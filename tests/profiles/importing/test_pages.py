@@ -21,8 +21,15 @@ pytestmark = pytest.mark.django_db
 
 FILE = "E-mailadres;Voornaam;Plaats\nanna@example.org;Anna;Utrecht\nbroken;Bob;Gent\n"
 FORM = {
-    "target_0": "id:email", "target_1": "trait", "trait_1": "first_name", "target_2": "trait", "trait_2": "city",
-    "match": "email", "proof_source": "", "proof_obtained_on": "", "proof_wording": "",
+    "target_0": "id:email",
+    "target_1": "trait",
+    "trait_1": "first_name",
+    "target_2": "trait",
+    "trait_2": "city",
+    "match": "email",
+    "proof_source": "",
+    "proof_obtained_on": "",
+    "proof_wording": "",
 }
 
 
@@ -54,8 +61,13 @@ def test_a_marketer_walks_from_file_to_people(client_as: Callable[[str], Client]
     assert anna is not None
     timeline = client.get(reverse("profiles:person", args=[anna.uuid])).text
     assert "Came in with a file" in timeline and "contacts.csv" in timeline
-    rejected = b"".join(client.get(reverse("profiles:import_rejected", args=[job.pk])).streaming_content).decode("utf-8-sig")
-    assert rejected.splitlines()[1].startswith("3;E-mailadres;E-mailadres: Not a mail address;") and "broken;Bob;Gent" in rejected
+    rejected = b"".join(client.get(reverse("profiles:import_rejected", args=[job.pk])).streaming_content).decode(
+        "utf-8-sig"
+    )
+    assert (
+        rejected.splitlines()[1].startswith("3;E-mailadres;E-mailadres: Not a mail address;")
+        and "broken;Bob;Gent" in rejected
+    )
     assert set(AccessLog.objects.values_list("action", flat=True)) >= {"import.confirm", "import.rejected_exported"}
 
 
@@ -72,13 +84,20 @@ def test_undo_asks_for_the_word(client_as: Callable[[str], Client]) -> None:
     assert "This import was undone" in client.get(reverse("profiles:import", args=[job.pk])).text
 
 
-@pytest.mark.parametrize(("role", "allowed"), [("Marketer", True), ("Administrator", True), ("Analyst", False), ("Privacy officer", False)])
+@pytest.mark.parametrize(
+    ("role", "allowed"), [("Marketer", True), ("Administrator", True), ("Analyst", False), ("Privacy officer", False)]
+)
 def test_only_marketers_and_administrators_import(client_as: Callable[[str], Client], role: str, allowed: bool) -> None:
     client, job = client_as(role), checked(FILE)
     wanted = 200 if allowed else 403
     for name, args in (
-        ("imports", []), ("import_new", []), ("import", [job.pk]), ("import_map", [job.pk]), ("import_progress", [job.pk]),
-        ("import_rows", [job.pk]), ("import_rejected", [job.pk]),
+        ("imports", []),
+        ("import_new", []),
+        ("import", [job.pk]),
+        ("import_map", [job.pk]),
+        ("import_progress", [job.pk]),
+        ("import_rows", [job.pk]),
+        ("import_rejected", [job.pk]),
     ):
         assert client.get(reverse(f"profiles:{name}", args=args)).status_code == wanted, name
     if not allowed:
@@ -99,7 +118,9 @@ def test_only_marketers_and_administrators_import(client_as: Callable[[str], Cli
         (b'"email\nanna@example.org\n', "cannot be read"),
     ],
 )
-def test_a_file_that_is_none_is_refused_in_words(client_as: Callable[[str], Client], content: bytes, words: str) -> None:
+def test_a_file_that_is_none_is_refused_in_words(
+    client_as: Callable[[str], Client], content: bytes, words: str
+) -> None:
     answer = client_as("Marketer").post(reverse("profiles:import_new"), {"file": _file(content)})
     assert 400 <= answer.status_code < 500
     assert Import.objects.count() == 0
@@ -109,7 +130,9 @@ def test_a_file_that_is_none_is_refused_in_words(client_as: Callable[[str], Clie
 
 def test_a_file_above_the_limit_is_refused(client_as: Callable[[str], Client], settings: Any) -> None:
     settings.IMPORT_MAX_BYTES = 100
-    answer = client_as("Marketer").post(reverse("profiles:import_new"), {"file": _file("email\n" + "x@example.org\n" * 50)})
+    answer = client_as("Marketer").post(
+        reverse("profiles:import_new"), {"file": _file("email\n" + "x@example.org\n" * 50)}
+    )
     assert answer.status_code == 413 and "larger than" in answer.text
 
 
@@ -135,7 +158,9 @@ def test_an_encoding_that_cannot_be_is_refused_in_words(client_as: Callable[[str
     client = client_as("Marketer")
     client.post(reverse("profiles:import_new"), {"file": _file()})
     job = Import.objects.get()
-    answer = client.post(reverse("profiles:import_map", args=[job.pk]), {"reading": "1", "encoding": "utf-16", "delimiter": ";"})
+    answer = client.post(
+        reverse("profiles:import_map", args=[job.pk]), {"reading": "1", "encoding": "utf-16", "delimiter": ";"}
+    )
     assert answer.status_code == 400 and "cannot be read in this encoding" in answer.text
     job.refresh_from_db()
     assert job.encoding == "utf-8"
@@ -164,7 +189,10 @@ def test_formulas_leave_with_an_apostrophe_and_come_back_without(client_as: Call
 
 def test_an_integration_does_the_same_over_the_api(client: Client, api_token: Callable[..., dict[str, str]]) -> None:
     headers = api_token("Marketer")
-    mapping = {"match": "email", "columns": [{"header": "E-mailadres", "target": "id:email"}, {"header": "Plaats", "target": "trait:city"}]}
+    mapping = {
+        "match": "email",
+        "columns": [{"header": "E-mailadres", "target": "id:email"}, {"header": "Plaats", "target": "trait:city"}],
+    }
     answer = client.post("/api/imports/", {"file": _file(), "mapping": json.dumps(mapping)}, headers=headers)
     assert answer.status_code == 201, answer.text
     number = answer.json()["id"]
@@ -182,7 +210,9 @@ def test_an_integration_does_the_same_over_the_api(client: Client, api_token: Ca
     "body",
     [{}, {"mapping": "{}"}, {"file": "text"}],
 )
-def test_the_api_refuses_what_is_no_import(client: Client, api_token: Callable[..., dict[str, str]], body: dict[str, Any]) -> None:
+def test_the_api_refuses_what_is_no_import(
+    client: Client, api_token: Callable[..., dict[str, str]], body: dict[str, Any]
+) -> None:
     assert client.post("/api/imports/", body, headers=api_token()).status_code == 400
     answer = client.post("/api/imports/", {"file": _file(), "mapping": "{not json"}, headers=api_token())
     assert (answer.status_code, answer.json()["code"]) == (400, "import.json_invalid")

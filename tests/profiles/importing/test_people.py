@@ -13,7 +13,12 @@ from profiles.identity.traits import assertion, stamp, winners
 from profiles.importing.people import Said, first_word
 
 NAMES = st.sampled_from(["email", "phone", "city", "first_name", "tags", "age"])
-VALUES = st.one_of(st.text(st.characters(exclude_categories=("Cs",)), max_size=8), st.integers(-(10**6), 10**6), st.booleans(), st.lists(st.text("ab\\\t", max_size=3), max_size=3))
+VALUES = st.one_of(
+    st.text(st.characters(exclude_categories=("Cs",)), max_size=8),
+    st.integers(-(10**6), 10**6),
+    st.booleans(),
+    st.lists(st.text("ab\\\t", max_size=3), max_size=3),
+)
 
 
 def unescape(text: str) -> Any:
@@ -26,7 +31,9 @@ def test_first_words_are_what_the_rules_of_traits_make_of_them(values: dict[str,
     said = Said(cause="import:7", source_id=3, priority=60, at=datetime(2026, 5, 1, tzinfo=UTC))
     at = stamp(said.at)
     general = {
-        name: assertion(value, name=name, at=at, priority=60, source_id=3, tie="import:7:2", trusted=True, cause="import:7")
+        name: assertion(
+            value, name=name, at=at, priority=60, source_id=3, tie="import:7:2", trusted=True, cause="import:7"
+        )
         for name, value in values.items()
     }
     traits, origins, made = map(unescape, first_word(values, said, at, "import:7:2"))

@@ -43,10 +43,16 @@ def test_pieces_of_any_size_give_the_same_answer(text: str, size: int) -> None:
     assert detector.result() == detect_encoding(content)
 
 
-@given(st.binary(max_size=300), st.sampled_from(["utf-8", "utf-16", "utf-32", "cp1252", "utf-16-le"]), st.sampled_from(";,\t|"))
+@given(
+    st.binary(max_size=300),
+    st.sampled_from(["utf-8", "utf-16", "utf-32", "cp1252", "utf-16-le"]),
+    st.sampled_from(";,\t|"),
+)
 def test_no_bytes_whatever_stop_the_reader(content: bytes, codec: str, delimiter: str) -> None:
     mark = {"utf-16": b"\xff\xfe", "utf-32": b"\xff\xfe\0\0"}.get(codec, b"")
-    raw = io.TextIOWrapper(io.BytesIO(mark + content), encoding=reader_encoding(codec), errors="klantbeeld.mark", newline="")
+    raw = io.TextIOWrapper(
+        io.BytesIO(mark + content), encoding=reader_encoding(codec), errors="klantbeeld.mark", newline=""
+    )
     for row in read_rows(raw, delimiter):
         text = row.text if isinstance(row, BrokenRow) else "".join(row.cells)
         assert "\0" not in text
@@ -58,11 +64,17 @@ def test_a_workbook_is_known_by_its_first_bytes() -> None:
     assert foreign_file(b"email,name") == ""
 
 
-@given(st.lists(st.lists(CELL, min_size=3, max_size=3).filter(lambda cells: any(cells)), min_size=1, max_size=8), st.sampled_from(";,\t|"))
+@given(
+    st.lists(st.lists(CELL, min_size=3, max_size=3).filter(lambda cells: any(cells)), min_size=1, max_size=8),
+    st.sampled_from(";,\t|"),
+)
 def test_what_csv_writes_is_read_back(table: list[list[str]], delimiter: str) -> None:
     buffer = io.StringIO()
     csv.writer(buffer, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows([["a", "b", "c"], *table])
-    assert [row.cells for row in rows_of(buffer.getvalue(), delimiter) if isinstance(row, Row)] == [["a", "b", "c"], *table]
+    assert [row.cells for row in rows_of(buffer.getvalue(), delimiter) if isinstance(row, Row)] == [
+        ["a", "b", "c"],
+        *table,
+    ]
 
 
 @pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
@@ -90,7 +102,7 @@ def test_excels_own_word_on_the_delimiter_is_heeded_and_is_no_header() -> None:
         ("a,b\r1,2\r3,4\r", [(1, "ok"), (2, "ok"), (3, "ok")]),
         ("a,b\n\n\n3,4\n", [(1, "ok"), (4, "ok")]),
         (f"a,b\n1,{'x' * (MAX_CELL + 1)}\n3,4\n", [(1, "ok"), (2, "cell_too_long"), (3, "ok")]),
-        (f"a,b\n1,\"{'x' * (MAX_CELL + 1)}\n3,4\n", [(1, "ok"), (2, "cell_too_long"), (3, "ok")]),
+        (f'a,b\n1,"{"x" * (MAX_CELL + 1)}\n3,4\n', [(1, "ok"), (2, "cell_too_long"), (3, "ok")]),
         (f"a,b\n{'x,' * MAX_LINE}\n3,4\n", [(1, "ok"), (2, "line_too_long"), (3, "ok")]),
     ],
 )
@@ -107,8 +119,16 @@ def test_formulas_go_out_harmless_and_come_back_the_same(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "comma", "value"),
     [
-        ("1.234,56", True, 1234.56), ("1,234.56", False, 1234.56), ("€ 12,50", True, 12.5), ("-3", True, -3), ("12.5", False, 12.5),
-        ("1.2.3", True, None), ("twelve", True, None), ("NaN", True, None), ("1e9", True, None), ("9" * 40, True, None),
+        ("1.234,56", True, 1234.56),
+        ("1,234.56", False, 1234.56),
+        ("€ 12,50", True, 12.5),
+        ("-3", True, -3),
+        ("12.5", False, 12.5),
+        ("1.2.3", True, None),
+        ("twelve", True, None),
+        ("NaN", True, None),
+        ("1e9", True, None),
+        ("9" * 40, True, None),
     ],
 )
 def test_numbers(text: str, comma: bool, value: float | None) -> None:
@@ -118,9 +138,15 @@ def test_numbers(text: str, comma: bool, value: float | None) -> None:
 @pytest.mark.parametrize(
     ("text", "day_first", "value"),
     [
-        ("31-12-2026", True, "2026-12-31"), ("12/31/2026", False, "2026-12-31"), ("2026-12-31", True, "2026-12-31"),
-        ("31.12.2026 9:05", True, "2026-12-31T09:05:00"), ("2026-12-31T10:00:00Z", True, "2026-12-31T10:00:00+00:00"),
-        ("31-02-2026", True, None), ("12/31/2026", True, None), ("1-2-26", True, None), ("tomorrow", True, None),
+        ("31-12-2026", True, "2026-12-31"),
+        ("12/31/2026", False, "2026-12-31"),
+        ("2026-12-31", True, "2026-12-31"),
+        ("31.12.2026 9:05", True, "2026-12-31T09:05:00"),
+        ("2026-12-31T10:00:00Z", True, "2026-12-31T10:00:00+00:00"),
+        ("31-02-2026", True, None),
+        ("12/31/2026", True, None),
+        ("1-2-26", True, None),
+        ("tomorrow", True, None),
     ],
 )
 def test_dates(text: str, day_first: bool, value: str | None) -> None:
@@ -136,7 +162,14 @@ def test_yes_no_and_lists() -> None:
 
 @given(st.text(max_size=30))
 def test_no_cell_stops_a_check(text: str) -> None:
-    for check in (number_check(True), number_check(False), date_check(True), date_check(False), check_yes_no, check_list):
+    for check in (
+        number_check(True),
+        number_check(False),
+        date_check(True),
+        date_check(False),
+        check_yes_no,
+        check_list,
+    ):
         value, code = check(text)
         assert code or value is not None
 
@@ -153,8 +186,14 @@ def test_types_are_guessed_from_samples_and_codes_stay_text() -> None:
 @pytest.mark.parametrize(
     ("header", "target"),
     [
-        ("E-mailadres", "id:email"), ("Voornaam", "trait:first_name"), ("Nachname", "trait:last_name"), ("PLZ", "trait:postal_code"),
-        ("Straße", "trait:street"), ("Kundennr.", "id:user_id"), ("Laatste bestelling (€)", "trait:laatste_bestelling"), ("_reason", ""),
+        ("E-mailadres", "id:email"),
+        ("Voornaam", "trait:first_name"),
+        ("Nachname", "trait:last_name"),
+        ("PLZ", "trait:postal_code"),
+        ("Straße", "trait:street"),
+        ("Kundennr.", "id:user_id"),
+        ("Laatste bestelling (€)", "trait:laatste_bestelling"),
+        ("_reason", ""),
         ("Mobile phone", "id:phone"),
     ],
 )
