@@ -11,6 +11,9 @@ ENTRIES = {
     "access_log": NavEntry(
         group="privacy", label=_("Access log"), url_name="access_log", order=90, permission="common.view_accesslog"
     ),
+    "health": NavEntry(
+        group="system", label=_("Health"), url_name="health", order=10, permission="common.view_heartbeat"
+    ),
     "users": NavEntry(
         group="system",
         label=_("Users and roles"),

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Max
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -19,7 +19,7 @@ from cdp.common.models import Heartbeat
 from profiles.models import Merge, Profile, RejectedMessage, Source
 from profiles.models.identity import MergeState
 
-User = AbstractBaseUser | AnonymousUser
+Reader = User | AnonymousUser
 #: a process that gave no sign for so long is taken for dead
 SILENCE = timedelta(minutes=3)
 
@@ -93,7 +93,7 @@ STEPS = (
 )
 
 
-def needs_of(user: User) -> list[Need]:
+def needs_of(user: Reader) -> list[Need]:
     """Return what waits for this reader, most urgent first."""
     needs: list[Need] = []
     if user.has_perm("common.view_heartbeat"):
@@ -102,7 +102,12 @@ def needs_of(user: User) -> list[Need]:
         count := capped_count(Merge.objects.filter(state=MergeState.QUARANTINED))
     ):
         needs.append(
-            Need(chip="", count=count, text=_("Joins of two people to review"), url=_address("profiles:joins", "?state=quarantined"))
+            Need(
+                chip="",
+                count=count,
+                text=_("Joins of two people to review"),
+                url=_address("profiles:joins", "?state=quarantined"),
+            )
         )
     if user.has_perm("profiles.view_rejectedmessage"):
         rejected = RejectedMessage.objects.filter(resolved_at=None)
@@ -119,7 +124,7 @@ def _silent_processes() -> list[Need]:
     return [Need(chip=_("stopped"), text=text, tone="bad", url=_address("health"))]
 
 
-def checklist_of(user: User) -> list[dict[str, Any]]:
+def checklist_of(user: Reader) -> list[dict[str, Any]]:
     """Return the first steps with what is done; empty once people have come in."""
     if Profile.objects.exists():
         return []
@@ -139,7 +144,7 @@ def checklist_of(user: User) -> list[dict[str, Any]]:
 def _taken(step: Step) -> bool:
     if step.model == "profiles.Source":
         return Source.objects.filter(kind__in=("browser", "server")).exists()
-    return apps.get_model(step.model)._default_manager.exists()
+    return bool(apps.get_model(step.model)._default_manager.exists())
 
 
 def _address(name: str, query: str = "") -> str:

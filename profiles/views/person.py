@@ -183,14 +183,15 @@ def traits_of(profile: Profile, *, see_pii: bool) -> list[dict[str, Any]]:
     names = source_names({origin["s"] for origin in origins.values() if isinstance(origin, dict) and origin.get("s")})
     rows = []
     for key, value in sorted(profile.traits.items(), key=lambda item: item[0].lower()):
-        origin = origins.get(key) if isinstance(origins.get(key), dict) else {}
+        said = origins.get(key)
+        origin: dict[str, Any] = said if isinstance(said, dict) else {}
         at = _moment(str(origin.get("t", "")))
         by_hand = str(origin.get("c", "")).startswith("manual")
         rows.append(
             {
                 "key": key,
                 "value": value if see_pii else mask_value(key, value),
-                "source": _("by hand") if by_hand else names.get(origin.get("s"), ""),
+                "source": _("by hand") if by_hand else names.get(origin.get("s") or 0, ""),
                 "cause": cause_words(str(origin.get("c", ""))),
                 "at": at,
             }
