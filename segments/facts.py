@@ -57,14 +57,19 @@ def _usable_rule(segment: Segment) -> Rule | None:
         return None
 
 
-def catalog_for(rule: Rule, *, events: bool = True) -> Catalog:
-    """Return a catalog that also knows whether the traits (and events) of this rule exist, by asking exactly for those."""
+def catalog_for(rule: Rule, *, saving: bool = True) -> Catalog:
+    """Return a catalog that also knows whether the traits of this rule exist, by asking exactly for those.
+
+    While a rule is saved, types and events are checked too. Later on they may drift without breaking the segment.
+    """
     base = known_catalog()
     keys = {node.key for _path, node in walk_rule(rule) if isinstance(node, Trait)}
     names = {node.name for _path, node in walk_rule(rule) if isinstance(node, Event)}
     return Catalog(
-        traits={key: types for key in sorted(keys) if (types := trait_types(key)) is not None},
-        events=known_events(names) if events else None,
+        traits={
+            key: types if saving else frozenset() for key in sorted(keys) if (types := trait_types(key)) is not None
+        },
+        events=known_events(names) if saving else None,
         purposes=base.purposes,
         identifiers=base.identifiers,
         segments=base.segments,

@@ -262,7 +262,7 @@ def _full_catalog(segment: Segment) -> Catalog:
     """Return the catalog for a full refresh: also whether each trait still exists."""
     assert segment.current_version is not None
     try:
-        return catalog_for(parse(segment.current_version.rule), events=False)
+        return catalog_for(parse(segment.current_version.rule), saving=False)
     except RuleError:
         return known_catalog()
 

@@ -112,7 +112,7 @@ def mailable(rule: Rule, catalog: Catalog, purpose: Purpose, moment: Moment | No
         with transaction.atomic(), connection.cursor() as cursor:
             _limits(cursor)
             cursor.execute(f"SELECT d.reason, count(*) FROM ({text}) d GROUP BY d.reason", all_values)
-            return {reason: count for reason, count in cursor.fetchall()}
+            return dict(cursor.fetchall())
     except OperationalError:
         return None
 
