@@ -218,8 +218,9 @@ def plan_targets(job: Import, targets: Sequence[ImportTarget], at: datetime) -> 
     done_line = 0
     while block := list(rows.filter(line__gt=done_line)[:BLOCK]):
         done_line = block[-1][0]
+        cells = [(line, profile_id, data or {}, planned) for line, profile_id, data, planned in block]
         for target in targets:
-            outcome = target.plan(target_rows(target.name, block), about)
+            outcome = target.plan(target_rows(target.name, cells), about)
             for word, count in outcome.counts.items():
                 totals[target.name][word] = totals[target.name].get(word, 0) + count
             _note_refusals(job.pk, outcome.refused)

@@ -76,12 +76,12 @@ def parse_mapping(raw: Any, *, header: Sequence[str], kinds: Collection[str], ta
         raise _refuse("mapping_invalid", _("The mapping must be an object with `match` and a list `columns`."))
     columns = [_parse_column(entry, position, header, kinds, targets) for position, entry in enumerate(raw["columns"])]
     used = [column for column in columns if column.target != IGNORE]
-    for what, values in (("index", [c.index for c in columns]), ("target", [c.target for c in used])):
+    names = [column.header for column in columns]
+    for values in (names, [column.target for column in used]):
         twice = next((value for value in values if values.count(value) > 1), None)
         if twice is not None:
-            name = header[twice] if what == "index" and isinstance(twice, int) else str(twice)
             raise _refuse(
-                "mapping_twice", _("%(name)s is mapped twice. Choose one column for it.") % {"name": name}, name
+                "mapping_twice", _("%(name)s is mapped twice. Choose one column for it.") % {"name": twice}, twice
             )
     match = str(raw.get("match") or "")
     if match not in {column.kind for column in used} - {""}:

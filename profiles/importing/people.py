@@ -292,12 +292,13 @@ def _say(row: PersonRow, person: Person, match: Stored, said: Said) -> None:
     old = person.traits
     person.traits, person.origins = winners(item.assertions for item in person.identifiers)
     for name, value in values.items():
+        replaced = before[name]
         if person.traits.get(name) == value and old.get(name) != value:
-            row.changes[name] = [old.get(name), value, before[name]]
-        elif before[name] is None:  # another source outranks the file: leave no trace that would win later
+            row.changes[name] = [old.get(name), value, replaced]
+        elif replaced is None:  # another source outranks the file: leave no trace that would win later
             match.assertions.pop(name, None)
         else:
-            match.assertions[name] = before[name]
+            match.assertions[name] = replaced
 
 
 def _insert_identifiers(

@@ -8,7 +8,7 @@ import uuid
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, cast
 
 from django.conf import settings
 from django.core.files.base import File
@@ -56,7 +56,7 @@ class _Intake(File):  # type: ignore[type-arg]  # django-stubs: File takes AnySt
 
     def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
         """Yield the pieces; raise CdpError for what is no CSV, or too large."""
-        upload: IO[bytes] = self.file
+        upload = cast("IO[bytes]", self.file)
         upload.seek(0)
         head = upload.read(8)
         upload.seek(0)

@@ -85,7 +85,7 @@ def look_at(job: Import) -> Preview:
 
 
 def _read_head(job: Import, encoding: str, delimiter: str) -> Preview:
-    with job.file.storage.open(job.file.name, "rb") as raw:
+    with job.file.storage.open(job.file.name or "", "rb") as raw:
         preview = read_preview(raw, encoding, delimiter)
     job.encoding, job.delimiter, job.header = preview.encoding, preview.delimiter, preview.names
     job.header_digest = fingerprint(preview.names)
@@ -238,7 +238,7 @@ def close_import(job: Import, state: str) -> None:
     if state == ImportState.CANCELLED:
         ImportRow.objects.filter(import_id=job.pk, line__gt=job.done_line).delete()
     name = job.file.name or ""
-    job.file = ""  # type: ignore[assignment]  # FileField takes a name
+    job.file = ""
     transaction.on_commit(lambda: delete_file(name))
 
 

@@ -38,8 +38,9 @@ def map_context(job: Import, posted: Mapping[str, Any] | None, proof: Mapping[st
     mapping = posted or job.mapping
     chosen = {column["index"]: column for column in mapping.get("columns", ())}
     groups: dict[str, list[tuple[str, str, str]]] = {}
-    for target in targets.values():
-        groups.setdefault(str(target.group), []).append((target.name, str(target.label), str(target.help)))
+    for registered in targets.values():
+        entry = (registered.name, str(registered.label), str(registered.help))
+        groups.setdefault(str(registered.group), []).append(entry)
     columns = []
     for index, name in enumerate(preview.names):
         column = chosen.get(index, {})
@@ -181,7 +182,7 @@ def shown_row(row: ImportRow) -> dict[str, Any]:
     data = row.data or {}
     return {
         "line": row.line,
-        "outcome": row.get_outcome_display(),  # type: ignore[attr-defined]  # made by Django for choices
+        "outcome": row.get_outcome_display(),
         "tone": _TONES.get(row.outcome, ""),
         "reason": explain(row.reason, row.detail) if row.reason else "",
         "mend": reason_mend(row.reason),
