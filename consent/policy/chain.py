@@ -9,7 +9,7 @@ where `words` is the digest of the text shown, and the first record of a subject
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from consent.policy.canonical import GENESIS, canonical, moment, sha256
@@ -40,6 +40,9 @@ class Link:
     prev_hash: str
 
 
+_COVERED = tuple(Link.__dataclass_fields__)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A place where the ledger is not what it was."""
@@ -51,7 +54,7 @@ class Problem:
 
 def link_hash(link: Link) -> str:
     """Return the hash of a record."""
-    body = asdict(link)
+    body = {name: getattr(link, name) for name in _COVERED}  # asdict() copies deeply: six times slower
     body["occurred_at"] = moment(link.occurred_at)
     body["recorded_at"] = moment(link.recorded_at)
     return sha256(canonical({"v": 1, **body}))
