@@ -187,7 +187,7 @@ class ProfileViewSet(viewsets.GenericViewSet[Profile]):
         identifiers = [(item["kind"], item["value"]) for item in given.validated_data.get("identifiers", [])]
         row = PersonRow(identifiers=identifiers, traits=given.validated_data.get("traits", {}))
         outcome = upsert_person(row=row, source=self._source())
-        person = Profile.objects.get(pk=outcome.profile_id)
+        person = Profile.objects.get(pk=outcome.profile_id or 0)
         record_access(
             request=request,
             action=f"profile.{outcome.outcome}",

@@ -109,7 +109,7 @@ class Derived:
 
 
 def derive(traits: Mapping[str, Any], identifiers: Iterable[Known]) -> Derived:
-    """Return the name to show, the address to send to (verified only), the search text and whether we know who it is."""
+    """Return the name to show, the address to send to (verified only), the search text, and whether it is known who."""
     ordered = sorted(identifiers, key=lambda item: (item.kind, item.value))
     emails = [item for item in ordered if item.kind == "email"]
     verified = [item.value for item in emails if item.verified]
