@@ -15,7 +15,7 @@
     const changed = [...inputs()].filter((input) => sent.get(input.id) !== input.value);
     typed = new Map(changed.map((input) => [input.id, input.value]));
   });
-  document.addEventListener("htmx:afterSettle", (event) => {
+  document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target?.id !== "tree" || !typed.size) return;
     for (const [id, value] of typed) {
       const input = document.getElementById(id);

@@ -28,6 +28,7 @@ def test_a_segment_is_built_by_clicks(page_as: Callable[[str], Page]) -> None:
     page.locator("#node-include-0-key").fill("country")
     page.locator("#node-include-0-key").press("Tab")
     page.locator("#node-include-0-operator").select_option("one_of")
+    expect(page.get_by_placeholder("value, value")).to_be_visible()
     page.locator("#node-include-0-value").fill("NL, BE")
     expect(page.locator("#node-include-0-count")).to_have_text("2")
     page.get_by_role("button", name="+ event").click()
