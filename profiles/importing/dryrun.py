@@ -152,7 +152,8 @@ def decide(job: Import, checker: RowChecker, mapping: FileMapping, priority: int
     }
     joins, cases, new_identifiers = [], [], []
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL work_mem = '96MB'")
+        # one statement over a whole file may take longer than a page may
+        cursor.execute("SET LOCAL work_mem = '96MB'; SET LOCAL statement_timeout = 0")
         ImportRow.objects.filter(import_id=job.pk).delete()
         cursor.execute(sql.SQL("ANALYZE {}").format(stage))
         for number, kind in enumerate(checker.kinds):

@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -105,12 +105,19 @@ def _check(job: Import) -> None:
     renew(job, lease=DECIDE_LEASE)
     decide(job, checker, mapping, _source(job)[1])
     kept = plan_targets(job, targets, timezone.now())
-    counts = count_rows(job.pk)
-    counts |= {"targets": kept, "to_do": _to_do(job.pk)}
+    with transaction.atomic():
+        _take_time()
+        counts = count_rows(job.pk) | {"targets": kept, "to_do": _to_do(job.pk)}
     heed_stop(job)
     leave(
         job, ImportState.READY, counts=counts, planned=counts, rows_total=total, rows_done=0, checked_at=timezone.now()
     )
+
+
+def _take_time() -> None:
+    """Lift the time limit that statements of pages have, for this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
 
 
 def _to_do(import_id: int) -> int:
@@ -136,6 +143,7 @@ def _commit(job: Import, deadline: float) -> None:
 def _finish(job: Import, state: str) -> None:
     """Count what became of the rows and close the import."""
     with transaction.atomic():
+        _take_time()
         renew(job)
         close_import(job, state)
         kept = job.counts.get("targets", {})
