@@ -23,7 +23,7 @@ HEARTBEAT_SECONDS = 10.0
 
 
 class SingleScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library has no types
-    """Fire schedules only while holding a lock in PostgreSQL: a second beat waits, and takes over when the first dies."""
+    """Fire schedules only while holding a lock in PostgreSQL: a second beat waits, and takes over in time."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._lock: psycopg.Connection[Any] | None = None

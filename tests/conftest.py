@@ -73,7 +73,7 @@ def client_as(user_as: Callable[[str], User]) -> Callable[[str], Client]:
 
 @pytest.fixture
 def api_token(user_as: Callable[[str], User]) -> Callable[[str], dict[str, str]]:
-    """Return a function that gives the headers of an API token of a user with that role, for `client.get(headers=...)`."""
+    """Return a function that gives the headers of an API token of that role, for `client.get(headers=...)`."""
 
     def make(role: str = "Administrator") -> dict[str, str]:
         _row, token = ApiToken.issue(user=user_as(role), name="test")

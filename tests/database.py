@@ -43,9 +43,10 @@ def _create(name: str, template: str) -> sql.Composed:
 def _run(*statements: sql.Composed) -> None:
     """Run statements from outside the test database, which nobody may use meanwhile."""
     connections.close_all()
-    with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]  # what Django's own test runner uses
+    with connection._nodb_cursor() as cursor:  # what Django's own test runner uses
         cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [connection.settings_dict["NAME"]]
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+            [connection.settings_dict["NAME"]],
         )
         for statement in statements:
             cursor.execute(statement)
@@ -53,5 +54,6 @@ def _run(*statements: sql.Composed) -> None:
 
 def install() -> None:
     """Make transactional tests use the copy instead of emptying tables."""
-    TransactionTestCase._fixture_setup = keep_copy  # type: ignore[method-assign]
-    TransactionTestCase._fixture_teardown = bring_back  # type: ignore[method-assign]
+    vars_of: Any = TransactionTestCase  # these two are not in the stubs
+    vars_of._fixture_setup = keep_copy
+    vars_of._fixture_teardown = bring_back

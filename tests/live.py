@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 from django.conf import settings
@@ -67,9 +68,7 @@ def live_site() -> Iterator[Site]:
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", "1", "--no-ws", "cdp.asgi:application"]
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            command, cwd=REPOSITORY, env=site.environment, stdout=log, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(command, cwd=REPOSITORY, env=site.environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             _wait_for(site.url + "/healthz", process, log)
             yield site
@@ -82,13 +81,13 @@ def live_site() -> Iterator[Site]:
                 process.wait()
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: tempfile._TemporaryFileWrapper[str]) -> None:
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: IO[str]) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own loopback address
+            with urllib.request.urlopen(url, timeout=5):
                 return
         except urllib.error.HTTPError:
             return  # it answers, if only to say what is wrong
@@ -100,4 +99,5 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: tempfile._Tempora
 
 def chromium() -> str | None:
     """Return the machine's Chromium; None leaves the choice to Playwright's own."""
-    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)

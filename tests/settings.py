@@ -8,8 +8,8 @@ from pathlib import Path
 # Before the real settings are read. Processes that a test starts inherit it.
 os.environ["VAR_DIR"] = os.environ.get("VAR_DIR") or str(Path(__file__).resolve().parent.parent / "var" / "test")
 
-from cdp.settings import *  # noqa: E402, F403 - all of them
-from cdp.settings import AXES_FAILURE_LIMIT, STORAGES, env  # noqa: E402
+from cdp.settings import *  # noqa: F403 - all of them
+from cdp.settings import AXES_FAILURE_LIMIT, STORAGES, env
 
 #: wake-ups go nowhere; a test that wants them sets CELERY_BROKER_URL for the processes that it starts
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "memory://")

@@ -1,8 +1,8 @@
 """The broker that needs no server: kombu's `pgmq://` transport on our own PostgreSQL. It carries wake-ups only.
 
 Ways round what this young transport lacks: queue names hold 47 characters, so remote control (which names a queue after
-the host) is off; `pgmq.send_topic` lacks the form that kombu calls, so we add it; and a message that was read comes back
-after the visibility timeout, so that must exceed the longest task.
+the host) is off; `pgmq.send_topic` lacks the form that kombu calls, so we add it; and a message that was read comes
+back after the visibility timeout, so that must exceed the longest task.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CREATE FUNCTION pgmq.send_topic(routing_key text, msg jsonb, headers jsonb) RETU
 $$ SELECT pgmq.send_topic(routing_key, msg, headers, 0) $$
 """
 
-#: Unlogged: no write-ahead log and no wait for the disk. A crash of the server empties it, and beat wakes all drains again.
+#: Unlogged: no write-ahead log and no wait for the disk. A crash of the server empties it; beat wakes all again.
 #: The table turns over all the time, so it is vacuumed after a few hundred dead rows, at full speed.
 TUNE_QUEUE = f"""
 ALTER TABLE pgmq.q_{QUEUE} SET (

@@ -14,7 +14,11 @@ def transport_options(url: str, database: dict[str, Any], task_time_limit: int) 
     """
     if url.startswith("redis"):
         # A task that a killed worker held comes back after the timeout; look for such tasks often.
-        return {"visibility_timeout": task_time_limit + 60, "unacked_restore_interval": 10, "unacked_restore_throttle": 1}
+        return {
+            "visibility_timeout": task_time_limit + 60,
+            "unacked_restore_interval": 10,
+            "unacked_restore_throttle": 1,
+        }
     if not url.startswith("pgmq"):
         return {}
     options: dict[str, Any] = {

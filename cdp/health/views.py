@@ -20,7 +20,9 @@ from cdp.health.state import database_answers, read_state
 def healthz(request: HttpRequest) -> JsonResponse:
     """Answer 200 when this process and the database work: the probe that restarts a container."""
     ok = database_answers()
-    return JsonResponse({"status": "ok" if ok else "down", "down": [] if ok else ["database"]}, status=200 if ok else 503)
+    return JsonResponse(
+        {"status": "ok" if ok else "down", "down": [] if ok else ["database"]}, status=200 if ok else 503
+    )
 
 
 @never_cache

@@ -1,4 +1,4 @@
-"""`manage.py run`: everything in one terminal. It prepares what is missing, starts the processes and looks after them."""
+"""`manage.py run`: everything in one terminal. It prepares what is missing, starts the processes and minds them."""
 
 from __future__ import annotations
 
@@ -101,9 +101,7 @@ def children(host: str) -> list[Child]:
     if settings.CAPTURE_MAIL:
         folder = settings.VAR_DIR / "mailbox"
         port = str(settings.CAPTURE_SMTP_PORT)
-        found.insert(
-            0, Child("mailbox", [python, "-m", "cdp.mailbox.server", "--port", port, "--folder", str(folder)])
-        )
+        found.insert(0, Child("mailbox", [python, "-m", "cdp.mailbox.server", "--port", port, "--folder", str(folder)]))
     return found
 
 

@@ -26,7 +26,9 @@ def test_processes_that_start_together_agree(tmp_path: Path) -> None:
     code += "print(r(pathlib.Path(sys.argv[1]), 'key'))"
 
     def start(_number: int) -> str:
-        return subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+        ).stdout
 
     with ThreadPoolExecutor(6) as pool:
         values = set(pool.map(start, range(6)))
