@@ -18,7 +18,7 @@ from cdp.demo.content import ensure_sources
 from cdp.embedded.secret_files import write_private
 
 #: what the token is called in the list of tokens
-TOKEN_LABEL = "first start"
+LABEL = "first start"
 
 
 def credentials_path() -> Path:
@@ -82,5 +82,5 @@ def _ensure_user(role: str, kept: dict[str, dict[str, str]]) -> dict[str, str]:
 def _ensure_token(kept: str, username: str) -> str:
     if kept and ApiToken.objects.filter(digest=ApiToken.digest_of(kept), revoked_at=None).exists():
         return kept
-    _row, token = ApiToken.issue(user=User.objects.get(username=username), name=TOKEN_LABEL, token=kept or None)
+    _row, token = ApiToken.issue(user=User.objects.get(username=username), name=LABEL, token=kept or None)
     return token
