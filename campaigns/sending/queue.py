@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from django.db import connection, transaction
 
 #: how long a claim holds without a sign of life; renewed every LEASE_SECONDS / 4 while the process lives
@@ -31,28 +32,28 @@ RETURNING queue.profile_id, queue.attempts
 _STEP = """
 WITH told AS (
     UPDATE campaigns_delivery
-    SET outcome = %(outcome)s, reason = %(reason)s, smtp_code = %(code)s, smtp_reply = %(reply)s,
-        attempts = %(attempts)s, finished_at = CASE WHEN %(outcome)s = 'pending' THEN NULL ELSE now() END
-    WHERE campaign_id = %(campaign)s AND profile_id = %(told)s
-      AND (outcome = 'pending' OR (outcome = 'unknown' AND NOT %(again)s))
+    SET outcome = %(outcome)s::text, reason = %(reason)s::text, smtp_code = %(code)s::smallint, smtp_reply = %(reply)s::text,
+        attempts = %(attempts)s::smallint, finished_at = CASE WHEN %(outcome)s::text = 'pending' THEN NULL ELSE now() END
+    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(told)s::bigint
+      AND (outcome = 'pending' OR (outcome = 'unknown' AND NOT %(again)s::boolean))
 ), gone AS (
     DELETE FROM campaigns_sendqueue
-    WHERE campaign_id = %(campaign)s AND profile_id = %(told)s AND NOT %(again)s
+    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(told)s::bigint AND NOT %(again)s::boolean
 ), again AS (
     UPDATE campaigns_sendqueue
-    SET phase = 'waiting', worker = '', lease_until = NULL, attempts = %(attempts)s,
-        due_at = now() + make_interval(secs => %(wait)s)
-    WHERE campaign_id = %(campaign)s AND profile_id = %(told)s AND %(again)s AND worker = %(worker)s
+    SET phase = 'waiting', worker = '', lease_until = NULL, attempts = %(attempts)s::smallint,
+        due_at = now() + make_interval(secs => %(wait)s::float8)
+    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(told)s::bigint AND %(again)s::boolean AND worker = %(worker)s::text
 ), marked AS (
     UPDATE campaigns_sendqueue
-    SET phase = 'handing_over', lease_until = now() + make_interval(secs => %(lease)s)
-    WHERE campaign_id = %(campaign)s AND profile_id = %(next)s AND phase = 'claimed' AND worker = %(worker)s
-      AND EXISTS (SELECT 1 FROM campaigns_campaign WHERE id = %(campaign)s AND status = 'sending')
+    SET phase = 'handing_over', lease_until = now() + make_interval(secs => %(lease)s::float8)
+    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(next)s::bigint AND phase = 'claimed' AND worker = %(worker)s::text
+      AND EXISTS (SELECT 1 FROM campaigns_campaign WHERE id = %(campaign)s::bigint AND status = 'sending')
     RETURNING profile_id
 ), kept AS (
     UPDATE campaigns_delivery
-    SET context = %(context)s, consent_record_id = %(record)s, address_digest = %(digest)s
-    WHERE campaign_id = %(campaign)s AND profile_id = (SELECT profile_id FROM marked)
+    SET context = %(context)s::jsonb, consent_record_id = %(record)s::bigint, address_digest = %(digest)s::text
+    WHERE campaign_id = %(campaign)s::bigint AND profile_id = (SELECT profile_id FROM marked)
 )
 SELECT count(*) FROM marked
 """
@@ -89,8 +90,12 @@ def claim(*, campaign_id: int, worker: str, limit: int) -> list[tuple[int, int]]
 
 
 def step(*, campaign_id: int, worker: str, told: Told | None, mark: Mark | None) -> bool:
-    """Write the last result and mark the next message in one commit; tell whether the next may be handed over."""
-    with connection.cursor() as cursor:
+    """Write the last result and mark the next message in one commit; tell whether the next may be handed over.
+
+    Prepared on the server: planning this statement anew for every message would cost more than running it.
+    """
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(
             _STEP,
             {
@@ -110,8 +115,10 @@ def step(*, campaign_id: int, worker: str, told: Told | None, mark: Mark | None)
                 "record": mark.record_id if mark else None,
                 "digest": mark.address_digest if mark else "",
             },
+            prepare=True,
         )
-        return bool(cursor.fetchone()[0])
+        row = cursor.fetchone()
+        return bool(row and row[0])
 
 
 def write_skips(*, campaign_id: int, worker: str, skips: Sequence[tuple[int, str, int | None]]) -> None:

@@ -65,6 +65,18 @@ def test_an_empty_installation_says_what_the_first_step_is(client_as: ClientAs) 
         assert client.get(reverse("campaigns:message_new") + f"?starter={starter}").status_code == 200
 
 
+def test_a_draft_shows_its_forecast_and_asks_for_nothing_else(client_as: ClientAs) -> None:
+    news = purpose()
+    row = campaign(*readers(2, news), of=news)
+    client = client_as("Marketer")
+    assert client.get(reverse("campaigns:campaign", args=[row.pk])).status_code == 200
+    shown = client.get(reverse("campaigns:forecast", args=[row.pk])).content.decode()
+    assert "Schedule 2 mails" in shown and "will be sent" in shown
+    empty = client.post(reverse("campaigns:campaign_new"), {"name": "Only a name"})
+    assert empty.status_code == 302
+    assert "no segment is chosen" in client.get(empty["Location"] + "forecast/").content.decode()
+
+
 def test_nobody_reads_without_a_login_and_an_analyst_changes_nothing(client_as: ClientAs, client: Client) -> None:
     row = under_way()
     assert {client.get(address).status_code for address in addresses(row)} == {302}
