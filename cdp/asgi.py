@@ -41,16 +41,12 @@ def collector_dsn() -> str:
         "password": database["PASSWORD"],
         "dbname": database["NAME"],
     }
-    return make_conninfo(
-        "", **{name: str(value) for name, value in parts.items() if value}
-    )
+    return make_conninfo("", **{name: str(value) for name, value in parts.items() if value})
 
 
 def wake_processor() -> None:
     """Send the processor's task; one that nobody took within seconds is worthless, for beat sends the next."""
-    celery_app.send_task(
-        "profiles.process_inbox", ignore_result=True, retry=False, expires=10
-    )
+    celery_app.send_task("profiles.process_inbox", ignore_result=True, retry=False, expires=10)
 
 
 def collector_config() -> CollectorConfig:
@@ -113,9 +109,7 @@ def _for_wsgi(scope: Scope) -> Scope:
     headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
     cookies = [value for name, value in headers if name == b"cookie"]
     if len(cookies) > 1:
-        headers = [pair for pair in headers if pair[0] != b"cookie"] + [
-            (b"cookie", b"; ".join(cookies))
-        ]
+        headers = [pair for pair in headers if pair[0] != b"cookie"] + [(b"cookie", b"; ".join(cookies))]
     path = scope["path"].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return {**scope, "query_string": query, "headers": headers, "path": path}
 

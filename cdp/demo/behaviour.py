@@ -66,18 +66,11 @@ class Life:
     def _session_times(self, sessions: int) -> list[datetime]:
         """Return when the person visits: busy months and evenings more often, lapsed people not lately."""
         first, last = (120, DAYS) if self.person.lapsed else (0, DAYS)
-        arrival = (
-            self.dice.randrange(first, last)
-            if sessions == 1
-            else self.dice.randrange((first + last) // 3, last)
-        )
+        arrival = self.dice.randrange(first, last) if sessions == 1 else self.dice.randrange((first + last) // 3, last)
         days = {arrival}
         for _ in range(sessions - 1):
             tries = [self.dice.randrange(first, arrival + 1) for _ in range(3)]
-            weights = [
-                catalogue.MONTHS[(self.now - timedelta(days=day)).month - 1]
-                for day in tries
-            ]
+            weights = [catalogue.MONTHS[(self.now - timedelta(days=day)).month - 1] for day in tries]
             days.add(self.dice.choices(tries, weights)[0])
         while len(days) < sessions:
             days.add(self.dice.randrange(first, last))
@@ -101,9 +94,7 @@ class Life:
         message_id = stable_id(self.person.seed, self.person.number, self.count)
         return Call(source=source, method=method, at=at, message_id=message_id, **parts)
 
-    def _session(
-        self, at: datetime, *, buys: bool, signs_up: bool, knows: bool
-    ) -> Iterator[Call]:
+    def _session(self, at: datetime, *, buys: bool, signs_up: bool, knows: bool) -> Iterator[Call]:
         person, dice = self.person, self.dice
         number = dice.randrange(len(person.devices))
         device = person.devices[number]
@@ -127,9 +118,7 @@ class Life:
         )
         if buys and not products:
             products = dice.choices(catalogue.PRODUCTS, catalogue.WEIGHTS, k=1)
-        yield self._page(
-            clock, who, context, products[0].category if products else "Home"
-        )
+        yield self._page(clock, who, context, products[0].category if products else "Home")
         for product in products:
             clock += timedelta(seconds=dice.randrange(15, 140))
             properties = {
@@ -164,28 +153,18 @@ class Life:
                 **who,
             )
 
-    def _page(
-        self, at: datetime, who: dict[str, Any], context: dict[str, Any], category: str
-    ) -> Call:
+    def _page(self, at: datetime, who: dict[str, Any], context: dict[str, Any], category: str) -> Call:
         path = "/" if category == "Home" else f"/c/{category.lower()}"
         properties = {
             "url": catalogue.SHOP_URL + path,
             "path": path,
-            "title": catalogue.SHOP_NAME
-            if category == "Home"
-            else f"{category} · {catalogue.SHOP_NAME}",
+            "title": catalogue.SHOP_NAME if category == "Home" else f"{category} · {catalogue.SHOP_NAME}",
         }
         if self.dice.random() < 0.3:
-            properties["referrer"] = self.dice.choice(
-                ("https://search.example/", "https://social.example/")
-            )
-        return self._call(
-            WEB, "page", at, name=category, data=properties, context=context, **who
-        )
+            properties["referrer"] = self.dice.choice(("https://search.example/", "https://social.example/"))
+        return self._call(WEB, "page", at, name=category, data=properties, context=context, **who)
 
-    def _sign_up(
-        self, at: datetime, who: dict[str, Any], context: dict[str, Any]
-    ) -> Iterator[Call]:
+    def _sign_up(self, at: datetime, who: dict[str, Any], context: dict[str, Any]) -> Iterator[Call]:
         person = self.person
         self.known_since = at
         traits = {"email": person.email, "first_name": person.first_name}
@@ -207,11 +186,7 @@ class Life:
             "language": person.language,
             "customer_since": at.date().isoformat(),
         }
-        full |= {
-            key: value
-            for key, value in (("phone", person.phone), ("birthday", person.birthday))
-            if value
-        }
+        full |= {key: value for key, value in (("phone", person.phone), ("birthday", person.birthday)) if value}
         later = at + timedelta(seconds=2)
         yield self._call(BACKEND, "identify", later, data=full, user_id=person.user_id)
         if person.way != "subscriber":
@@ -239,15 +214,11 @@ class Life:
             k=dice.choices((0, 1, 2), (60, 28, 12))[0],
         )
         lines = [
-            product.line(
-                1 if product.price > 100 else dice.choices((1, 2, 3), (75, 18, 7))[0]
-            )
+            product.line(1 if product.price > 100 else dice.choices((1, 2, 3), (75, 18, 7))[0])
             for product in products[:2] + extra
         ]
         goods = round(
-            sum(
-                float(str(line["price"])) * int(str(line["quantity"])) for line in lines
-            ),
+            sum(float(str(line["price"])) * int(str(line["quantity"])) for line in lines),
             2,
         )
         discount = round(goods * 0.1, 2) if dice.random() < 0.12 else 0.0
@@ -324,9 +295,7 @@ class Life:
             }.get(answer)
             if name is None:
                 continue
-            changed = self.known_since + timedelta(
-                days=self.dice.random() * span, hours=1
-            )
+            changed = self.known_since + timedelta(days=self.dice.random() * span, hours=1)
             later = [self._answer(name, purpose, changed, "account page")]
             if answer == "regiven":
                 later.append(
@@ -345,12 +314,8 @@ class Life:
             "purpose": purpose,
             "channel": "email",
             "text_version": _CONSENT_TEXT_VERSION,
-            "language": self.person.language
-            if self.person.language in ("nl", "de")
-            else "en",
+            "language": self.person.language if self.person.language in ("nl", "de") else "en",
             "form": form,
             "page_url": f"{catalogue.SHOP_URL}/account",
         }
-        return self._call(
-            BACKEND, "track", at, name=name, data=data, user_id=self.person.user_id
-        )
+        return self._call(BACKEND, "track", at, name=name, data=data, user_id=self.person.user_id)

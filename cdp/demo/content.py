@@ -164,9 +164,7 @@ def ensure_sources(known_keys: dict[str, str]) -> dict[str, str]:
     for role, (slug, kind, name) in SOURCES.items():
         source = Source.objects.filter(slug=slug).first()
         if source is None:
-            _source, keys[role] = create_source(
-                name=name, kind=kind, slug=slug, key=known_keys.get(role)
-            )
+            _source, keys[role] = create_source(name=name, kind=kind, slug=slug, key=known_keys.get(role))
         elif source.public_key:
             keys[role] = source.public_key
         elif known_keys.get(role, "").endswith(source.key_hint) and source.key_hint:
@@ -181,9 +179,7 @@ def ensure_purposes(actor: User | None) -> None:
     for slug, name, description, texts in PURPOSES:
         if Purpose.objects.filter(slug=slug).exists():
             continue
-        purpose = create_purpose(
-            name=name, slug=slug, description=description, basis=Basis.CONSENT
-        )
+        purpose = create_purpose(name=name, slug=slug, description=description, basis=Basis.CONSENT)
         for language, text in texts.items():
             add_text(
                 purpose_id=purpose.pk,

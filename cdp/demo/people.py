@@ -70,12 +70,8 @@ class Person:
 
 
 def _ascii(text: str) -> str:
-    decomposed = unicodedata.normalize(
-        "NFKD", text.replace("ı", "i").replace("ø", "o").replace("ß", "ss")
-    )
-    return "".join(
-        letter for letter in decomposed if letter.isascii() and letter.isalpha()
-    ).lower()
+    decomposed = unicodedata.normalize("NFKD", text.replace("ı", "i").replace("ø", "o").replace("ß", "ss"))
+    return "".join(letter for letter in decomposed if letter.isascii() and letter.isalpha()).lower()
 
 
 def _mail(dice: random.Random, first: str, last: str, number: int) -> str:
@@ -104,21 +100,15 @@ def _phone(dice: random.Random, country: str) -> str:
 def make_person(seed: int, number: int, today: date) -> Person:
     """Return person `number` of the world with this seed; the same one every time."""
     dice = random.Random(f"{seed}:person:{number}")
-    way = dice.choices(
-        list(WAYS), [share for share, _sessions, _orders in WAYS.values()]
-    )[0]
-    country = dice.choices(
-        list(words.COUNTRY_WEIGHTS), list(words.COUNTRY_WEIGHTS.values())
-    )[0]
+    way = dice.choices(list(WAYS), [share for share, _sessions, _orders in WAYS.values()])[0]
+    country = dice.choices(list(words.COUNTRY_WEIGHTS), list(words.COUNTRY_WEIGHTS.values()))[0]
     places = words.CITIES[country]
     city = dice.choices(places, [place.weight for place in places])[0]
     first, last = (
         dice.choice(words.FIRST_NAMES[country]),
         dice.choice(words.LAST_NAMES[country]),
     )
-    devices = dice.choices(
-        (1, 2, 3), (55, 35, 10) if way != "visitor" else (100, 0, 0)
-    )[0]
+    devices = dice.choices((1, 2, 3), (55, 35, 10) if way != "visitor" else (100, 0, 0))[0]
     age = int(dice.triangular(19, 78, 41))
     return Person(
         number=number,
@@ -132,19 +122,10 @@ def make_person(seed: int, number: int, today: date) -> Person:
         city=city.name,
         postcode=_postcode(dice, country, city),
         language=city.language,
-        birthday=date(
-            today.year - age, dice.randrange(1, 13), dice.randrange(1, 29)
-        ).isoformat()
+        birthday=date(today.year - age, dice.randrange(1, 13), dice.randrange(1, 29)).isoformat()
         if dice.random() < 0.6
         else "",
         lapsed=dice.random() < 0.3,
-        devices=tuple(
-            dice.choices(
-                words.DEVICES, [device.weight for device in words.DEVICES], k=devices
-            )
-        ),
-        answers={
-            purpose: dice.choices(ANSWERS, weights)[0]
-            for purpose, weights in ANSWER_WEIGHTS.items()
-        },
+        devices=tuple(dice.choices(words.DEVICES, [device.weight for device in words.DEVICES], k=devices)),
+        answers={purpose: dice.choices(ANSWERS, weights)[0] for purpose, weights in ANSWER_WEIGHTS.items()},
     )

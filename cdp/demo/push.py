@@ -48,9 +48,7 @@ def push(
         )
         for source, key in keys.items()
     }
-    logging.getLogger("segment").setLevel(
-        logging.CRITICAL
-    )  # its errors reach us by on_error
+    logging.getLogger("segment").setLevel(logging.CRITICAL)  # its errors reach us by on_error
     sent: Counter[str] = Counter()
     for number, call in enumerate(calls, start=1):
         _make(clients[call.source], call)

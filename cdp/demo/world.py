@@ -84,7 +84,5 @@ def _junk(calls: list[Call], now: datetime, seed: int, amount: int) -> Iterator[
                 **base,
             )
         else:  # a message id that is no id
-            broken = Call(
-                BACKEND, "track", user_id="c100007", name="Stock Synced", **base
-            )
+            broken = Call(BACKEND, "track", user_id="c100007", name="Stock Synced", **base)
             yield replace(broken, message_id=f"{base['message_id']}-" * 5)

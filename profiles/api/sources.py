@@ -18,9 +18,7 @@ from profiles.services import sources as services
 class SourceSerializer(serializers.ModelSerializer[Source]):
     """A source with its counts."""
 
-    counts = serializers.SerializerMethodField(
-        help_text="received = stored + duplicate + rejected"
-    )
+    counts = serializers.SerializerMethodField(help_text="received = stored + duplicate + rejected")
 
     class Meta:
         model = Source
@@ -51,30 +49,22 @@ class SourceInput(serializers.Serializer[Source]):
     """What is told to make a source."""
 
     name = serializers.CharField(max_length=services.MAX_NAME)
-    kind = serializers.ChoiceField(
-        choices=[kind.value for kind in services.KEYED_KINDS]
-    )
-    allowed_origins = serializers.ListField(
-        child=serializers.CharField(max_length=200), required=False, default=list
-    )
+    kind = serializers.ChoiceField(choices=[kind.value for kind in services.KEYED_KINDS])
+    allowed_origins = serializers.ListField(child=serializers.CharField(max_length=200), required=False, default=list)
 
 
 class SourceChange(serializers.Serializer[Source]):
     """What can be changed of a source."""
 
     name = serializers.CharField(max_length=services.MAX_NAME, required=False)
-    allowed_origins = serializers.ListField(
-        child=serializers.CharField(max_length=200), required=False
-    )
+    allowed_origins = serializers.ListField(child=serializers.CharField(max_length=200), required=False)
     enabled = serializers.BooleanField(required=False)
 
 
 class KeyRotation(serializers.Serializer[Source]):
     """For how long the old key keeps working."""
 
-    overlap_hours = serializers.IntegerField(
-        min_value=0, max_value=services.MAX_OVERLAP_HOURS, default=24
-    )
+    overlap_hours = serializers.IntegerField(min_value=0, max_value=services.MAX_OVERLAP_HOURS, default=24)
 
 
 class SourceWithKey(SourceSerializer):
@@ -91,9 +81,7 @@ class SourceWithKey(SourceSerializer):
         return str(self.context["write_key"])
 
 
-class SourceViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Source]
-):
+class SourceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Source]):
     """List, make and change sources."""
 
     queryset = Source.objects.all()
@@ -142,9 +130,7 @@ class SourceViewSet(
                 actor=request.user,
             )
         if "enabled" in told:
-            source = services.set_enabled(
-                source_id=source.pk, enabled=told["enabled"], actor=request.user
-            )
+            source = services.set_enabled(source_id=source.pk, enabled=told["enabled"], actor=request.user)
         return Response(self.get_serializer(source).data)
 
     @extend_schema(request=KeyRotation, responses=SourceWithKey)

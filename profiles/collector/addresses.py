@@ -15,9 +15,7 @@ def stored_address(text: str, truncate: bool) -> bytes | None:
         return None
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
-    packed, keep, family = (
-        (address.packed, 3, 2) if address.version == 4 else (address.packed, 6, 3)
-    )
+    packed, keep, family = (address.packed, 3, 2) if address.version == 4 else (address.packed, 6, 3)
     if truncate:
         packed = packed[:keep] + bytes(len(packed) - keep)
     return bytes((family, len(packed) * 8, 0, len(packed))) + packed

@@ -45,9 +45,7 @@ Headers = list[tuple[bytes, bytes]]
 logger = logging.getLogger(__name__)
 
 BODY_SECONDS = 30.0
-MAX_KEY_LOOKUPS = (
-    16  # requests with an unknown key that may wait for a fresh look at the sources
-)
+MAX_KEY_LOOKUPS = 16  # requests with an unknown key that may wait for a fresh look at the sources
 _JSON = (b"content-type", b"application/json")
 _SUCCESS = b'{"success":true}'
 _SUCCESS_HEADERS: Headers = [_JSON, (b"content-length", str(len(_SUCCESS)).encode())]
@@ -70,9 +68,7 @@ class Collector:
         if self._writer is not None:
             return
         self._waker = Waker(self._config.wake)
-        self._writer = Writer(
-            self._config.dsn, asyncio.get_running_loop(), self._waker.nudge
-        )
+        self._writer = Writer(self._config.dsn, asyncio.get_running_loop(), self._waker.nudge)
         self._book = SourceBook(self._config)
         for thread in (self._waker, self._writer, self._book):
             thread.start()
@@ -122,14 +118,10 @@ class Collector:
             await _answer(send, 204, preflight_headers(origin, allowed=allowed), b"")
         elif route.kind == "collect" and method == "POST":
             await self._collect(route.endpoint, scope, headers, origin, receive)
-            await _answer(
-                send, 200, _SUCCESS_HEADERS + answer_headers(origin), _SUCCESS
-            )
+            await _answer(send, 200, _SUCCESS_HEADERS + answer_headers(origin), _SUCCESS)
         elif route.kind == "drop" and method == "POST":
             await _read_body(receive, headers)
-            await _answer(
-                send, 200, _SUCCESS_HEADERS + answer_headers(origin), _SUCCESS
-            )
+            await _answer(send, 200, _SUCCESS_HEADERS + answer_headers(origin), _SUCCESS)
         elif route.kind not in ("collect", "drop") and method in ("GET", "HEAD"):
             kind, body = await self._document(route, scope, headers)
             extra = [
@@ -189,11 +181,7 @@ class Collector:
             )
         if not source.enabled:
             raise Refusal(403, "source_disabled", "This source is switched off.")
-        if (
-            source.allowed_origins
-            and origin
-            and not origin_allowed(origin.decode("latin-1"), source.allowed_origins)
-        ):
+        if source.allowed_origins and origin and not origin_allowed(origin.decode("latin-1"), source.allowed_origins):
             raise Refusal(
                 403,
                 "origin_not_allowed",
@@ -208,9 +196,7 @@ class Collector:
             time.monotonic(),
         )
         if wait:
-            raise Refusal(
-                429, "rate_limited", "Too many events with this key; slow down.", wait
-            )
+            raise Refusal(429, "rate_limited", "Too many events with this key; slow down.", wait)
         self.book.note(source, now, from_page=bool(origin or headers.get(b"referer")))
         if not source.browser:
             # A secret key is stored as a digest only; the copy in the body must not undo that.
@@ -229,18 +215,13 @@ class Collector:
         try:
             await item.done
         except NotStored:
-            raise Refusal(
-                503, "not_stored", "The events could not be stored; send them again.", 2
-            ) from None
+            raise Refusal(503, "not_stored", "The events could not be stored; send them again.", 2) from None
 
     async def _source(self, key: str) -> KnownSource:
         """Return the source of a key; an unknown one is looked up afresh, for it may have been made a moment ago."""
         digest = digest_of(checked(key))
         source = self.book.find(digest)
-        if source is None and (
-            not self.book.ready
-            or (key.startswith("kb_") and not self._lookups.locked())
-        ):
+        if source is None and (not self.book.ready or (key.startswith("kb_") and not self._lookups.locked())):
             async with self._lookups:
                 await asyncio.to_thread(self.book.refresh_and_wait)
             source = self.book.find(digest)
@@ -257,9 +238,7 @@ class Collector:
 
     # Documents -----------------------------------------------------------------------------------------------------
 
-    async def _document(
-        self, route: Route, scope: Scope, headers: dict[bytes, bytes]
-    ) -> tuple[bytes, bytes]:
+    async def _document(self, route: Route, scope: Scope, headers: dict[bytes, bytes]) -> tuple[bytes, bytes]:
         site = self._site(scope, headers)
         if route.kind == "bundle":
             body = self._bundles.bundle(route.argument, site)
@@ -268,9 +247,7 @@ class Collector:
             return SCRIPT_TYPE, body
         if route.kind == "source_config":
             query = parse_qs(scope["query_string"].decode("latin-1"))
-            key = query.get("writeKey", [""])[0] or key_from_headers(
-                headers.get(b"authorization", b"")
-            )
+            key = query.get("writeKey", [""])[0] or key_from_headers(headers.get(b"authorization", b""))
             return _JSON[1], source_config(key, await self._browser_source(key))
         await self._browser_source(route.argument)
         if route.kind == "settings":
@@ -300,17 +277,12 @@ class Collector:
         An unknown Host header is never echoed: the answer may be cached and would send events elsewhere.
         """
         host = headers.get(b"host", b"").decode("latin-1").lower()
-        if (
-            host.rpartition(":")[0] in self._config.allowed_hosts
-            or host in self._config.allowed_hosts
-        ):
+        if host.rpartition(":")[0] in self._config.allowed_hosts or host in self._config.allowed_hosts:
             return f"{scope.get('scheme', 'http')}://{host}"
         return self._config.site_url
 
 
-def _key_of(
-    headers: dict[bytes, bytes], value: dict[str, Any], query: bytes
-) -> tuple[str, bool]:
+def _key_of(headers: dict[bytes, bytes], value: dict[str, Any], query: bytes) -> tuple[str, bool]:
     """Return the write key and whether it stood in the address. A Bearer token may be another's: the body goes first."""
     authorization = headers.get(b"authorization", b"")
     in_header = key_from_headers(authorization)
@@ -370,9 +342,7 @@ async def _answer(send: Send, status: int, headers: Headers, body: bytes) -> Non
 
 
 async def _refuse(send: Send, refusal: Refusal, origin: bytes) -> None:
-    body = json.dumps(
-        {"code": refusal.code, "message": refusal.message, "success": False}
-    ).encode()
+    body = json.dumps({"code": refusal.code, "message": refusal.message, "success": False}).encode()
     headers: Headers = [_JSON, (b"content-length", str(len(body)).encode())]
     # A page outside the list may not read the answer either; any other needs Retry-After and the message.
     if refusal.code != "origin_not_allowed":

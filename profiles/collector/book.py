@@ -68,11 +68,7 @@ class SourceBook(threading.Thread):
     def preflight_allowed(self, origin: str) -> bool:
         """Tell whether any source may be called from `origin`: a preflight does not say which key will follow."""
         return any(
-            source.enabled
-            and (
-                not source.allowed_origins
-                or origin_allowed(origin, source.allowed_origins)
-            )
+            source.enabled and (not source.allowed_origins or origin_allowed(origin, source.allowed_origins))
             for source, _until in list(self._sources.values())
         )
 

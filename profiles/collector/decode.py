@@ -29,21 +29,15 @@ def inflate(data: bytes, encoding: str) -> bytes:
             "unsupported_encoding",
             f"Content-Encoding {name[:40]!r} is not supported; use gzip or none.",
         )
-    inflater = zlib.decompressobj(
-        wbits=zlib.MAX_WBITS | 32
-    )  # 32: gzip or zlib, told by the header
+    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip or zlib, told by the header
     try:
         body = inflater.decompress(data, MAX_BODY.value + 1)
     except zlib.error as error:
-        raise Refusal(
-            400, "invalid_encoding", f"The body is not valid {name}: {error}."
-        ) from None
+        raise Refusal(400, "invalid_encoding", f"The body is not valid {name}: {error}.") from None
     if len(body) > MAX_BODY.value:
         raise too_large()
     if not inflater.eof:
-        raise Refusal(
-            400, "invalid_encoding", f"The {name} body breaks off before its end."
-        )
+        raise Refusal(400, "invalid_encoding", f"The {name} body breaks off before its end.")
     return body
 
 
@@ -67,9 +61,7 @@ def decode_json(body: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except UnicodeDecodeError as error:
-        raise Refusal(
-            400, "invalid_utf8", f"The body must be UTF-8; byte {error.start} is not."
-        ) from None
+        raise Refusal(400, "invalid_utf8", f"The body must be UTF-8; byte {error.start} is not.") from None
     except msgspec.MsgspecError:
         return _decode_leniently(body)
 
@@ -83,18 +75,12 @@ def _decode_leniently(body: bytes) -> Any:
             parse_float=float,
         )
     except UnicodeDecodeError as error:
-        raise Refusal(
-            400, "invalid_utf8", f"The body must be UTF-8; byte {error.start} is not."
-        ) from None
+        raise Refusal(400, "invalid_utf8", f"The body must be UTF-8; byte {error.start} is not.") from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise Refusal(
-            400, "invalid_json", f"The body is not valid JSON: {error.msg} at {place}."
-        ) from None
+        raise Refusal(400, "invalid_json", f"The body is not valid JSON: {error.msg} at {place}.") from None
     except ValueError as error:
-        raise Refusal(
-            400, "invalid_json", f"The body is not valid JSON: {error}."
-        ) from None
+        raise Refusal(400, "invalid_json", f"The body is not valid JSON: {error}.") from None
     except RecursionError:
         raise _too_deep() from None
 
@@ -159,17 +145,12 @@ def decode_request(body: bytes, *, batch: bool) -> dict[str, Any]:
     value = decode_json(body)
     if not isinstance(value, dict):
         raise Refusal(400, "invalid_shape", "The body must be a JSON object.")
-    if (
-        not within_depth(body, MAX_DEPTH.value)
-        and depth_of(value, MAX_DEPTH.value) > MAX_DEPTH.value
-    ):
+    if not within_depth(body, MAX_DEPTH.value) and depth_of(value, MAX_DEPTH.value) > MAX_DEPTH.value:
         raise _too_deep()
     if batch:
         events = value.get("batch")
         if not isinstance(events, list):
-            raise Refusal(
-                400, "invalid_shape", "A batch needs a list of events under 'batch'."
-            )
+            raise Refusal(400, "invalid_shape", "A batch needs a list of events under 'batch'.")
         if len(events) > MAX_EVENTS.value:
             raise Refusal(
                 400,

@@ -30,9 +30,7 @@ def settings_document(key: str, site: str) -> bytes:
     scheme, _, host = site.partition("://")
     api_host = f"{host}/v1"
     document = {
-        "integrations": {
-            "Segment.io": {"apiKey": key, "apiHost": api_host, "protocol": scheme}
-        },
+        "integrations": {"Segment.io": {"apiKey": key, "apiHost": api_host, "protocol": scheme}},
         "metrics": {"sampleRate": 0, "host": api_host},
         "plan": {"track": {"__default": {"enabled": True}}},
     }

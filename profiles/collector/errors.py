@@ -6,9 +6,7 @@ from __future__ import annotations
 class Refusal(Exception):
     """Answer `status` with a stable code, a sentence and, where retrying helps, the seconds to wait."""
 
-    def __init__(
-        self, status: int, code: str, message: str, retry_after: int | None = None
-    ) -> None:
+    def __init__(self, status: int, code: str, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = code

@@ -57,9 +57,7 @@ MAX_EVENT_DEPTH = Limit(
     "too_deep",
     "deeper data cannot be queried",
 )
-MAX_MESSAGE_ID = Limit(
-    "messageId", 128, "characters", "event", "message_id_too_long", "SDKs use 36 to 60"
-)
+MAX_MESSAGE_ID = Limit("messageId", 128, "characters", "event", "message_id_too_long", "SDKs use 36 to 60")
 MAX_NAME = Limit(
     "event name",
     200,
@@ -69,9 +67,7 @@ MAX_NAME = Limit(
     "a name is chosen from a list by people",
 )
 MAX_KEY = Limit("write key", 200, "characters", "door", "invalid_key", "ours have 50")
-MAX_USER_AGENT = Limit(
-    "user agent", 500, "characters", "door", "", "the rest is cut off"
-)
+MAX_USER_AGENT = Limit("user agent", 500, "characters", "door", "", "the rest is cut off")
 
 LIMITS = (
     MAX_BODY,

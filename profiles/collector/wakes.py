@@ -41,8 +41,6 @@ class Waker(threading.Thread):
                 self._quiet = False
             except Exception as error:  # noqa: BLE001 - whatever the broker's client raises; beat is the safety net
                 if not self._quiet:
-                    logger.warning(
-                        "could not wake the processor (beat will): %s", error
-                    )
+                    logger.warning("could not wake the processor (beat will): %s", error)
                 self._quiet = True
             self._ended.wait(PAUSE_SECONDS)

@@ -76,9 +76,7 @@ def _array(kind: int, items: list[bytes | None]) -> bytes:
 def _integers(kind: int, items: list[int]) -> bytes:
     flat = [8] * (2 * len(items))
     flat[1::2] = items
-    return pack("!iiiii", 1, 0, kind, len(items), 1) + pack(
-        "!" + "iq" * len(items), *flat
-    )
+    return pack("!iiiii", 1, 0, kind, len(items), 1) + pack("!" + "iq" * len(items), *flat)
 
 
 def encode_group(group: list[Accepted], ids: list[int]) -> list[bytes]:
@@ -104,9 +102,7 @@ class NotStored(Exception):
 class Writer(threading.Thread):
     """Commit what the event loop hands over, a group at a time, and report back to the loop."""
 
-    def __init__(
-        self, dsn: str, loop: asyncio.AbstractEventLoop, on_commit: Callable[[], None]
-    ) -> None:
+    def __init__(self, dsn: str, loop: asyncio.AbstractEventLoop, on_commit: Callable[[], None]) -> None:
         super().__init__(name="collector-writer", daemon=True)
         self._dsn = dsn
         self._loop = loop
@@ -212,9 +208,7 @@ class Writer(threading.Thread):
             connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
             # A role or database whose default is `off` must not turn the 200 into a promise that nobody keeps.
             connection.execute("SET synchronous_commit = on")
-            result = connection.pgconn.prepare(
-                _PREPARED, _INSERT, [_ARRAYS[kind] for kind in _COLUMNS]
-            )
+            result = connection.pgconn.prepare(_PREPARED, _INSERT, [_ARRAYS[kind] for kind in _COLUMNS])
             if result.status != ExecStatus.COMMAND_OK:
                 error = psycopg.errors.error_from_result(result)
                 connection.close()

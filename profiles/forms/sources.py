@@ -15,9 +15,7 @@ from profiles.services.sources import MAX_NAME, MAX_OVERLAP_HOURS
 class OriginsField(forms.CharField):
     """Origins, one a line."""
 
-    widget = forms.Textarea(
-        attrs={"rows": 3, "class": "code", "placeholder": "https://www.example.org"}
-    )
+    widget = forms.Textarea(attrs={"rows": 3, "class": "code", "placeholder": "https://www.example.org"})
 
     def to_python(self, value: Any) -> Any:
         """Return the lines that are not empty."""
@@ -34,16 +32,12 @@ class SourceForm(forms.Form):
     name = forms.CharField(
         label=_("Name"),
         max_length=MAX_NAME,
-        help_text=_(
-            "As your colleagues will see it on every event: “Web shop”, “Till in Utrecht”."
-        ),
+        help_text=_("As your colleagues will see it on every event: “Web shop”, “Till in Utrecht”."),
     )
     allowed_origins = OriginsField(
         label=_("Pages that may use the key"),
         required=False,
-        help_text=_(
-            "One origin a line. Empty: any page. https://*.example.org covers all of a domain."
-        ),
+        help_text=_("One origin a line. Empty: any page. https://*.example.org covers all of a domain."),
     )
 
 
@@ -75,7 +69,5 @@ class RotateForm(forms.Form):
 class LiveFilterForm(forms.Form):
     """What to show of the stream."""
 
-    source = forms.ModelChoiceField(
-        Source.objects.order_by("name"), required=False, empty_label=_("All sources")
-    )
+    source = forms.ModelChoiceField(Source.objects.order_by("name"), required=False, empty_label=_("All sources"))
     name = forms.CharField(max_length=100, required=False)

@@ -53,19 +53,11 @@ def events_of(raw: RawMessage) -> list[dict[str, Any]]:
     if raw.endpoint != "batch":
         return [value] if isinstance(value, dict) else []
     items = value.get("batch") if isinstance(value, dict) else None
-    return (
-        [item if isinstance(item, dict) else {} for item in items]
-        if isinstance(items, list)
-        else []
-    )
+    return [item if isinstance(item, dict) else {} for item in items] if isinstance(items, list) else []
 
 
 def _text(value: Any) -> str:
-    return (
-        str(value)[:200]
-        if isinstance(value, (str, int)) and not isinstance(value, bool)
-        else ""
-    )
+    return str(value)[:200] if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
 
 
 def _name_of(kind: str, event: dict[str, Any]) -> str:
@@ -78,18 +70,14 @@ def _matches(name: str, wanted: str) -> bool:
     return wanted.lower() in name.lower()
 
 
-def latest_events(
-    *, source_id: int | None = None, name: str = "", limit: int = 50
-) -> list[LiveEvent]:
+def latest_events(*, source_id: int | None = None, name: str = "", limit: int = 50) -> list[LiveEvent]:
     """Return the newest events at the door, newest first."""
     rows = RawMessage.objects.filter(received_at__gt=timezone.now() - LOOK_BACK)
     if source_id is not None:
         rows = rows.filter(source_id=source_id)
     sources = {source.pk: source for source in Source.objects.all()}
     found: list[LiveEvent] = []
-    for raw in rows.order_by("-received_at", "-id")[:MAX_BODIES].iterator(
-        chunk_size=50
-    ):
+    for raw in rows.order_by("-received_at", "-id")[:MAX_BODIES].iterator(chunk_size=50):
         events = events_of(raw)
         for position in range(len(events) - 1, -1, -1):
             event = events[position]
@@ -116,15 +104,10 @@ def latest_events(
 
 def _with_people(events: Iterable[LiveEvent]) -> list[LiveEvent]:
     events = list(events)
-    values = {
-        value
-        for event in events
-        for value in (event.user_id, event.anonymous_id)
-        if value
-    }
-    rows = Identifier.objects.filter(
-        kind__in=("user_id", "anonymous_id"), value__in=values
-    ).values_list("kind", "value", "profile__uuid")
+    values = {value for event in events for value in (event.user_id, event.anonymous_id) if value}
+    rows = Identifier.objects.filter(kind__in=("user_id", "anonymous_id"), value__in=values).values_list(
+        "kind", "value", "profile__uuid"
+    )
     people = {(kind, value): str(uuid) for kind, value, uuid in rows}
     return [
         LiveEvent(
@@ -138,9 +121,7 @@ def _with_people(events: Iterable[LiveEvent]) -> list[LiveEvent]:
     ]
 
 
-def raw_event(
-    *, raw_id: int, received_at: datetime, position: int
-) -> tuple[RawMessage, dict[str, Any]] | None:
+def raw_event(*, raw_id: int, received_at: datetime, position: int) -> tuple[RawMessage, dict[str, Any]] | None:
     """Return one event with its body; None when the body is past its keeping time. `received_at` finds the partition."""
     raw = RawMessage.objects.filter(received_at=received_at, id=raw_id).first()
     if raw is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Sum
 from django.utils import timezone
@@ -26,18 +28,9 @@ class Counts:
 
 def counts_by_source(*, since: datetime | None = None) -> dict[int, Counts]:
     """Return the counts of every source, in all or since a moment."""
-    rows = (
-        SourceCounter.objects.all()
-        if since is None
-        else SourceCounter.objects.filter(hour__gte=since)
-    )
-    sums = rows.values("source_id").annotate(
-        **{f"sum_{name}": Sum(name) for name in COUNTS}
-    )
-    return {
-        row["source_id"]: Counts(**{name: row[f"sum_{name}"] or 0 for name in COUNTS})
-        for row in sums
-    }
+    rows = SourceCounter.objects.all() if since is None else SourceCounter.objects.filter(hour__gte=since)
+    sums: Iterable[dict[str, Any]] = rows.values("source_id").annotate(**{f"sum_{name}": Sum(name) for name in COUNTS})
+    return {row["source_id"]: Counts(**{name: row[f"sum_{name}"] or 0 for name in COUNTS}) for row in sums}
 
 
 def counts_of(source: Source, *, since: datetime | None = None) -> Counts:
@@ -51,24 +44,18 @@ def counts_of(source: Source, *, since: datetime | None = None) -> Counts:
 
 def waiting_of(source: Source, *, cap: int = 10_001) -> int:
     """Return how many requests of a source wait to be processed, counting no further than `cap`."""
-    return len(
-        InboxEntry.objects.filter(source_id=source.pk).values_list("raw_id", flat=True)[
-            :cap
-        ]
-    )
+    return len(InboxEntry.objects.filter(source_id=source.pk).values_list("raw_id", flat=True)[:cap])
 
 
 def hourly_received(source: Source, *, hours: int = 48) -> list[int]:
     """Return the messages received in each of the last hours, oldest first."""
     now = timezone.now().replace(minute=0, second=0, microsecond=0)
     rows = dict(
-        SourceCounter.objects.filter(
-            source=source, hour__gt=now - timedelta(hours=hours)
-        ).values_list("hour", "received")
+        SourceCounter.objects.filter(source=source, hour__gt=now - timedelta(hours=hours)).values_list(
+            "hour", "received"
+        )
     )
-    return [
-        rows.get(now - timedelta(hours=back), 0) for back in range(hours - 1, -1, -1)
-    ]
+    return [rows.get(now - timedelta(hours=back), 0) for back in range(hours - 1, -1, -1)]
 
 
 def open_rejected(*, source_id: int | None = None) -> list[RejectedMessage]:

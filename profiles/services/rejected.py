@@ -23,13 +23,9 @@ ENDPOINTS = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 def _open_message(message_id: int) -> RejectedMessage:
     message = RejectedMessage.objects.select_for_update().filter(pk=message_id).first()
     if message is None:
-        raise CdpError(
-            "rejected.unknown", _("This message does not exist."), status=404
-        )
+        raise CdpError("rejected.unknown", _("This message does not exist."), status=404)
     if message.resolved_at is not None:
-        raise CdpError(
-            "rejected.resolved", _("This message was dealt with already."), status=409
-        )
+        raise CdpError("rejected.resolved", _("This message was dealt with already."), status=409)
     return message
 
 
@@ -51,35 +47,28 @@ def checked_payload(text: str) -> dict[str, Any]:
     if len(body) > MAX_EVENT.value:
         raise CdpError(
             "rejected.too_large",
-            _("An event may have at most %(limit)s bytes.")
-            % {"limit": MAX_EVENT.value},
+            _("An event may have at most %(limit)s bytes.") % {"limit": MAX_EVENT.value},
         )
     try:
         payload = decode_json(body)
     except Refusal as refusal:
-        raise CdpError(
-            "rejected.invalid_json", refusal.message, place="payload"
-        ) from None
+        raise CdpError("rejected.invalid_json", refusal.message, place="payload") from None
     if not isinstance(payload, dict) or payload.get("type") not in ENDPOINTS:
         raise CdpError(
             "rejected.invalid_event",
-            _("An event is a JSON object whose “type” is one of: %(types)s.")
-            % {"types": ", ".join(sorted(ENDPOINTS))},
+            _("An event is a JSON object whose “type” is one of: %(types)s.") % {"types": ", ".join(sorted(ENDPOINTS))},
             place="payload",
         )
     if depth_of(payload, MAX_EVENT_DEPTH.value) > MAX_EVENT_DEPTH.value:
         raise CdpError(
             "rejected.too_deep",
-            _("An event may nest at most %(limit)s levels.")
-            % {"limit": MAX_EVENT_DEPTH.value},
+            _("An event may nest at most %(limit)s levels.") % {"limit": MAX_EVENT_DEPTH.value},
         )
     return payload
 
 
 @transaction.atomic
-def replay_rejected(
-    *, message_id: int, text: str, actor: Any = None
-) -> RejectedMessage:
+def replay_rejected(*, message_id: int, text: str, actor: Any = None) -> RejectedMessage:
     """Send the corrected event through the inbox as its source would have; if it fails again it comes back here."""
     payload = checked_payload(text)
     message = _open_message(message_id)

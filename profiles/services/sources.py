@@ -55,9 +55,7 @@ def checked_origins(origins: list[str]) -> list[str]:
         if not _ORIGIN.fullmatch(text) or not urlsplit(text).hostname:
             raise CdpError(
                 "source.origin_invalid",
-                _(
-                    "“%(origin)s” is not an origin. Write it as https://www.example.org, without a path."
-                )
+                _("“%(origin)s” is not an origin. Write it as https://www.example.org, without a path.")
                 % {"origin": raw.strip()[:80]},
                 place=_("line %(number)s") % {"number": number},
             )
@@ -66,9 +64,7 @@ def checked_origins(origins: list[str]) -> list[str]:
     if len(cleaned) > MAX_ORIGINS:
         raise CdpError(
             "source.too_many_origins",
-            _(
-                "At most %(limit)s origins can be listed; https://*.example.org covers all of a domain."
-            )
+            _("At most %(limit)s origins can be listed; https://*.example.org covers all of a domain.")
             % {"limit": MAX_ORIGINS},
         )
     return cleaned
@@ -79,8 +75,7 @@ def _checked_name(name: str) -> str:
     if not name or len(name) > MAX_NAME:
         raise CdpError(
             "source.name_invalid",
-            _("A source needs a name of at most %(limit)s characters.")
-            % {"limit": MAX_NAME},
+            _("A source needs a name of at most %(limit)s characters.") % {"limit": MAX_NAME},
             place="name",
         )
     return name
@@ -88,9 +83,7 @@ def _checked_name(name: str) -> str:
 
 def _free_slug(name: str) -> str:
     base = slugify(name)[:50] or "source"
-    taken = set(
-        Source.objects.filter(slug__startswith=base).values_list("slug", flat=True)
-    )
+    taken = set(Source.objects.filter(slug__startswith=base).values_list("slug", flat=True))
     number, slug = 1, base
     while slug in taken:
         number += 1
@@ -124,13 +117,9 @@ def create_source(
 ) -> tuple[Source, str]:
     """Create a website or server source; return it with its write key, which for a server cannot be shown again."""
     if kind not in KEYED_KINDS:
-        raise CdpError(
-            "source.kind_invalid", _("A source is a website or a server."), place="kind"
-        )
+        raise CdpError("source.kind_invalid", _("A source is a website or a server."), place="kind")
     name = _checked_name(name)
-    source = Source(
-        name=name, slug=slug or _free_slug(name), kind=kind, priority=priority
-    )
+    source = Source(name=name, slug=slug or _free_slug(name), kind=kind, priority=priority)
     source.allowed_origins = checked_origins(allowed_origins or [])
     key = key or _new_key(kind)
     _set_key(source, key)
@@ -146,22 +135,17 @@ def create_source(
 
 
 @transaction.atomic
-def rotate_key(
-    *, source_id: int, overlap_hours: int = 24, actor: Any = None
-) -> tuple[Source, str]:
+def rotate_key(*, source_id: int, overlap_hours: int = 24, actor: Any = None) -> tuple[Source, str]:
     """Issue a new key; the old one keeps working for `overlap_hours` (0: it stops now), so that nothing is lost."""
     if not 0 <= overlap_hours <= MAX_OVERLAP_HOURS:
         raise CdpError(
             "source.overlap_invalid",
-            _("The old key can keep working for 0 to %(limit)s hours.")
-            % {"limit": MAX_OVERLAP_HOURS},
+            _("The old key can keep working for 0 to %(limit)s hours.") % {"limit": MAX_OVERLAP_HOURS},
             place="overlap_hours",
         )
     source = _locked(source_id)
     source.previous_key_digest = source.key_digest if overlap_hours else ""
-    source.previous_key_until = (
-        timezone.now() + timedelta(hours=overlap_hours) if overlap_hours else None
-    )
+    source.previous_key_until = timezone.now() + timedelta(hours=overlap_hours) if overlap_hours else None
     source.warning = ""
     key = _new_key(source.kind)
     _set_key(source, key)
@@ -194,9 +178,7 @@ def set_enabled(*, source_id: int, enabled: bool, actor: Any = None) -> Source:
 
 
 @transaction.atomic
-def update_source(
-    *, source_id: int, name: str, allowed_origins: list[str], actor: Any = None
-) -> Source:
+def update_source(*, source_id: int, name: str, allowed_origins: list[str], actor: Any = None) -> Source:
     """Change a source's name and the origins that may use its key."""
     source = _locked(source_id)
     source.name = _checked_name(name)

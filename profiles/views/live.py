@@ -50,12 +50,8 @@ def live(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Request") == "true":
         return render(request, "profiles/live_rows.html", context)
     today = counts_by_source(since=timezone.now() - timedelta(hours=24))
-    context["counts"] = [
-        (row, today.get(row.pk, Counts())) for row in Source.objects.order_by("name")
-    ]
-    context["rejected_total"] = RejectedMessage.objects.filter(resolved_at=None)[
-        :10_001
-    ].count()
+    context["counts"] = [(row, today.get(row.pk, Counts())) for row in Source.objects.order_by("name")]
+    context["rejected_total"] = RejectedMessage.objects.filter(resolved_at=None)[:10_001].count()
     return render(request, "profiles/live.html", context)
 
 
@@ -67,11 +63,7 @@ def live(request: HttpRequest) -> HttpResponse:
 def live_raw(request: HttpRequest, raw_id: int, position: int) -> HttpResponse:
     """Show one event as it was received."""
     received_at = _moment(request.GET.get("at", ""))
-    found = (
-        raw_event(raw_id=raw_id, received_at=received_at, position=position)
-        if received_at
-        else None
-    )
+    found = raw_event(raw_id=raw_id, received_at=received_at, position=position) if received_at else None
     if found is None:
         return render(request, "profiles/live_raw.html", {"text": ""})
     raw, event = found
@@ -117,7 +109,7 @@ def rejected_detail(request: HttpRequest, pk: int) -> HttpResponse:
     text = json.dumps(message.payload, indent=2, ensure_ascii=False, default=str)
     error: CdpError | None = None
     if request.method == "POST":
-        if not request.user.has_perm("profiles.change_rejectedmessage"):  # type: ignore[union-attr]  # behind login
+        if not request.user.has_perm("profiles.change_rejectedmessage"):
             raise Http404
         text = request.POST.get("payload", "")
         try:
@@ -127,9 +119,7 @@ def rejected_detail(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(
                 request,
-                _(
-                    "The event was sent through again. If it fails once more, it comes back here."
-                ),
+                _("The event was sent through again. If it fails once more, it comes back here."),
             )
             return redirect("profiles:rejected")
     else:

@@ -73,7 +73,9 @@ const analytics = new RudderAnalytics()
 analytics.load("{key}", "{site}", {{ configUrl: "{site}" }})
 analytics.page()"""
 
-_CURL = """curl {site}/v1/track -u {key}: -d '{{"userId":"user-1","event":"Signed Up","properties":{{"plan":"pro"}}}}'"""
+_CURL = (
+    """curl {site}/v1/track -u {key}: -d '{{"userId":"user-1","event":"Signed Up","properties":{{"plan":"pro"}}}}'"""
+)
 
 _FOR_BROWSER = (
     ("browser", _("Website"), _("Before </head>, on every page."), _BROWSER),
@@ -109,8 +111,6 @@ def snippets_for(source: Source, key: str) -> list[Snippet]:
     scheme, _separator, host = site.partition("://")
     templates = _FOR_BROWSER if source.kind == SourceKind.BROWSER else _FOR_SERVER
     return [
-        Snippet(
-            slug, title, note, code.format(site=site, scheme=scheme, host=host, key=key)
-        )
+        Snippet(slug, title, note, code.format(site=site, scheme=scheme, host=host, key=key))
         for slug, title, note, code in templates
     ]

@@ -61,9 +61,7 @@ def source_new(request: HttpRequest) -> HttpResponse:
     form = NewSourceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            source, key = services.create_source(
-                actor=request.user, **form.cleaned_data
-            )
+            source, key = services.create_source(actor=request.user, **form.cleaned_data)
         except CdpError as error:
             form.add_error(
                 "allowed_origins" if error.code.startswith("source.origin") else None,
@@ -95,9 +93,7 @@ def source_edit(request: HttpRequest, slug: str) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         try:
-            services.update_source(
-                source_id=source.pk, actor=request.user, **form.cleaned_data
-            )
+            services.update_source(source_id=source.pk, actor=request.user, **form.cleaned_data)
         except CdpError as error:
             form.add_error(
                 "allowed_origins" if error.code.startswith("source.origin") else None,
@@ -160,9 +156,7 @@ def source_rotate(request: HttpRequest, slug: str) -> HttpResponse:
     except CdpError as error:
         messages.error(request, error.message)
         return redirect("profiles:source", slug=slug)
-    return render(
-        request, "profiles/source.html", _detail(request, source, new_key=key)
-    )
+    return render(request, "profiles/source.html", _detail(request, source, new_key=key))
 
 
 @require_POST
@@ -179,9 +173,7 @@ def source_switch(request: HttpRequest, slug: str) -> HttpResponse:
     else:
         messages.success(
             request,
-            _("The source is on.")
-            if enabled
-            else _("The source is off; its events are refused."),
+            _("The source is on.") if enabled else _("The source is off; its events are refused."),
         )
     return redirect("profiles:source", slug=slug)
 
@@ -200,21 +192,17 @@ def _counts(source: Source) -> dict[str, Any]:
     }
 
 
-def _detail(
-    request: HttpRequest, source: Source, *, new_key: str = ""
-) -> dict[str, Any]:
+def _detail(request: HttpRequest, source: Source, *, new_key: str = "") -> dict[str, Any]:
     key = new_key or source.public_key or PLACEHOLDER_KEY
     overlap = source.previous_key_until
     return {
         **_counts(source),
         "new_key": new_key,
         "shown_key": new_key or source.public_key,
-        "snippets": snippets_for(source, key)
-        if source.kind in services.KEYED_KINDS
-        else [],
+        "snippets": snippets_for(source, key) if source.kind in services.KEYED_KINDS else [],
         "is_browser": source.kind == SourceKind.BROWSER,
         "overlap_until": overlap if overlap and overlap > timezone.now() else None,
-        "may_change": request.user.has_perm("profiles.change_source"),  # type: ignore[union-attr]  # behind login
+        "may_change": request.user.has_perm("profiles.change_source"),
     }
 
 

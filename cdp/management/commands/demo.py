@@ -47,9 +47,7 @@ class Command(BaseCommand):
             default=PEOPLE,
             help=f"how many people (default: {PEOPLE})",
         )
-        parser.add_argument(
-            "--seed", type=int, default=SEED, help="another seed makes another world"
-        )
+        parser.add_argument("--seed", type=int, default=SEED, help="another seed makes another world")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make sources and purposes, send the world, make segments and a campaign."""
@@ -67,9 +65,7 @@ class Command(BaseCommand):
             content.ensure_segments(actor)
             content.ensure_campaign(actor)
         except CdpError as error:
-            raise CommandError(
-                f"{error.message} ({error.code} {error.place})"
-            ) from error
+            raise CommandError(f"{error.message} ({error.code} {error.place})") from error
         self.stdout.write("Demo data: done.")
 
     def _keys(self) -> dict[str, str]:
@@ -80,32 +76,21 @@ class Command(BaseCommand):
         except (OSError, ValueError):
             credentials = {}
         kept = credentials.get("write_keys") or {}
-        keys = content.ensure_sources(
-            {role: kept[name] for role, name in KEY_NAMES.items() if kept.get(name)}
-        )
+        keys = content.ensure_sources({role: kept[name] for role, name in KEY_NAMES.items() if kept.get(name)})
         new = {name: keys[role] for role, name in KEY_NAMES.items()}
         if settings.LOCAL and new != kept:
-            write_private(
-                path, json.dumps({**credentials, "write_keys": new}, indent=2) + "\n"
-            )
+            write_private(path, json.dumps({**credentials, "write_keys": new}, indent=2) + "\n")
         return keys
 
     def _send(self, host: str, keys: dict[str, str], people: int, seed: int) -> None:
         started = time.monotonic()
         calls = make_world(now=timezone.now(), people=people, seed=seed)
         slugs = [slug for slug, _kind, _name in content.SOURCES.values()]
-        received = (
-            SourceCounter.objects.filter(source__slug__in=slugs).aggregate(
-                sum=Sum("received")
-            )["sum"]
-            or 0
-        )
+        received = SourceCounter.objects.filter(source__slug__in=slugs).aggregate(sum=Sum("received"))["sum"] or 0
         if received >= len(calls):
             self.stdout.write(f"Demo data: {received:,} events are there already.")
             return
-        self.stdout.write(
-            f"Demo data: sending {len(calls):,} events of {people:,} people to {host}"
-        )
+        self.stdout.write(f"Demo data: sending {len(calls):,} events of {people:,} people to {host}")
 
         def show(sent: int, total: int) -> None:
             self.stdout.write(f"Demo data: {sent:,} of {total:,} events sent")
@@ -114,9 +99,7 @@ class Command(BaseCommand):
         try:
             push(calls, host=host, keys=keys, progress=show)
         except PushFailed as error:
-            raise CommandError(
-                f"The collector did not take the demo data: {error}. Is the web process up?"
-            ) from error
+            raise CommandError(f"The collector did not take the demo data: {error}. Is the web process up?") from error
         self.stdout.write(f"Demo data: sent in {time.monotonic() - started:.0f} s")
 
     def _wait_until_processed(self) -> None:

@@ -109,8 +109,9 @@ class Installation:
                 time.sleep(0.2)
 
 
-@pytest.fixture
-def installation(tmp_path: Path) -> Iterator[Installation]:
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    tmp_path = tmp_path_factory.mktemp("durability")
     environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "SITE_URL")}
     environment |= {
         "VAR_DIR": str(tmp_path),
@@ -137,13 +138,20 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
                 "UPDATE profiles_source SET kind = 'server', key_digest = %s WHERE slug = 'manual'",
                 [digest_of(KEY)],
             )
-        one.start_web()
-        one.wait_until_it_stores()
         yield one
     finally:
-        if one.web is not None and one.web.poll() is None:
-            one.kill_web()
         postgres.stop(tmp_path)
+
+
+@pytest.fixture
+def installation(database: Installation) -> Iterator[Installation]:
+    database.start_web()
+    try:
+        database.wait_until_it_stores()
+        yield database
+    finally:
+        if database.web is not None and database.web.poll() is None:
+            database.kill_web()
 
 
 class Load:

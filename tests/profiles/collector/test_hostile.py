@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -24,6 +25,7 @@ from tests.profiles.collector.door import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 GOOD = json.dumps(EVENT)
+ODD_IDS: tuple[Any, ...] = (None, "", "  ", "x" * 10_000, {})
 
 
 def batch(*events: str) -> bytes:
@@ -48,9 +50,7 @@ TAKEN = {
     "A7 an event of 33 KB": batch(GOOD, json.dumps({**EVENT, "properties": {"text": "x" * 33_000}})),
     "A10 a key twice": batch('{"type":"track","event":"a","event":"b","userId":"u"}'),
     "A11 a byte order mark": b"\xef\xbb\xbf" + batch(GOOD),
-    "A12 odd message ids": batch(
-        *(json.dumps({**EVENT, "messageId": odd}) for odd in (None, "", "  ", "x" * 10_000, {}))
-    ),
+    "A12 odd message ids": batch(*(json.dumps({**EVENT, "messageId": odd}) for odd in ODD_IDS)),
     "A15 odd times": batch(
         *(
             json.dumps({**EVENT, "timestamp": odd})

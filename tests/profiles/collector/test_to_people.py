@@ -67,7 +67,7 @@ def test_of_odd_neighbours_each_is_stored_or_rejected_with_a_reason_and_a_mended
             "event": "Deep",
             "userId": "u1",
             "messageId": "m3",
-            "properties": json.loads('{"a":' * 20 + "1" + "}" * 20),
+            "properties": deep,
         },
         7,
         {**EVENT, "messageId": "m4", "event": "x\u0000y"},

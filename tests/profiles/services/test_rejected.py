@@ -60,11 +60,10 @@ def test_a_mistake_is_named_and_nothing_is_sent(text: str, code: str) -> None:
 def test_a_message_is_dealt_with_once() -> None:
     message = rejected()
     discard_rejected(message_id=message.pk)
-    for again in (
-        lambda: discard_rejected(message_id=message.pk),
-        lambda: replay_rejected(message_id=message.pk, text=json.dumps(EVENT)),
-    ):
-        with pytest.raises(CdpError) as refused:
-            again()
-        assert refused.value.code == "rejected.resolved"
+    with pytest.raises(CdpError) as refused:
+        discard_rejected(message_id=message.pk)
+    assert refused.value.code == "rejected.resolved"
+    with pytest.raises(CdpError) as refused:
+        replay_rejected(message_id=message.pk, text=json.dumps(EVENT))
+    assert refused.value.code == "rejected.resolved"
     assert not InboxEntry.objects.exists()
