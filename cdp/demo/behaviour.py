@@ -37,7 +37,7 @@ class Life:
     def __init__(self, person: Person, now: datetime) -> None:
         self.person = person
         self.now = now
-        self.dice = random.Random(f"{person.seed}:life:{person.number}")
+        self.dice = random.Random(f"{person.seed}:life:{person.number}")  # noqa: S311 - a world to look at, not a secret
         self.count = 0
         self.orders = 0
         self.known_since: datetime | None = None

@@ -1,4 +1,4 @@
-"""What the shop's marketer and privacy officer would have set up: sources, purposes, segments, a message, a campaign."""
+"""What the shop's marketer and privacy officer would have set up: sources, purposes, segments, a campaign."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def make_world(*, now: datetime, people: int = PEOPLE, seed: int = SEED) -> list
 
 def _junk(calls: list[Call], now: datetime, seed: int, amount: int) -> Iterator[Call]:
     """Yield what real sites send besides: bots, clocks gone wrong, shared test accounts, repeats, broken events."""
-    dice = random.Random(f"{seed}:junk")
+    dice = random.Random(f"{seed}:junk")  # noqa: S311 - a world to look at, not a secret
     web = [call for call in calls if call.source == WEB]
     for number in range(amount):
         at = now - timedelta(days=dice.randrange(1, 390), minutes=dice.randrange(1440))

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 @lru_cache(maxsize=8192)
 def stored_address(text: str, truncate: bool) -> bytes | None:
-    """Return PostgreSQL's binary inet of an address, its last octet (of IPv6: all past /48) zeroed; None if unreadable."""
+    """Return PostgreSQL's binary inet of an address, cut to /24 (IPv6: /48) with `truncate`; None if unreadable."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:

@@ -283,7 +283,7 @@ class Collector:
 
 
 def _key_of(headers: dict[bytes, bytes], value: dict[str, Any], query: bytes) -> tuple[str, bool]:
-    """Return the write key and whether it stood in the address. A Bearer token may be another's: the body goes first."""
+    """Return the write key and whether it stood in the address. A Bearer token may be for others: the body wins."""
     authorization = headers.get(b"authorization", b"")
     in_header = key_from_headers(authorization)
     if in_header and authorization[:6].lower() != b"bearer":

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 CHANNEL = "klantbeeld_sources"
 REFRESH_SECONDS = 2.0
 SHORTEST_PAUSE = 0.1
-SECRET_KEY_IN_BROWSER = "server_key_in_browser"
+KEY_MISUSED = "server_key_in_browser"
 _SELECT = """
 SELECT id, name, kind = 'browser', enabled, allowed_origins, key_digest, previous_key_digest, previous_key_until
 FROM profiles_source WHERE key_digest <> ''
@@ -148,7 +148,7 @@ class SourceBook(threading.Thread):
                     "id": pk,
                     "at": heard[pk],
                     "misused": pk in misused,
-                    "warning": SECRET_KEY_IN_BROWSER,
+                    "warning": KEY_MISUSED,
                 },
             )
 

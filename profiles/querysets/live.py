@@ -122,7 +122,7 @@ def _with_people(events: Iterable[LiveEvent]) -> list[LiveEvent]:
 
 
 def raw_event(*, raw_id: int, received_at: datetime, position: int) -> tuple[RawMessage, dict[str, Any]] | None:
-    """Return one event with its body; None when the body is past its keeping time. `received_at` finds the partition."""
+    """Return one event with its body, None past its keeping time; `received_at` finds the partition."""
     raw = RawMessage.objects.filter(received_at=received_at, id=raw_id).first()
     if raw is None:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,7 +28,7 @@ class Counts:
 def counts_by_source(*, since: datetime | None = None) -> dict[int, Counts]:
     """Return the counts of every source, in all or since a moment."""
     rows = SourceCounter.objects.all() if since is None else SourceCounter.objects.filter(hour__gte=since)
-    sums: Iterable[dict[str, Any]] = rows.values("source_id").annotate(**{f"sum_{name}": Sum(name) for name in COUNTS})
+    sums: Any = rows.values("source_id").annotate(**{f"sum_{name}": Sum(name) for name in COUNTS})
     return {row["source_id"]: Counts(**{name: row[f"sum_{name}"] or 0 for name in COUNTS}) for row in sums}
 
 

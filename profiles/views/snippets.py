@@ -27,7 +27,7 @@ _BROWSER = """<script>
 a.methods=["trackSubmit","trackClick","trackLink","trackForm","pageview","identify","reset","group","track","ready",
 "alias","debug","page","screen","once","off","on","addSourceMiddleware","addIntegrationMiddleware","setAnonymousId",
 "addDestinationMiddleware","register"];
-a.factory=function(m){{return function(){{if(window.analytics.initialized)return window.analytics[m].apply(window.analytics,arguments);
+a.factory=function(m){{return function(){{var w=window.analytics;if(w.initialized)return w[m].apply(w,arguments);
 var r=Array.prototype.slice.call(arguments);r.unshift(m);a.push(r);return a}}}};
 for(var i=0;i<a.methods.length;i++){{a[a.methods[i]]=a.factory(a.methods[i])}}
 a.load=function(k,o){{var s=document.createElement("script");s.async=!0;

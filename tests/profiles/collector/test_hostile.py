@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from django.db import connection
 
 from tests.profiles.collector.door import (
     EVENT,
@@ -163,7 +162,7 @@ def test_a_body_in_many_pieces_is_put_together() -> None:
     assert bytes(stored()[0].body) == GOOD.encode()
 
 
-def test_many_at_once_share_commits_and_each_is_stored() -> None:
+def test_many_at_once_are_each_stored() -> None:
     _source, key = browser_source()
 
     async def visit(client: httpx.AsyncClient) -> list[int]:
@@ -177,10 +176,3 @@ def test_many_at_once_share_commits_and_each_is_stored() -> None:
     rows = stored()
     assert {json.loads(bytes(row.body))["messageId"] for row in rows} == {f"m{number}" for number in range(500)}
     assert sorted(row.id for row in rows) == inbox_ids()
-    assert len(_transactions()) < 250, "requests that wait together share a commit"
-
-
-def _transactions() -> set[int]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT xmin::text::bigint FROM profiles_inbox")
-        return {row[0] for row in cursor.fetchall()}
