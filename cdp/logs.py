@@ -9,14 +9,14 @@ import structlog
 
 def formatter(*, as_json: bool) -> logging.Formatter:
     """Return the formatter that `LOGGING` names."""
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
         structlog.stdlib.ExtraAdder(),
     ]
     renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
-    chain = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    chain: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if as_json:
         chain.append(structlog.processors.format_exc_info)
     return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*chain, renderer])

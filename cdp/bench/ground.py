@@ -36,8 +36,8 @@ def prepare() -> None:
     folder = Path(os.environ["VAR_DIR"])
     ensure_running(folder)
     with psycopg.connect(database_url(folder, "postgres"), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")  # type: ignore[arg-type]  # a constant
-        connection.execute(f"CREATE DATABASE {DATABASE}")  # type: ignore[arg-type]
+        connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {DATABASE}")
 
     import django
     from django.core.management import call_command

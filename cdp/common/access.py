@@ -23,10 +23,11 @@ def record_access(
 ) -> AccessLog:
     """Note that somebody saw, exported or changed something. `detail` holds counts and ids, never addresses."""
     user = actor if actor is not None else getattr(request, "user", None)
-    known = user is not None and getattr(user, "is_authenticated", False)
+    if not getattr(user, "is_authenticated", False):
+        user = None
     return AccessLog.objects.create(
-        actor=user if known else None,
-        actor_label=user.get_username() if known else "system",
+        actor=user,
+        actor_label=user.get_username() if user is not None else "system",
         action=action,
         object_kind=object_kind,
         object_id=str(object_id),

@@ -12,7 +12,6 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as default_policy
 from pathlib import Path
-from typing import cast
 from urllib.parse import quote, unquote
 
 KEEP = 20_000
@@ -80,7 +79,7 @@ class MailStore:
     def message(self, name: str) -> EmailMessage | None:
         """Return the parsed mail."""
         raw = self.raw(name)
-        return None if raw is None else cast(EmailMessage, message_from_bytes(raw, policy=default_policy))
+        return None if raw is None else message_from_bytes(raw, policy=default_policy)
 
     def clear(self) -> int:
         """Throw all mails away; return how many."""

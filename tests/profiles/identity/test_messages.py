@@ -240,5 +240,6 @@ def test_an_address_that_looks_like_another_is_another() -> None:
 
 
 def test_what_is_no_value_is_no_identifier() -> None:
-    assert [normalise("user_id", value) for value in (None, True, {}, [], " ", "x" * 400)] == [""] * 6
+    junk: tuple[object, ...] = (None, True, {}, [], " ", "x" * 400)
+    assert [normalise("user_id", value) for value in junk] == [""] * 6
     assert normalise("phone", "06 - 1234 5678") == "0612345678"

@@ -10,7 +10,8 @@ from profiles.models import Profile, RawMessage, Source, TraitChange
 from profiles.services.personal_data import collect, erase, without_person
 from profiles.services.profiles import PersonRow, restrict_person, upsert_people, upsert_person
 from profiles.services.traits import set_traits
-from tests.profiles.processing.inbox import again, drain_inbox, identify, person, put, send, source, track
+from profiles.processing.drain import drain_inbox
+from tests.profiles.processing.inbox import again, identify, person, put, send, source, track
 
 pytestmark = pytest.mark.django_db
 
