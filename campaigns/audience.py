@@ -18,7 +18,8 @@ BUILD_TIMEOUT = "15min"
 
 _MEMBERS = "SELECT profile_id FROM segments_membership WHERE segment_id = %s"
 
-# The order of the tests is the order of the waterfall: an exclusion always wins, then the gate, then one mail an address.
+# The order of the tests is the order of the waterfall: an exclusion always wins, then the gate, then one mail
+# an address.
 _DECIDED = """
 WITH gated AS MATERIALIZED ({gate}),
 judged AS (
@@ -53,6 +54,7 @@ class Forecast:
 
 def decided_sql(campaign: Campaign) -> tuple[str, list[Any]]:
     """Return the CTEs that end in `decided(profile_id, record_id, address, reason)` for a campaign's audience."""
+    assert campaign.purpose_id is not None
     gate, gate_params = decisions_sql(
         purpose_id=campaign.purpose_id,
         channel=campaign.channel,

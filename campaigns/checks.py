@@ -67,7 +67,11 @@ def _audience_checks(campaign: Campaign) -> list[Check]:
     bad = [row.name for row in Segment.objects.filter(pk__in=wanted).exclude(status="live")]
     if bad:
         return [
-            Check("segment_broken", "stop", _("Broken or put away: %(names)s. Mend the segment first.") % {"names": ", ".join(bad)})
+            Check(
+                "segment_broken",
+                "stop",
+                _("Broken or put away: %(names)s. Mend the segment first.") % {"names": ", ".join(bad)},
+            )
         ]
     segment = Segment.objects.get(pk=campaign.segment_id)
     if segment.current_version_id is None or segment.refreshed_at is None:
@@ -82,8 +86,14 @@ def _purpose_checks(campaign: Campaign) -> list[Check]:
     if not purpose.active:
         return [Check("purpose_inactive", "stop", _("The purpose “%(name)s” is not active.") % {"name": purpose.name})]
     if campaign.channel not in purpose.channels:
-        return [Check("purpose_channel", "stop", _("The purpose “%(name)s” is not meant for mail.") % {"name": purpose.name})]
-    return [Check("purpose_active", "ok", _("The purpose is active; permission is asked again at the moment of sending."))]
+        return [
+            Check(
+                "purpose_channel", "stop", _("The purpose “%(name)s” is not meant for mail.") % {"name": purpose.name}
+            )
+        ]
+    return [
+        Check("purpose_active", "ok", _("The purpose is active; permission is asked again at the moment of sending."))
+    ]
 
 
 def _message_checks(campaign: Campaign) -> list[Check]:
@@ -91,7 +101,13 @@ def _message_checks(campaign: Campaign) -> list[Check]:
     if version is None:
         return [Check("message_missing", "stop", _("Choose what they get: no message is chosen."))]
     if not sender_identity():
-        return [Check("sender_identity", "stop", _("Nobody is named as the sender: set SENDER_IDENTITY (name and postal address)."))]
+        return [
+            Check(
+                "sender_identity",
+                "stop",
+                _("Nobody is named as the sender: set SENDER_IDENTITY (name and postal address)."),
+            )
+        ]
     try:
         compiled = check_content(content_of(version), known_traits=known_traits())
     except TemplateProblem as problem:
@@ -110,7 +126,8 @@ def _required_check(campaign: Campaign, version: MessageVersion) -> Check:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM segments_membership AS member JOIN profiles_profile AS profile "
-            "ON profile.id = member.profile_id WHERE member.segment_id = %s AND EXISTS (SELECT 1 FROM unnest(%s::text[]) AS key "
+            "ON profile.id = member.profile_id WHERE member.segment_id = %s AND EXISTS ("
+            "SELECT 1 FROM unnest(%s::text[]) AS key "
             "WHERE COALESCE(profile.traits ->> key, '') = '')",
             [campaign.segment_id, list(version.required_traits)],
         )
@@ -125,7 +142,9 @@ def _required_check(campaign: Campaign, version: MessageVersion) -> Check:
 
 def _mail_server_check() -> Check:
     if settings.CAPTURE_MAIL:
-        return Check("capture", "look", _("Mail goes to the local mailbox and leaves for nobody: EMAIL_URL is not set."))
+        return Check(
+            "capture", "look", _("Mail goes to the local mailbox and leaves for nobody: EMAIL_URL is not set.")
+        )
     return Check("mail_server", "ok", _("Mail goes out by %(host)s.") % {"host": settings.MAIL_SERVER.host})
 
 

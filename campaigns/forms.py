@@ -22,14 +22,19 @@ class MessageForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=120, help_text=_("For colleagues; readers do not see it."))
     subject = forms.CharField(label=_("Subject"), max_length=250)
     preheader = forms.CharField(
-        label=_("Preview line"), max_length=250, required=False, help_text=_("Shown after the subject in most mailboxes.")
+        label=_("Preview line"),
+        max_length=250,
+        required=False,
+        help_text=_("Shown after the subject in most mailboxes."),
     )
     format = forms.ChoiceField(label=_("Written as"), choices=BodyFormat.choices, initial=BodyFormat.LETTER)
     body = forms.CharField(
         label=_("Text"),
         strip=False,
         widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "true", "class": "mono"}),
-        help_text=_("# heading, **bold**, [words](https://…), a line with - for a list; **[words](https://…)** is a button."),
+        help_text=_(
+            "# heading, **bold**, [words](https://…), a line with - for a list; **[words](https://…)** is a button."
+        ),
     )
     from_name = forms.CharField(label=_("Sender name"), max_length=100)
     from_email = forms.CharField(label=_("Sender address"), max_length=254)
@@ -56,7 +61,7 @@ class MessageForm(forms.Form):
         )
 
 
-class SegmentMultiple(forms.ModelMultipleChoiceField):
+class SegmentMultiple(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # not generic at run time
     """Segments by name."""
 
     def label_from_instance(self, obj: Any) -> str:
@@ -130,7 +135,9 @@ class ScheduleForm(forms.Form):
         super().__init__(*args, **kwargs)
         zone = self.fields["time_zone"]
         assert isinstance(zone, forms.ChoiceField)
-        zone.choices = [(name, name.replace("_", " ")) for name in sorted(available_timezones()) if "/" in name or name == "UTC"]
+        zone.choices = [
+            (name, name.replace("_", " ")) for name in sorted(available_timezones()) if "/" in name or name == "UTC"
+        ]
         zone.initial = settings.BUSINESS_TIME_ZONE
 
     def clean(self) -> dict[str, Any]:

@@ -26,14 +26,18 @@ def profile_ids_of(profile_id: int) -> list[int]:
     found = {profile_id}
     edge = [profile_id]
     while edge:
-        edge = [row for row in Profile.objects.filter(merged_into__in=edge).values_list("pk", flat=True) if row not in found]
+        edge = [
+            row for row in Profile.objects.filter(merged_into__in=edge).values_list("pk", flat=True) if row not in found
+        ]
         found.update(edge)
     return sorted(found)
 
 
 def collect(profile_id: int) -> dict[str, Any]:
     """Return every message decided upon for a person, with what it was filled in with."""
-    rows = Delivery.objects.filter(profile_id__in=profile_ids_of(profile_id)).select_related("campaign", "message_version")
+    rows = Delivery.objects.filter(profile_id__in=profile_ids_of(profile_id)).select_related(
+        "campaign", "message_version"
+    )
     return {
         "messages": [
             {
@@ -56,7 +60,9 @@ def erase(profile_id: int) -> dict[str, int]:
     """Stop what is waiting and blank what is personal; the decisions stay. Idempotent, in the caller's transaction."""
     ids = profile_ids_of(profile_id)
     waiting = SendQueue.objects.filter(profile_id__in=ids).exclude(phase="handing_over")
-    stopped = list(waiting.select_for_update().order_by("campaign_id", "profile_id").values_list("campaign_id", "profile_id"))
+    stopped = list(
+        waiting.select_for_update().order_by("campaign_id", "profile_id").values_list("campaign_id", "profile_id")
+    )
     waiting.delete()
     for campaign_id, stopped_id in stopped:
         Delivery.objects.filter(campaign_id=campaign_id, profile_id=stopped_id, outcome="pending").update(

@@ -76,7 +76,12 @@ def report_rows(campaign: Campaign, report: Report) -> list[dict[str, Any]]:
     for (outcome, reason), people in parts:
         if outcome in ("skipped", "failed"):
             rows.append(
-                {"label": label_of(reason), "value": people, "kind": "minus", "url": link(outcome=outcome, reason=reason)}
+                {
+                    "label": label_of(reason),
+                    "value": people,
+                    "kind": "minus",
+                    "url": link(outcome=outcome, reason=reason),
+                }
             )
     for outcome, words in (
         ("cancelled", _("cancelled")),
@@ -84,6 +89,8 @@ def report_rows(campaign: Campaign, report: Report) -> list[dict[str, Any]]:
         ("pending", _("still waiting")),
     ):
         if report.tally.of(outcome):
-            rows.append({"label": words, "value": report.tally.of(outcome), "kind": "minus", "url": link(outcome=outcome)})
+            rows.append(
+                {"label": words, "value": report.tally.of(outcome), "kind": "minus", "url": link(outcome=outcome)}
+            )
     rows.append({"label": _("sent"), "value": report.tally.of("sent"), "kind": "total", "url": link(outcome="sent")})
     return rows

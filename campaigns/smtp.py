@@ -30,12 +30,18 @@ Phase = Literal["connect", "mail", "rcpt", "data", "dot", "done"]
 class Server(Protocol):
     """What is known of the mail server (see cdp.environment.MailServer)."""
 
-    host: str
-    port: int
-    username: str
-    password: str
-    implicit_tls: bool
-    start_tls: bool
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def username(self) -> str: ...
+    @property
+    def password(self) -> str: ...
+    @property
+    def implicit_tls(self) -> bool: ...
+    @property
+    def start_tls(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -173,7 +179,7 @@ class SmtpSession:
         """Turn an SMTP refusal into a result and make the connection fit for the next message."""
         if code in (421, -1):
             self._drop()
-            # A server that closes right after our dot may have stored the message, unless it said 421 to say it did not.
+            # A server that closes right after our dot may have stored the message, unless it said 421: it did not.
             outcome: Outcome = "unknown" if code == -1 and phase == "dot" else "deferred"
             return SendResult(outcome, max(code, 0), _text(reply), phase)
         try:

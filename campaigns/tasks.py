@@ -1,4 +1,4 @@
-"""What beat and commits wake. Each run works until its queue is empty, at most a minute, and wakes itself for the rest."""
+"""What beat and commits wake. A run works until its queue is empty, at most a minute, and wakes itself for more."""
 
 from __future__ import annotations
 

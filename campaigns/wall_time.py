@@ -29,7 +29,7 @@ def resolve(local: str, zone_name: str) -> Moment:
         zone = ZoneInfo(zone_name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError("unknown time zone") from None
-    wanted = datetime.strptime(local, FORMAT)
+    wanted = datetime.strptime(local, FORMAT)  # noqa: DTZ007 - a wall time, whose zone is given beside it
     try:
         first = wanted.replace(tzinfo=zone, fold=0)
         utc = first.astimezone(UTC)

@@ -113,7 +113,10 @@ class ScheduleSerializer(StrictSerializer):
     )
     time_zone = serializers.CharField(required=False, allow_blank=True, default="", max_length=64)
     confirm = serializers.IntegerField(
-        required=False, allow_null=True, default=None, help_text="the number of people, when most of the base is reached"
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="the number of people, when most of the base is reached",
     )
 
 

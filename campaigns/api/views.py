@@ -78,7 +78,7 @@ class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         return Response(status=204)
 
 
-class CampaignFilter(django_filters.FilterSet):
+class CampaignFilter(django_filters.FilterSet):  # type: ignore[misc]  # the base is untyped
     """Filters of the list of campaigns."""
 
     status = django_filters.ChoiceFilter(choices=CampaignStatus.choices)
@@ -163,7 +163,7 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
         return Response(self.get_serializer(self.get_queryset().get(pk=campaign.pk)).data, status=status)
 
 
-class DeliveryFilter(django_filters.FilterSet):
+class DeliveryFilter(django_filters.FilterSet):  # type: ignore[misc]  # the base is untyped
     """Filters of the list of decisions."""
 
     campaign = django_filters.NumberFilter(field_name="campaign_id", min_value=0, max_value=2**63 - 1)

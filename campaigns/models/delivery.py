@@ -1,4 +1,4 @@
-"""The decision ledger: what became of every person of every campaign's audience; and the queue of what is to be sent."""
+"""The decision ledger: what became of every person of every audience; and the queue of what is to be sent."""
 
 from __future__ import annotations
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.db import models
 from django.db.models.functions import Now
 
-if TYPE_CHECKING:
-    from campaigns.models.campaign import Campaign
 
-
-class CampaignQuerySet(models.QuerySet["Campaign"]):
+class CampaignQuerySet(models.QuerySet[Any]):
     """Chainable reads of campaigns."""
 
     def matching(self, text: str) -> CampaignQuerySet:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.db import models
 from django.db.models import Count
-
-if TYPE_CHECKING:
-    from campaigns.models.delivery import Delivery
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class Tally:
         return self.by_outcome.get(outcome, 0)
 
 
-class DeliveryQuerySet(models.QuerySet["Delivery"]):
+class DeliveryQuerySet(models.QuerySet[Any]):
     """Chainable reads of deliveries."""
 
     def of_campaign(self, campaign_id: int) -> DeliveryQuerySet:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.db import models
 
-if TYPE_CHECKING:
-    from campaigns.models.message import Message
 
-
-class MessageQuerySet(models.QuerySet["Message"]):
+class MessageQuerySet(models.QuerySet[Any]):
     """Chainable reads of messages."""
 
     def living(self) -> MessageQuerySet:

@@ -113,7 +113,9 @@ def _checked(source: str, place: str) -> list[Use]:
 def _own_design(body: str, preheader: str, footer: str, places: Placeholders) -> str:
     source = take_out_of_markup(body, places)
     if "<mjml" not in source or not _BODY_END.search(source):
-        raise TemplateProblem(_("An own design begins with <mjml><mj-body> and ends with </mj-body></mjml>."), field="body")
+        raise TemplateProblem(
+            _("An own design begins with <mjml><mj-body> and ends with </mj-body></mjml>."), field="body"
+        )
     if preheader and "<mj-preview" not in source:
         preview = f"<mj-preview>{preheader}</mj-preview>"
         if "<mj-head>" in source:
@@ -171,7 +173,7 @@ def _warnings(uses: list[Use], known_traits: Collection[str] | None) -> list[War
             continue
         if use.printed and not use.covered and ("gap", use.key) not in said:
             said.add(("gap", use.key))
-            message = _("{{ person.%(key)s }} prints nothing for people without it; add | default: \"…\".")
+            message = _('{{ person.%(key)s }} prints nothing for people without it; add | default: "…".')
             warnings.append(Warning("no_default", message % {"key": use.key}, line=use.line))
         if known_traits is not None and use.key not in known_traits and ("new", use.key) not in said:
             said.add(("new", use.key))
@@ -195,5 +197,6 @@ def _try_on_nobody(draft: Draft, compiled: Compiled) -> None:
             ) from None
         if place == "body" and EMPTY_CONTEXT["links"]["unsubscribe"] not in result:
             raise TemplateProblem(
-                _("The unsubscribe link does not come through; a block around the whole text may stay open."), field="body"
+                _("The unsubscribe link does not come through; a block around the whole text may stay open."),
+                field="body",
             )

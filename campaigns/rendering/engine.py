@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 from django.utils.translation import gettext as _
 from liquid import BoundTemplate, DictLoader, Environment, Mode
@@ -45,9 +45,7 @@ class MailEnvironment(Environment):
 
 
 def _environment(*, escape: bool) -> MailEnvironment:
-    environment = MailEnvironment(
-        autoescape=escape, tolerance=Mode.STRICT, strict_filters=True, loader=DictLoader({})
-    )
+    environment = MailEnvironment(autoescape=escape, tolerance=Mode.STRICT, strict_filters=True, loader=DictLoader({}))
     for tag in REMOVED_TAGS:
         environment.tags.pop(tag, None)
     guard_filters(environment.filters)
@@ -62,7 +60,8 @@ def parse(source: str, *, field: str, html: bool) -> BoundTemplate:
     """Parse a template; raise TemplateProblem with the line and the mend."""
     if len(source) > MAX_SOURCE:
         raise TemplateProblem(
-            _("The text is longer than %(limit)s characters; mail programs cut such mails off.") % {"limit": MAX_SOURCE},
+            _("The text is longer than %(limit)s characters; mail programs cut such mails off.")
+            % {"limit": MAX_SOURCE},
             field=field,
         )
     try:
@@ -87,7 +86,7 @@ def render(template: BoundTemplate, context: dict[str, Any]) -> str:
     """Render for one person; raise RenderFailure when a limit is met. Values are never parsed again (A33)."""
     start_clock()
     try:
-        return cast(str, template.render(**context))
+        return template.render(**context)
     except LiquidError as error:
         raise RenderFailure("render_error", str(error.message)[:300]) from None
     except (ValueError, TypeError, ArithmeticError, RecursionError, MemoryError, AttributeError) as error:
@@ -126,7 +125,8 @@ def _refuse_unknown_filters(template: BoundTemplate, source: str, field: str) ->
     for name, spans in template.analyze(include_partials=False).filters.items():
         if name not in template.env.filters:
             raise TemplateProblem(
-                _("There is no filter “%(name)s”. Often used: default, capitalize, upcase, date, truncate.") % {"name": name},
+                _("There is no filter “%(name)s”. Often used: default, capitalize, upcase, date, truncate.")
+                % {"name": name},
                 field=field,
                 line=source.count("\n", 0, max(spans[0].index, 0)) + 1,
             )

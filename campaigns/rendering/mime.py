@@ -98,7 +98,7 @@ class MailFrame:
         self._end = f"\r\n--{boundary}--\r\n".encode()
 
     def fill(self, *, to: str, subject: str, text: str, html: str, message_key: str, links: Links, at: float) -> bytes:
-        """Return one person's mail. `message_key` names it for ever: the same on every attempt; `at` is epoch seconds."""
+        """Return one person's mail. `message_key` names it on every attempt; `at` is epoch seconds."""
         own = (
             f"Date: {_date(int(at))}\r\n"
             f"Message-ID: <{message_key}@{self.domain}>\r\n"
@@ -123,6 +123,8 @@ class MailFrame:
 def quoted_printable(text: str) -> bytes:
     """Return the text in quoted-printable with CRLF line ends (RFC 2045, section 6.7)."""
     raw = text.encode("utf-8", "replace").replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+    if not raw.endswith(b"\r\n"):
+        raw += b"\r\n"  # without a line end in it, binascii would break long lines by a bare LF
     return binascii.b2a_qp(raw, quotetabs=False, istext=True)
 
 

@@ -1,8 +1,8 @@
 """Keep Liquid out of the hands of Markdown, MJML and HTML parsers.
 
 An HTML parser moves text that stands between table rows to before the table, so a `{% for %}` around rows would turn
-into an empty loop; Markdown and XML stumble over other signs. So every tag is swapped for a harmless word, or for an HTML
-comment where it stands between elements, and put back when all parsers are done.
+into an empty loop; Markdown and XML stumble over other signs. So every tag is swapped for a harmless word, or for an
+HTML comment where it stands between elements, and put back when all parsers are done.
 """
 
 from __future__ import annotations

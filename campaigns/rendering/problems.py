@@ -27,7 +27,7 @@ class RenderFailure(Exception):
 
 
 @dataclass(frozen=True)
-class Warning:  # noqa: A001 - it is one, and is only used qualified
+class Warning:
     """Something to look at; saving goes on."""
 
     code: str

@@ -44,9 +44,7 @@ def uses_of(template: BoundTemplate, source: str) -> list[Use]:
     return sorted(set(uses), key=lambda use: (use.line, use.root, use.key))
 
 
-def _use(
-    path: Path, node: Node, expression: object, asked: set[str], outside: set[int], source: str
-) -> Use | None:
+def _use(path: Path, node: Node, expression: object, asked: set[str], outside: set[int], source: str) -> Use | None:
     if not path.path or not isinstance(path.path[0], str) or path.token.start_index not in outside:
         return None
     root = path.path[0]

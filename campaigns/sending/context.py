@@ -84,7 +84,9 @@ def fill_in(template: Template, stored: Mapping[str, Any], links: Mapping[str, s
         "links": dict(links),
     }
     copy = Copy(
-        subject=render(template.subject, context), html=render(template.html, context), text=render(template.text, context)
+        subject=render(template.subject, context),
+        html=render(template.html, context),
+        text=render(template.text, context),
     )
     if links["unsubscribe"] not in copy.text or links["unsubscribe"].replace("&", "&amp;") not in copy.html:
         raise RenderFailure("render_error", "the unsubscribe link is missing")

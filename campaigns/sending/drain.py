@@ -100,7 +100,7 @@ def _keep_leases(process: str, stop: threading.Event) -> None:
         while not stop.wait(queue.LEASE_SECONDS / 4):
             try:
                 queue.renew(worker_prefix=process)
-            except Exception:  # noqa: BLE001 - a missed renewal is made good by the next; the thread must live
+            except Exception:
                 logger.warning("could not renew the leases of %s", process, exc_info=True)
                 connection.close()
     finally:

@@ -26,14 +26,16 @@ FROM chosen WHERE queue.campaign_id = chosen.campaign_id AND queue.profile_id = 
 RETURNING queue.profile_id, queue.attempts
 """
 
-# One statement, one commit per message: the result of the last one and the mark on the next. A process that dies leaves
-# at most one message per connection of which nobody can know. The mark is set only while the claim is still ours and the
-# campaign still being sent, so pause, cancel and recovery are felt within one message.
+# One statement, one commit per message: the result of the last one and the mark on the next. A process that dies
+# leaves at most one message per connection of which nobody can know. The mark is set only while the claim is still
+# ours and the campaign still being sent, so pause, cancel and recovery are felt within one message.
 _STEP = """
 WITH told AS (
     UPDATE campaigns_delivery
-    SET outcome = %(outcome)s::text, reason = %(reason)s::text, smtp_code = %(code)s::smallint, smtp_reply = %(reply)s::text,
-        attempts = %(attempts)s::smallint, finished_at = CASE WHEN %(outcome)s::text = 'pending' THEN NULL ELSE now() END
+    SET outcome = %(outcome)s::text, reason = %(reason)s::text,
+        smtp_code = %(code)s::smallint, smtp_reply = %(reply)s::text,
+        attempts = %(attempts)s::smallint,
+        finished_at = CASE WHEN %(outcome)s::text = 'pending' THEN NULL ELSE now() END
     WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(told)s::bigint
       AND (outcome = 'pending' OR (outcome = 'unknown' AND NOT %(again)s::boolean))
 ), gone AS (
@@ -43,11 +45,13 @@ WITH told AS (
     UPDATE campaigns_sendqueue
     SET phase = 'waiting', worker = '', lease_until = NULL, attempts = %(attempts)s::smallint,
         due_at = now() + make_interval(secs => %(wait)s::float8)
-    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(told)s::bigint AND %(again)s::boolean AND worker = %(worker)s::text
+    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(told)s::bigint AND %(again)s::boolean
+      AND worker = %(worker)s::text
 ), marked AS (
     UPDATE campaigns_sendqueue
     SET phase = 'handing_over', lease_until = now() + make_interval(secs => %(lease)s::float8)
-    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(next)s::bigint AND phase = 'claimed' AND worker = %(worker)s::text
+    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(next)s::bigint AND phase = 'claimed'
+      AND worker = %(worker)s::text
       AND EXISTS (SELECT 1 FROM campaigns_campaign WHERE id = %(campaign)s::bigint AND status = 'sending')
     RETURNING profile_id
 ), kept AS (

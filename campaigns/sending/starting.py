@@ -50,7 +50,9 @@ def _take_due() -> list[int]:
 def _without_audience() -> list[int]:
     """Return campaigns that were started, here or by a worker that died since, and have no audience yet."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM campaigns_campaign WHERE status = 'sending' AND audience_built_at IS NULL ORDER BY id")
+        cursor.execute(
+            "SELECT id FROM campaigns_campaign WHERE status = 'sending' AND audience_built_at IS NULL ORDER BY id"
+        )
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -80,14 +82,18 @@ def build_audience(campaign_id: int) -> bool:
 
 def audience_problem(campaign: Campaign) -> str:
     """Return why the audience may not be taken as it is now; empty when it may."""
-    segment = Segment.objects.filter(pk=campaign.segment_id).first()
+    segment = campaign.segment
     if segment is None or segment.status != "live":
         return _("The segment is broken or put away, so nobody is in it for sure. Mend it, then resume.")
     if segment.current_version_id != campaign.segment_version_id:
-        return _("The segment's rule was changed after the campaign was scheduled. Look at the numbers, then schedule again.")
+        return _(
+            "The segment's rule was changed after the campaign was scheduled. Look at the numbers, then schedule again."
+        )
     excluded = Segment.objects.filter(pk__in=campaign.exclude_segment_ids, status="live").count()
     if excluded != len(set(campaign.exclude_segment_ids)):
-        return _("A segment that is left out is broken or put away, so nobody would be left out by it. Mend it, then resume.")
+        return _(
+            "A segment that is left out is broken or put away, so nobody would be left out by it. Mend it, then resume."
+        )
     return ""
 
 
@@ -99,7 +105,7 @@ def finish_campaigns() -> int:
             UPDATE campaigns_campaign AS campaign SET status = 'done', finished_at = now(), changed_at = now()
             WHERE status = 'sending' AND {_ALL_DECIDED}
               AND NOT EXISTS (SELECT 1 FROM campaigns_sendqueue AS queue WHERE queue.campaign_id = campaign.id)
-            """  # noqa: S608 - a constant
+            """
         )
         closed = cursor.rowcount
         cursor.execute(
@@ -132,7 +138,7 @@ def cancel_waiting(campaign_id: int) -> int:
             """,
             [campaign_id, campaign_id],
         )
-        return int(cursor.rowcount)
+        return cursor.rowcount
 
 
 def _pause(campaign_id: int, reason: str) -> None:

@@ -10,7 +10,7 @@ from campaigns.smtp import SendResult
 
 Action = Literal["sent", "failed", "unknown", "retry", "policy", "hold", "stop"]
 
-#: minutes to wait before the next attempt (RFC 5321, section 4.5.4.1, asks half an hour; greylisting needs five minutes)
+#: minutes before the next attempt (RFC 5321, section 4.5.4.1, asks half an hour; greylisting needs five minutes)
 BACKOFF_MINUTES = (1, 5, 15, 60, 240)
 GIVE_UP_AFTER = 10  # attempts: a little over a day
 POLICY_ATTEMPTS = 3

@@ -122,7 +122,9 @@ class Sender:
             taken = queue.addresses_taken(
                 campaign_id=job.campaign_id, digests=list(digests), profile_ids=list(digests.values())
             )
-            skips.extend((digests[digest], "duplicate_address", decisions[digests[digest]].record_id) for digest in taken)
+            skips.extend(
+                (digests[digest], "duplicate_address", decisions[digests[digest]].record_id) for digest in taken
+            )
         return skips
 
     def _told(

@@ -136,7 +136,8 @@ def resume_campaign(*, campaign_id: int) -> Campaign:
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE campaigns_sendqueue SET due_at = now() WHERE campaign_id = %s AND phase = 'waiting' AND due_at > now()",
+            "UPDATE campaigns_sendqueue SET due_at = now() "
+            "WHERE campaign_id = %s AND phase = 'waiting' AND due_at > now()",
             [campaign_id],
         )
     wake("campaigns.start_due")
@@ -250,7 +251,9 @@ def _moment(campaign: Campaign) -> Any:
         moment = resolve(campaign.local_time, campaign.time_zone)
     except ValueError:
         raise CdpError(
-            "campaign.time_invalid", _("Write the time as 2026-11-27T09:00, in a zone such as Europe/Amsterdam."), place="when"
+            "campaign.time_invalid",
+            _("Write the time as 2026-11-27T09:00, in a zone such as Europe/Amsterdam."),
+            place="when",
         ) from None
     now = _database_now()
     if moment.utc < now:

@@ -81,19 +81,21 @@ def preview(
             _("This person lacks %(fields)s and would be left out.") % {"fields": ", ".join(missing)},
         )
     links = idle_links(purpose)
-    stored = {"person": values, **fixed_values(purpose or Purpose(slug="-", name="…", basis="consent"), sender_identity())}
+    stored = {
+        "person": values,
+        **fixed_values(purpose or Purpose(slug="-", name="…", basis="consent"), sender_identity()),
+    }
     try:
         return fill_in(template, stored, links), links
     except RenderFailure as failure:
         raise CdpError(
             "preview.render_error",
-            _("The message cannot be filled in for this person: %(reason)s") % {"reason": failure.detail or failure.reason},
+            _("The message cannot be filled in for this person: %(reason)s")
+            % {"reason": failure.detail or failure.reason},
         ) from None
 
 
 def idle_links(purpose: Purpose | None) -> dict[str, str]:
     """Return links of nobody: they look and verify like real ones and change nothing."""
-    token = make_token(
-        profile_id=0, purpose_id=(purpose.pk if purpose else 0) or 0, channel="email", reference="test"
-    )
+    token = make_token(profile_id=0, purpose_id=(purpose.pk if purpose else 0) or 0, channel="email", reference="test")
     return {"unsubscribe": unsubscribe_url(token), "preferences": preferences_url(token)}

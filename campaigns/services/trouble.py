@@ -47,9 +47,16 @@ def pause_for_trouble(*, campaign_id: int, kind: str, reply: str) -> None:
     """Pause a campaign that is being sent, saying why in plain words. Messages on their way are finished."""
     reasons = {
         "unreachable": _("The mail server cannot be reached: %(reply)s. Check EMAIL_URL and the server, then resume."),
-        "login": _("The mail server does not let us in: %(reply)s. Check the user name and password in EMAIL_URL, then resume."),
-        "policy": _("The mail server refuses our mail by a rule: %(reply)s. Check SPF, DKIM and DMARC of the sender, then resume."),
-        "refusals": _("More than 5%% of the last messages were refused, the last with: %(reply)s. Look at the failures first."),
+        "login": _(
+            "The mail server does not let us in: %(reply)s. Check the user name and password in EMAIL_URL, then resume."
+        ),
+        "policy": _(
+            "The mail server refuses our mail by a rule: %(reply)s. "
+            "Check SPF, DKIM and DMARC of the sender, then resume."
+        ),
+        "refusals": _(
+            "More than 5%% of the last messages were refused, the last with: %(reply)s. Look at the failures first."
+        ),
     }
     reason = reasons[kind] % {"reply": reply[:300]}
     with connection.cursor() as cursor:
@@ -64,4 +71,6 @@ def pause_for_trouble(*, campaign_id: int, kind: str, reply: str) -> None:
 
 def suppress_bounced(*, address: str, campaign_id: int) -> None:
     """Put an address that does not exist on the suppression list, through the consent service."""
-    suppress_address(kind="email", value=address, reason="bounce", actor="system:campaigns", note=f"campaign:{campaign_id}")
+    suppress_address(
+        kind="email", value=address, reason="bounce", actor="system:campaigns", note=f"campaign:{campaign_id}"
+    )

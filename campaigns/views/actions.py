@@ -22,7 +22,7 @@ from campaigns.services.campaigns import (
     unschedule_campaign,
 )
 from campaigns.services.testing import send_test
-from campaigns.views.common import campaign_or_404, chosen_person, needs, tell
+from campaigns.views.common import campaign_or_404, chosen_person, needs, own_address, tell
 from cdp.common.errors import CdpError
 
 
@@ -87,9 +87,9 @@ def resume(request: HttpRequest, campaign_id: int) -> str:
 def cancel(request: HttpRequest, campaign_id: int) -> str:
     """Stop a campaign for good."""
     _campaign, people = cancel_campaign(campaign_id=campaign_id)
-    return ngettext("Cancelled: %(people)s unsent message stopped.", "Cancelled: %(people)s unsent messages stopped.", people) % {
-        "people": people
-    }
+    return ngettext(
+        "Cancelled: %(people)s unsent message stopped.", "Cancelled: %(people)s unsent messages stopped.", people
+    ) % {"people": people}
 
 
 @_action
@@ -100,7 +100,9 @@ def resend(request: HttpRequest, campaign_id: int) -> str:
     except ValueError:
         raise CdpError("campaign.count_changed", _("Say how many people it is.")) from None
     people = resend_unknown(campaign_id=campaign_id, confirm=confirm)
-    return ngettext("%(people)s message is sent again.", "%(people)s messages are sent again.", people) % {"people": people}
+    return ngettext("%(people)s message is sent again.", "%(people)s messages are sent again.", people) % {
+        "people": people
+    }
 
 
 @_action
@@ -111,6 +113,9 @@ def test(request: HttpRequest, campaign_id: int) -> str:
     if version is None:
         raise CdpError("campaign.no_message", _("Choose a message first."))
     send_test(
-        version=version, purpose=campaign.purpose, to=request.user.email, profile=chosen_person(request, "message.tested")
+        version=version,
+        purpose=campaign.purpose,
+        to=own_address(request),
+        profile=chosen_person(request, "message.tested"),
     )
-    return _("The test went to %(address)s.") % {"address": request.user.email}
+    return _("The test went to %(address)s.") % {"address": own_address(request)}

@@ -56,7 +56,7 @@ class CampaignList(ListPage):
     default_sort = "-changed"
     empty = (
         _("No campaigns yet"),
-        _("A campaign sends one message to the people of a segment who allowed it, once each, and keeps the reason for all."),
+        _("A campaign sends one message to the people of a segment who allowed it, once each, and keeps the reasons."),
         "campaigns:campaign_new",
         _("Make a campaign"),
     )
@@ -74,7 +74,9 @@ class CampaignList(ListPage):
 @require_http_methods(["GET", "POST"])
 def campaign_new(request: HttpRequest) -> HttpResponse:
     """Make a draft."""
-    form = PlanForm(request.POST or None, initial={key: request.GET.get(key) for key in ("segment", "message", "purpose")})
+    form = PlanForm(
+        request.POST or None, initial={key: request.GET.get(key) for key in ("segment", "message", "purpose")}
+    )
     if request.method == "POST" and form.is_valid():
         try:
             campaign = create_campaign(plan=form.plan(), actor=request.user)

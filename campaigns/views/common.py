@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,11 +17,13 @@ from cdp.common.errors import CdpError
 from cdp.common.masking import can_see_pii
 from profiles.models import Profile
 
+View = TypeVar("View", bound=Callable[..., Any])
 
-def needs(permission: str) -> Any:
+
+def needs(permission: str) -> Callable[[View], View]:
     """Decorate a view: log in first, then hold the permission, or get 403."""
 
-    def decorate(view: Any) -> Any:
+    def decorate(view: View) -> View:
         return login_required(permission_required(permission, raise_exception=True)(view))
 
     return decorate
@@ -55,6 +58,11 @@ def chosen_person(request: HttpRequest, purpose: str) -> Profile | None:
             record_access(request=request, action=purpose, object_kind="profile", object_id=str(profile.pk))
             request.session["previewed"] = [*seen[-50:], profile.pk]
     return profile
+
+
+def own_address(request: HttpRequest) -> str:
+    """Return the mail address of the reader's account; empty when there is none."""
+    return str(getattr(request.user, "email", ""))
 
 
 def tell(request: HttpRequest, error: CdpError) -> None:

@@ -60,7 +60,12 @@ class DeliveryList(ListPage):
     search_label = _("Search by name or address")
     default_sort = "person"
     key = "profile_id"
-    empty = (_("No decisions yet"), _("They are made when the campaign starts: one for each person, with the reason."), "", "")
+    empty = (
+        _("No decisions yet"),
+        _("They are made when the campaign starts: one for each person, with the reason."),
+        "",
+        "",
+    )
     export_permission = "profiles.export_profile"
     export_action = "campaign.deliveries_exported"
     export_name = "deliveries"

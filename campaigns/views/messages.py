@@ -20,7 +20,7 @@ from campaigns.models import Message, MessageVersion
 from campaigns.services.messages import archive_message, content_of, create_message, update_message
 from campaigns.services.testing import send_test
 from campaigns.starters import BY_KEY, STARTERS
-from campaigns.views.common import chosen_person, needs, tell
+from campaigns.views.common import chosen_person, needs, own_address, tell
 from cdp.common.errors import CdpError
 from cdp.common.lists import Column, ListPage
 
@@ -43,7 +43,7 @@ class MessageList(ListPage):
     default_sort = "-changed"
     empty = (
         _("No messages yet"),
-        _("A message is the mail that a campaign sends: a subject and a text with places for each person's own values."),
+        _("A message is what a campaign sends: a subject and a text with places for each person's own values."),
         "campaigns:message_new",
         _("Write a message"),
     )
@@ -99,11 +99,13 @@ def message_test(request: HttpRequest, message_id: int) -> HttpResponse:
     version = message.current_version
     assert version is not None
     try:
-        send_test(version=version, purpose=None, to=request.user.email, profile=chosen_person(request, "message.tested"))
+        send_test(
+            version=version, purpose=None, to=own_address(request), profile=chosen_person(request, "message.tested")
+        )
     except CdpError as error:
         tell(request, error)
     else:
-        notices.success(request, __("The test went to %(address)s.") % {"address": request.user.email})
+        notices.success(request, __("The test went to %(address)s.") % {"address": own_address(request)})
     return redirect("campaigns:message", message_id)
 
 
@@ -140,7 +142,11 @@ def _save(request: HttpRequest, message: Message | None) -> HttpResponse:
         except CdpError as error:
             field = str(error.detail.get("field") or error.place)
             line = error.detail.get("line")
-            words = __("Line %(line)s: %(message)s") % {"line": line, "message": error.message} if line else str(error.message)
+            words = (
+                __("Line %(line)s: %(message)s") % {"line": line, "message": error.message}
+                if line
+                else str(error.message)
+            )
             form.add_error(field if field in form.fields else None, words)
         else:
             assert saved.current_version is not None

@@ -19,6 +19,7 @@ from campaigns.views.common import campaign_or_404, chosen_person, needs
 from cdp.common.errors import CdpError
 from cdp.common.masking import can_see_pii
 from cdp.common.sandbox import sandboxed_html
+from consent.models import Purpose
 from profiles.models import Profile
 
 FOUND = 8
@@ -110,13 +111,15 @@ def _unsaved(request: HttpRequest) -> tuple[MessageVersion | None, CdpError | No
 
 
 def _framed(
-    request: HttpRequest, version: MessageVersion | None, error: CdpError | None, purpose: object = None
+    request: HttpRequest, version: MessageVersion | None, error: CdpError | None, purpose: Purpose | None = None
 ) -> HttpResponse:
     if version is None:
         return sandboxed_html(_note(str(error.message) if error else _("No message is chosen yet.")))
     try:
         copy, _links = preview(
-            version=version, purpose=purpose, profile=chosen_person(request, "message.previewed")  # type: ignore[arg-type]  # a Purpose or None
+            version=version,
+            purpose=purpose,
+            profile=chosen_person(request, "message.previewed"),
         )
     except CdpError as refused:
         return sandboxed_html(_note(str(refused.message)))
@@ -131,4 +134,5 @@ def plain_page(copy: Copy) -> str:
 
 
 def _note(text: str) -> str:
-    return f'<!doctype html><html><body style="font:14px sans-serif;padding:16px;color:#475569">{escape(text)}</body></html>'
+    style = "font:14px sans-serif;padding:16px;color:#475569"
+    return f'<!doctype html><html><body style="{style}">{escape(text)}</body></html>'

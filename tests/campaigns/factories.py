@@ -22,7 +22,9 @@ BODY = 'Hi {{ person.first_name | default: "there" }}, this is **news**. [Read](
 def segment(*people: Profile, name: str = "") -> Segment:
     """Make a live segment with these members, its rule aside."""
     number = next(_numbers)
-    row = Segment.objects.create(name=name or f"Segment {number}", slug=f"segment-{number}", refreshed_at=timezone.now())
+    row = Segment.objects.create(
+        name=name or f"Segment {number}", slug=f"segment-{number}", refreshed_at=timezone.now()
+    )
     version = SegmentVersion.objects.create(segment=row, number=1, rule={"type": "everyone"}, sentence="Everyone")
     row.current_version = version
     row.save()

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cdp.environment import MailServer
@@ -34,10 +35,8 @@ class Sink:
 
     def stop(self) -> None:
         """Stop listening."""
-        try:
+        with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in accept()
-        except OSError:
-            pass
         self._listener.close()
 
     @property

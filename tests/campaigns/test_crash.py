@@ -34,7 +34,7 @@ def test_a_killed_process_sends_nobody_twice_and_loses_nobody(settings: pytest.F
     killed = 0
     for _round in range(2):
         before = len(sink.mails)
-        process = subprocess.Popen([sys.executable, "-c", DRAIN], cwd=REPOSITORY, env=environment)  # noqa: S603 - ours
+        process = subprocess.Popen([sys.executable, "-c", DRAIN], cwd=REPOSITORY, env=environment)
         end = time.monotonic() + 60
         while len(sink.mails) < before + 8 and time.monotonic() < end:
             time.sleep(0.01)
@@ -52,8 +52,6 @@ def test_a_killed_process_sends_nobody_twice_and_loses_nobody(settings: pytest.F
     assert tally.of("unknown") <= killed * CONNECTIONS
     assert tally.of("sent") + tally.of("unknown") == PEOPLE
     got = set(sink.counts)
-    from_ledger = {
-        one.profile_id: one.outcome for one in Delivery.objects.of_campaign(row.pk)
-    }
+    from_ledger = {one.profile_id: one.outcome for one in Delivery.objects.of_campaign(row.pk)}
     assert len(got) >= tally.of("sent") and len(from_ledger) == PEOPLE
     sink.stop()

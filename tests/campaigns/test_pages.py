@@ -53,7 +53,9 @@ def addresses(row: Campaign) -> list[str]:
 def test_every_page_opens_for_who_may_read_it(role: str, client_as: ClientAs) -> None:
     row = under_way()
     client = client_as(role)
-    assert {address: client.get(address).status_code for address in addresses(row)} == dict.fromkeys(addresses(row), 200)
+    assert {address: client.get(address).status_code for address in addresses(row)} == dict.fromkeys(
+        addresses(row), 200
+    )
 
 
 def test_an_empty_installation_says_what_the_first_step_is(client_as: ClientAs) -> None:
@@ -109,7 +111,13 @@ def test_a_template_error_names_field_line_and_mend(client_as: ClientAs) -> None
 
 def test_every_save_with_a_change_is_a_new_version(client_as: ClientAs) -> None:
     client, row = client_as("Marketer"), message()
-    form = {"name": "News", "subject": "News", "format": "letter", "from_name": "Shop", "from_email": "hello@shop.example"}
+    form = {
+        "name": "News",
+        "subject": "News",
+        "format": "letter",
+        "from_name": "Shop",
+        "from_email": "hello@shop.example",
+    }
     client.post(reverse("campaigns:message", args=[row.pk]), {**form, "body": BODY})
     client.post(reverse("campaigns:message", args=[row.pk]), {**form, "body": BODY + " more"})
     assert [version.number for version in row.versions.order_by("number")] == [1, 2]

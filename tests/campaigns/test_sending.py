@@ -16,7 +16,13 @@ from campaigns.report import report_of
 from campaigns.sending import queue
 from campaigns.sending.drain import drain_sends
 from campaigns.sending.starting import start_due_campaigns
-from campaigns.services.campaigns import cancel_campaign, pause_campaign, resend_unknown, resume_campaign, schedule_campaign
+from campaigns.services.campaigns import (
+    cancel_campaign,
+    pause_campaign,
+    resend_unknown,
+    resume_campaign,
+    schedule_campaign,
+)
 from campaigns.services.trouble import hold_campaign
 from consent.gate import check
 from consent.links import read_token
