@@ -102,7 +102,9 @@ class Environment:
             raise ImproperlyConfigured(f"{name} may not be *: links and resets would follow any Host header")
         host = urlsplit(site_url).hostname
         if not host:
-            raise ImproperlyConfigured(f"SITE_URL must be an absolute URL such as https://cdp.example.org, not {site_url!r}")
+            raise ImproperlyConfigured(
+                f"SITE_URL must be a whole URL such as https://cdp.example.org, not {site_url!r}"
+            )
         return given or sorted({host, "localhost", "127.0.0.1", "[::1]"})
 
     def database(self, name: str, default: str) -> dict[str, Any]:

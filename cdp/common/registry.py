@@ -54,7 +54,7 @@ class TimelineEntry:
     raw: dict[str, Any] | None = None
 
 
-#: name -> function(profile_id, before: datetime | None, limit: int, kinds: set[str] | None) -> list[TimelineEntry], newest first
+#: name -> function(profile_id, before: datetime | None, limit, kinds: set[str] | None) -> TimelineEntry list, newest first
 timeline: Registry[Callable[..., list[TimelineEntry]]] = Registry("timeline provider")
 
 
@@ -93,7 +93,7 @@ personal_data: Registry[PersonalDataHolder] = Registry("personal data holder")
 
 @dataclass(frozen=True, kw_only=True)
 class NavEntry:
-    """An entry of the left navigation. `group` is one of NAV_GROUPS; `permission` is `app.codename` or empty for all."""
+    """An entry of the left navigation. `group` is one of NAV_GROUPS; `permission` is `app.codename`, empty for all."""
 
     group: str
     label: Any

@@ -1,4 +1,7 @@
-"""The capture mailbox's SMTP server, on loopback unless told otherwise: `python -m cdp.mailbox.server --port 8025 --folder var/mailbox`."""
+"""The capture mailbox's SMTP server, on loopback unless told otherwise.
+
+`python -m cdp.mailbox.server --port 8025 --folder var/mailbox`
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ class Capture:
         self.store = store
         self.kept = 0
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd names it
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         """Write one mail to the box and accept it."""
         self.store.add(sender=envelope.mail_from or "", recipients=envelope.rcpt_tos, content=envelope.content)
         self.kept += 1
