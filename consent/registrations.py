@@ -6,11 +6,13 @@ from django.utils.translation import gettext_lazy as _
 
 from cdp.common.registry import (
     HealthCheck,
+    HomeCard,
     NavEntry,
     PersonalDataHolder,
     ProfilePanel,
     api_routes,
     health_checks,
+    home_cards,
     navigation,
     personal_data,
     profile_panels,
@@ -20,6 +22,7 @@ from consent import tasks
 from consent.api.others import PermissionViewSet, PurposeViewSet, SuppressionViewSet
 from consent.api.records import ConsentRecordViewSet
 from consent.handlers import keep_people, lookup_tombstones, on_change
+from consent.home import agreed_card
 from consent.import_targets import consent_targets
 from consent.panel import consent_panel, consent_timeline
 from consent.services.erasing import collect_consent_data, erase_consent_data
@@ -40,6 +43,16 @@ def register() -> None:
     timeline.add("consent", consent_timeline)
     profile_panels.add("consent", ProfilePanel(template="consent/_panel.html", context=consent_panel, order=20))
     health_checks.add("consent_ledger", HealthCheck(label=_("Consent ledger"), run=ledger_health))
+    home_cards.add(
+        "consent_agreed",
+        HomeCard(
+            template="consent/_home_figure.html",
+            context=agreed_card,
+            slot="figure",
+            order=40,
+            permission="profiles.view_profile",
+        ),
+    )
     _navigation()
     api_routes.add("consent-records", ConsentRecordViewSet)
     api_routes.add("purposes", PurposeViewSet)

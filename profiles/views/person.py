@@ -27,7 +27,7 @@ from cdp.common.access import record_access
 from cdp.common.masking import can_see_pii, mask_identifier, mask_value
 from cdp.common.registry import TimelineEntry
 from profiles.forms.people import KINDS, kind_of_value, text_of_value
-from profiles.models import Identifier, IdentifierKind, Merge, Profile, TraitChange
+from profiles.models import Identifier, IdentifierKind, Merge, Profile, Source, TraitChange
 from profiles.models.identity import MergeState
 from profiles.timeline import cause_words, masked, source_names, timeline_page
 from profiles.views.people import shown_name
@@ -177,21 +177,30 @@ def drawn_panels(request: HttpRequest, profile: Profile) -> Iterator[tuple[str, 
             yield render_to_string(panel.template, {**context, "person": profile}, request=request), context
 
 
+def short_origin(cause: str, source: Source | None) -> str:
+    """Return one word or two for where a value came from; the whole name is shown on hover."""
+    if source is None or not cause.startswith("identify"):
+        return cause_words(cause)
+    return {"browser": _("web"), "server": _("server")}.get(source.kind, source.name)
+
+
 def traits_of(profile: Profile, *, see_pii: bool) -> list[dict[str, Any]]:
     """Return the traits with where each came from."""
     origins = profile.origins if isinstance(profile.origins, dict) else {}
-    names = source_names({origin["s"] for origin in origins.values() if isinstance(origin, dict) and origin.get("s")})
+    sources = Source.objects.in_bulk(
+        {origin["s"] for origin in origins.values() if isinstance(origin, dict) and origin.get("s")}
+    )
     rows = []
     for key, value in sorted(profile.traits.items(), key=lambda item: item[0].lower()):
         said = origins.get(key)
         origin: dict[str, Any] = said if isinstance(said, dict) else {}
         at = _moment(str(origin.get("t", "")))
-        by_hand = str(origin.get("c", "")).startswith("manual")
         rows.append(
             {
                 "key": key,
                 "value": value if see_pii else mask_value(key, value),
-                "source": _("by hand") if by_hand else names.get(origin.get("s") or 0, ""),
+                "source": sources.get(origin.get("s") or 0, ""),
+                "short": short_origin(str(origin.get("c", "")), sources.get(origin.get("s") or 0)),
                 "cause": cause_words(str(origin.get("c", ""))),
                 "at": at,
             }
