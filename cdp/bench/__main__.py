@@ -29,9 +29,8 @@ def main() -> int:
                 figures.extend(import_module(f"cdp.bench.{part}").measure())
     finally:
         ground.finish()
-    print(
-        f"\n{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; one run, a shared machine: read the ratios\n"
-    )
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    print(f"\n{machine}; one run, perhaps a shared machine: read the ratios\n")
     print(table(figures))
     return 0
 

@@ -54,7 +54,7 @@ class TimelineEntry:
     raw: dict[str, Any] | None = None
 
 
-#: name -> function(profile_id, before: datetime | None, limit, kinds: set[str] | None) -> TimelineEntry list, newest first
+#: name -> function(profile_id, before: datetime | None, limit, kinds: set[str] | None) -> entries, newest first
 timeline: Registry[Callable[..., list[TimelineEntry]]] = Registry("timeline provider")
 
 
