@@ -107,7 +107,7 @@ def finish_campaigns() -> int:
               AND NOT EXISTS (SELECT 1 FROM campaigns_sendqueue AS queue WHERE queue.campaign_id = campaign.id)
             """
         )
-        closed = cursor.rowcount
+        closed = int(cursor.rowcount)
         cursor.execute(
             "SELECT id FROM campaigns_campaign WHERE status = 'cancelled' AND EXISTS "
             "(SELECT 1 FROM campaigns_sendqueue AS queue WHERE queue.campaign_id = campaigns_campaign.id)"
@@ -138,7 +138,7 @@ def cancel_waiting(campaign_id: int) -> int:
             """,
             [campaign_id, campaign_id],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _pause(campaign_id: int, reason: str) -> None:

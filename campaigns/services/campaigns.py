@@ -193,7 +193,7 @@ def resend_unknown(*, campaign_id: int, confirm: int) -> int:
 
 
 def _locked(campaign_id: int) -> Campaign:
-    campaign = (
+    campaign: Campaign | None = (
         Campaign.objects.select_for_update(of=("self",))
         .select_related("purpose", "segment", "message__current_version")
         .filter(pk=campaign_id)
@@ -209,7 +209,7 @@ def _move(campaign_id: int, from_states: set[CampaignStatus], to: CampaignStatus
     moved = Campaign.objects.filter(pk=campaign_id, status__in=from_states).update(
         status=to, changed_at=timezone.now(), **values
     )
-    campaign = Campaign.objects.filter(pk=campaign_id).first()
+    campaign: Campaign | None = Campaign.objects.filter(pk=campaign_id).first()
     if campaign is None:
         raise CdpError("campaign.not_found", _("This campaign does not exist."), status=404)
     if not moved:

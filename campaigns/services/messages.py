@@ -45,7 +45,7 @@ def create_message(*, name: str, content: Content, actor: Any) -> Message:
 @transaction.atomic
 def update_message(*, message_id: int, name: str, content: Content, actor: Any) -> Message:
     """Save a change as a new version; the same content again makes none. Scheduled campaigns keep theirs."""
-    message = Message.objects.select_for_update().filter(pk=message_id, archived_at=None).first()
+    message: Message | None = Message.objects.select_for_update().filter(pk=message_id, archived_at=None).first()
     if message is None:
         raise CdpError("message.not_found", _("This message does not exist any more."), status=404)
     compiled = check_content(content)
@@ -61,7 +61,7 @@ def update_message(*, message_id: int, name: str, content: Content, actor: Any) 
 @transaction.atomic
 def archive_message(*, message_id: int) -> Message:
     """Put a message away; its versions stay, for what was sent."""
-    message = Message.objects.select_for_update().filter(pk=message_id).first()
+    message: Message | None = Message.objects.select_for_update().filter(pk=message_id).first()
     if message is None:
         raise CdpError("message.not_found", _("This message does not exist any more."), status=404)
     message.archived_at = timezone.now()

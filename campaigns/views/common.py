@@ -36,7 +36,8 @@ def campaign_or_404(campaign_id: int) -> Campaign:
     rows = Campaign.objects.select_related(
         "purpose", "segment", "message__current_version", "message_version__message", "segment_version", "created_by"
     )
-    return get_object_or_404(rows, pk=campaign_id)
+    campaign: Campaign = get_object_or_404(rows, pk=campaign_id)
+    return campaign
 
 
 def chosen_person(request: HttpRequest, purpose: str) -> Profile | None:

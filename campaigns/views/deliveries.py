@@ -138,7 +138,7 @@ def delivery_mail(request: HttpRequest, campaign_id: int, key: UUID) -> HttpResp
 
 def _delivery(campaign_id: int, key: UUID) -> Delivery:
     rows = Delivery.objects.select_related("campaign__purpose", "message_version__message")
-    found = rows.filter(campaign_id=campaign_or_404(campaign_id).pk, uuid=key).first()
+    found: Delivery | None = rows.filter(campaign_id=campaign_or_404(campaign_id).pk, uuid=key).first()
     if found is None:
         raise Http404
     return found

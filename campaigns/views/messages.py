@@ -124,7 +124,8 @@ def message_archive(request: HttpRequest, message_id: int) -> HttpResponse:
 
 def _message(message_id: int) -> Message:
     rows = Message.objects.living().select_related("current_version")
-    return get_object_or_404(rows, pk=min(message_id, 2**63 - 1))
+    message: Message = get_object_or_404(rows, pk=min(message_id, 2**63 - 1))
+    return message
 
 
 def _save(request: HttpRequest, message: Message | None) -> HttpResponse:

@@ -77,7 +77,9 @@ def test_each_reader_gets_one_personal_mail_with_a_way_out(sink: Sink) -> None:
     link = read_token(token)
     assert link is not None and link.profile_id == delivery.profile_id and link.purpose_id == news.pk
     assert link.reference == f"delivery:{row.pk}:{delivery.profile_id}"
-    text = mail.get_body(("plain",)).get_content()
+    plain = mail.get_body(("plain",))
+    assert plain is not None
+    text = plain.get_content()
     assert "Hi Reader" in text and token in text and "Utrecht" in text
     assert delivery.outcome == "sent" and delivery.consent_record_id and delivery.context["person"]["first_name"]
     assert all(len(line) <= 998 for line in sink.mails[0][1].split(b"\r\n"))

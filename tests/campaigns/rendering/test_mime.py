@@ -19,7 +19,7 @@ FRAME = MailFrame(
 )
 LINKS = Links("https://shop.example/u/" + "a" * 300)
 TEXT = st.text(
-    st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00\r\x0b\x0c\x1c\x1d\x1e\x85"), max_size=400
+    st.characters(blacklist_categories=["Cs"], blacklist_characters="\x00\r\x0b\x0c\x1c\x1d\x1e\x85"), max_size=400
 )
 
 

@@ -200,7 +200,8 @@ def test_an_error_names_the_line() -> None:
 
 
 def test_a_gap_and_an_unknown_trait_are_pointed_out() -> None:
-    body = "Hi {{ person.first_name }}, {{ person.city | default: 'there' }}{% if person.plan %}{{ person.plan }}{% endif %}"
+    body = "Hi {{ person.first_name }}, {{ person.city | default: 'there' }}"
+    body += "{% if person.plan %}{{ person.plan }}{% endif %}"
     warnings = compile_message(
         Draft(subject="S", body=body, format="letter"), known_traits={"first_name", "city"}
     ).warnings
