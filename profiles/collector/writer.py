@@ -208,6 +208,8 @@ class Writer(threading.Thread):
             connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
             # A role or database whose default is `off` must not turn the 200 into a promise that nobody keeps.
             connection.execute("SET synchronous_commit = on")
+            if connection.execute("SHOW fsync").fetchone() == ("off",):
+                logger.error("PostgreSQL runs with fsync off: what is answered 200 can be lost with the power")
             result = connection.pgconn.prepare(_PREPARED, _INSERT, [_ARRAYS[kind] for kind in _COLUMNS])
             if result.status != ExecStatus.COMMAND_OK:
                 error = psycopg.errors.error_from_result(result)
