@@ -19,6 +19,7 @@ from django.http import (
 )
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
 from django.views import View
 
 from cdp.common.access import record_access
@@ -53,7 +54,7 @@ class Filter:
     label: Any
     choices: Sequence[tuple[str, Any]] | Callable[[HttpRequest], Sequence[tuple[str, Any]]]
     apply: Callable[[QuerySet[Any], str], QuerySet[Any]]
-    any_label: Any = "–"
+    any_label: Any = _("any")
 
 
 class Echo:
