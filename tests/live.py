@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,8 @@ class Site:
 
     url: str
     environment: dict[str, str]
+    #: what the web process wrote so far
+    log: Callable[[], str] = str
 
 
 def free_port() -> int:
@@ -61,14 +63,15 @@ def process_environment(port: int) -> dict[str, str]:
 
 
 @contextmanager
-def live_site() -> Iterator[Site]:
-    """Start the web process, wait until it answers, and stop it at the end."""
+def live_site(**variables: str) -> Iterator[Site]:
+    """Start the web process, wait until it answers, and stop it at the end; `variables` go into its environment."""
     port = free_port()
-    site = Site(url=f"http://localhost:{port}", environment=process_environment(port))
+    environment = {**process_environment(port), **variables}
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", "1", "--no-ws", "cdp.asgi:application"]
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=site.environment, stdout=log, stderr=subprocess.STDOUT)
+        site = Site(f"http://localhost:{port}", environment, log=lambda: _written(log))
+        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             _wait_for(site.url + "/healthz", process, log)
             yield site
@@ -93,8 +96,12 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: IO[str]) -> None:
             return  # it answers, if only to say what is wrong
         except OSError:
             time.sleep(0.1)
-    log.seek(0)
-    raise AssertionError(f"the web process did not come up:\n{log.read()}")
+    raise AssertionError(f"the web process did not come up:\n{_written(log)}")
+
+
+def _written(log: IO[str]) -> str:
+    # The process writes at the same place of the file: read beside it, without moving that.
+    return os.pread(log.fileno(), 10_000_000, 0).decode(errors="replace")
 
 
 def chromium() -> str | None:

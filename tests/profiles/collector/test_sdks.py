@@ -6,10 +6,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -22,6 +18,7 @@ from profiles.querysets.live import events_of
 from profiles.views.snippets import snippets_for
 from tests.live import REPOSITORY, Site
 from tests.profiles.collector.door import browser_source, server_source, stored
+from tests.shop import shop
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -165,26 +162,6 @@ def test_rudderstack_for_node(site: Site) -> None:
     )
     assert sorted(event["type"] for event in received()) == ["identify", "track"]
     assert all(event["originalTimestamp"] for event in received())
-
-
-@contextmanager
-def shop(html: str) -> Iterator[str]:
-    """Serve `html` from an origin of its own; a page that has no server may not ask loopback addresses."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(html.encode())
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 def host_of(url: str) -> str:

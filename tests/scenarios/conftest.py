@@ -1,0 +1,39 @@
+"""One running installation for all tests of this folder; each test brings people and names of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from tests import database
+from tests.live import Site
+from tests.scenarios.house import House, whole_house
+
+
+@pytest.fixture(scope="package")
+def house(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    """Run web, worker, beat and mailbox on the test database; give the database back as it was."""
+    with django_db_blocker.unblock():
+        database.keep_copy()
+        try:
+            with whole_house(tmp_path_factory.mktemp("house")) as house:
+                yield house
+        finally:
+            database.bring_back()
+
+
+@pytest.fixture
+def site(house: House) -> Site:
+    """Let browsers and SDKs of these tests visit the one house."""
+    return house.site
+
+
+@pytest.fixture
+def user_as(house: House) -> Callable[[str], User]:
+    """Return a function that gives the user of a role, committed, so that every process knows them."""
+    return house.user
