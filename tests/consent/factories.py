@@ -6,7 +6,7 @@ import itertools
 from datetime import UTC, datetime
 from typing import Any
 
-from consent.models import ConsentRecord, ConsentState, Purpose
+from consent.models import ConsentEvidence, ConsentRecord, ConsentState, Purpose
 from consent.services import create_purpose, record_consent
 from profiles.models import Identifier, Profile, Source
 
@@ -78,3 +78,9 @@ def source(kind: str = "server") -> Source:
     """Make a source."""
     number = next(_numbers)
     return Source.objects.create(name=f"Source {number}", slug=f"source-{number}", kind=kind)
+
+
+def payload_of(evidence: ConsentEvidence) -> dict[str, Any]:
+    """Return the personal part of a record, which must not be erased."""
+    assert evidence.payload is not None
+    return dict(evidence.payload)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -42,7 +43,8 @@ def random_world(dice: random.Random) -> tuple[list[int], list[Purpose]]:
             )
         if dice.random() < 0.15 and anna.email:
             suppress_address(kind="email", value=anna.email.upper(), reason="bounce", actor="test")
-        changes = dice.choice([{}, {}, {}, {"restricted_at": at(9)}, {"erased_at": at(9)}, {"merged_into": anna}])
+        fates: list[dict[str, Any]] = [{}] * 3 + [{"restricted_at": at(9)}, {"erased_at": at(9)}, {"merged_into": anna}]
+        changes = dice.choice(fates)
         Profile.objects.filter(pk=anna.pk).update(**changes)
         people.append(anna.pk)
     return people, list(Purpose.objects.order_by("pk"))

@@ -17,7 +17,7 @@ from consent.models import ConsentRecord, Purpose
 from profiles.handlers import Change, IdentifierMove, announce, kept_people
 from profiles.importing.targets import ImportTarget, Proof, TargetJob, TargetRow
 from profiles.models import Identifier, Profile
-from tests.consent.factories import at, person, purpose, say, source, state_of
+from tests.consent.factories import at, payload_of, person, purpose, say, source, state_of
 from tests.consent.test_handlers import event
 
 pytestmark = pytest.mark.django_db
@@ -141,7 +141,7 @@ def test_import_with_proof_raises_and_lowers_and_can_be_undone() -> None:
     assert planned.counts == done.counts == {"raised": 1, "lowered": 1, "unchanged": 2}
     assert [state_of(who, newsletter) for who in (fresh, yes, same, no)] == ["given", "withdrawn", "given", "withdrawn"]
     record = ConsentRecord.objects.get(profile_id=fresh.pk)
-    assert record.evidence.payload["words"] == "Yes, mail me"
+    assert payload_of(record.evidence)["words"] == "Yes, mail me"
     assert of.undo(7, None) == {"restored": 2}
     assert of.undo(7, None) == {"restored": 0}
     assert [state_of(who, newsletter) for who in (fresh, yes, same, no)] == ["expired", "given", "given", "withdrawn"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from cdp.common.models import AccessLog
 from consent.models import ConsentRecord, ConsentText, Purpose, Suppression
@@ -71,7 +72,7 @@ def test_odd_queries_are_answered(client_as: AsRole, query: str) -> None:
 
 
 def test_longer_log_needs_no_more_statements(
-    client_as: AsRole, django_assert_max_num_queries: Callable[..., object]
+    client_as: AsRole, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     """Fifty rows cost as many statements as one."""
     newsletter = purpose()

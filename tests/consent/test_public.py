@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from consent.links import make_token, read_token, unsubscribe_url
 from consent.models import ConsentRecord, Purpose
 from consent.services import add_text
 from profiles.models import Profile
-from tests.consent.factories import at, person, purpose, say, state_of
+from tests.consent.factories import at, payload_of, person, purpose, say, state_of
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +37,7 @@ def strict_client() -> Client:
     return Client(enforce_csrf_checks=True)
 
 
-def bare(response: HttpResponse) -> bool:
+def bare(response: Any) -> bool:
     """Tell whether an answer sets no cookie and leads nowhere else."""
     return not response.cookies and "Location" not in response
 
@@ -56,7 +57,7 @@ def test_one_click_stops_at_once(subscriber: tuple[Profile, Purpose, str], form:
     assert state_of(anna, newsletter) == "withdrawn"
     record = ConsentRecord.objects.latest("id")
     assert (record.method, record.actor, record.reference) == ("one_click", "subject", "delivery:12:345")
-    assert record.evidence.payload["ip"] == "127.0.0.0"
+    assert payload_of(record.evidence)["ip"] == "127.0.0.0"
 
 
 def test_second_click_changes_nothing(subscriber: tuple[Profile, Purpose, str]) -> None:
@@ -88,7 +89,7 @@ def test_button_of_the_page_works_without_a_token_of_the_form(subscriber: tuple[
     done = strict_client().post(f"/u/{token}/", {})
     assert f"/preferences/{token}/" in done.content.decode()
     assert state_of(anna, newsletter) == "withdrawn"
-    assert ConsentRecord.objects.latest("id").evidence.payload["words"] == "Stop these messages"
+    assert payload_of(ConsentRecord.objects.latest("id").evidence)["words"] == "Stop these messages"
 
 
 def test_broken_multipart_still_stops(subscriber: tuple[Profile, Purpose, str]) -> None:

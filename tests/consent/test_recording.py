@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from pytest_django import DjangoAssertNumQueries
 
 from cdp.common.errors import CdpError
 from consent.models import ConsentEvidence, ConsentRecord, ConsentState
 from consent.services import ConsentEntry, record_consents, verify_ledger
 from profiles.handlers import Change, change_handlers
-from tests.consent.factories import at, identifier, person, purpose, say, state_of
+from tests.consent.factories import at, identifier, payload_of, person, purpose, say, state_of
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ def test_statement_is_recorded_with_its_evidence_and_holds() -> None:
     anna, newsletter = person(), purpose()
     record = say(anna, newsletter, "given", occurred_at=at(3))
     assert (record.position, record.state, record.proven) == (1, "given", True)
-    assert ConsentEvidence.objects.get(record=record).payload["page_url"] == "https://shop.example/news"
+    assert payload_of(ConsentEvidence.objects.get(record=record))["page_url"] == "https://shop.example/news"
     assert state_of(anna, newsletter) == "given"
 
 
@@ -67,7 +67,7 @@ def test_many_statements_make_the_same_chains_as_single_ones() -> None:
 
 
 def test_block_costs_the_same_statements_however_many_people(
-    django_assert_max_num_queries: Callable[..., object],
+    django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     """Tens of thousands of rows pass in a fixed number of statements."""
     people, newsletter = [person() for _number in range(40)], purpose()
@@ -112,7 +112,7 @@ def test_what_is_unknown_is_refused(fields: dict[str, str], code: str) -> None:
     """Nothing half-known enters the ledger."""
     state = fields.pop("state", "given")
     with pytest.raises(CdpError) as refused:
-        say(person(), purpose(), state, **fields)  # type: ignore[arg-type]  # a wrong value on purpose
+        say(person(), purpose(), state, **fields)
     assert refused.value.code == code
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def ledger(db: None) -> Iterator[None]:
+def ledger(db: None) -> None:
     """A small ledger, sealed once, with a few records behind the seal."""
     anna, bert, newsletter = person(), person(), purpose()
     text = add_text(purpose_id=newsletter.pk, text="Yes, mail me", actor="test")
@@ -31,7 +30,6 @@ def ledger(db: None) -> Iterator[None]:
         say(bert, newsletter, state, text=text)
     seal_ledger()
     say(anna, newsletter, "withdrawn")
-    return None
 
 
 TAMPERINGS = [
