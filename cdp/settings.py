@@ -263,6 +263,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    # Fields of the same name with other choices: names that a reader of the schema understands.
+    "ENUM_NAME_OVERRIDES": {
+        "ConsentStateEnum": "consent.models.State",
+        "ConsentChannelEnum": "consent.models.Channel",
+        "SourceKindEnum": "profiles.models.source.SourceKind",
+    },
 }
 
 # Logs: JSON where another program reads them, plain where a person does ------------------------------------------
