@@ -265,9 +265,9 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     # Fields of the same name with other choices: names that a reader of the schema understands.
     "ENUM_NAME_OVERRIDES": {
-        "ConsentStateEnum": "consent.models.State",
-        "ConsentChannelEnum": "consent.models.Channel",
-        "SourceKindEnum": "profiles.models.source.SourceKind",
+        "ConsentStateEnum": "consent.models.ledger.State.choices",
+        "ConsentChannelEnum": "consent.models.purpose.Channel.choices",
+        "SourceKindEnum": "profiles.models.source.SourceKind.choices",
     },
 }
 
