@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from cdp.common.arrays import numbers
 from cdp.common.registry import TimelineEntry
 from cdp.common.wake import wake
 from profiles.handlers import Change
@@ -29,7 +30,8 @@ def touch(change: Change) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO segments_touched (profile_id) SELECT unnest(%s::bigint[])", [sorted(change.profile_ids)]
+            "INSERT INTO segments_touched (profile_id) SELECT unnest(%s::bigint[])",
+            [numbers(sorted(change.profile_ids))],
         )
     wake("segments.process_touched")
 

@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +19,8 @@ from django.utils import timezone
 from django.utils.translation import override
 
 from cdp.common.wake import wake
+from segments.blocks import WORTH, Needs, fill_block
+from segments.differences import Moved, clear_members, move_everybody, move_some
 from segments.facts import catalog_for, known_catalog, moment_now, referencing
 from segments.models import Membership, Segment, Status
 from segments.rules.catalog import Catalog
@@ -28,7 +29,7 @@ from segments.rules.edges import Edge, moving_edges
 from segments.rules.errors import RuleError
 from segments.rules.nodes import Moment, Rule
 from segments.rules.parse import parse
-from segments.rules.sql import members_sql
+from segments.rules.sql import ALL_TABLES, Tables, members_sql
 
 logger = logging.getLogger(__name__)
 
@@ -39,45 +40,6 @@ WORK_MEMORY = "128MB"
 REFRESH_TIMEOUT = "240s"
 #: beyond this many people whose window moved, a refresh of the whole segment is cheaper
 MAX_SWEPT = 50_000
-
-_DIFF = """
-WITH target AS MATERIALIZED (
-{rule}
-), came AS (
-    INSERT INTO segments_membership (profile_id, segment_id, version_id, since)
-    SELECT t.id, %(segment)s, %(version)s, %(now)s FROM target t
-    WHERE NOT EXISTS (
-        SELECT 1 FROM segments_membership m WHERE m.segment_id = %(segment)s AND m.profile_id = t.id{some}
-    )
-    ORDER BY t.id
-    RETURNING profile_id
-), went AS (
-    DELETE FROM segments_membership m
-    WHERE m.segment_id = %(segment)s{some} AND NOT EXISTS (SELECT 1 FROM target t WHERE t.id = m.profile_id)
-    RETURNING m.profile_id
-), noted AS (
-    INSERT INTO segments_membershipchange (profile_id, segment_id, version_id, entered, at, cause)
-    SELECT profile_id, %(segment)s, %(version)s, true, %(now)s, %(cause)s FROM came
-    UNION ALL
-    SELECT profile_id, %(segment)s, %(version)s, false, %(now)s, %(cause)s FROM went
-)
-SELECT (SELECT count(*) FROM came), (SELECT count(*) FROM went)
-"""
-
-_CLEAR = """
-WITH went AS (DELETE FROM segments_membership WHERE segment_id = %(segment)s RETURNING profile_id)
-INSERT INTO segments_membershipchange (profile_id, segment_id, version_id, entered, at, cause)
-SELECT profile_id, %(segment)s, %(version)s, false, %(now)s, %(cause)s FROM went
-"""
-
-
-@dataclass(frozen=True)
-class Moved:
-    """How many came into a segment and went out of it."""
-
-    entered: int = 0
-    left: int = 0
-
 
 @contextmanager
 def _engine(*, wait: bool) -> Iterator[bool]:
@@ -137,12 +99,22 @@ def _process_block(block: int) -> int:
     moment = moment_now()
     catalog = known_catalog()
     moved: dict[int, Moved] = {}
-    for segment in _live_segments():
-        result = _evaluate(segment, catalog, moment, cause="touched", ids=ids)
+    segments = _live_segments()
+    tables = _tables_for(segments, catalog, moment, ids)
+    for segment in segments:
+        result = _evaluate(segment, catalog, moment, cause="touched", ids=ids, tables=tables)
         if result is not None:
             moved[segment.pk] = result
     _note_freshness(moved, moment.now)
     return len(ids)
+
+
+def _tables_for(segments: Sequence[Segment], catalog: Catalog, moment: Moment, ids: Sequence[int]) -> Tables:
+    """Return where to read the people: a copy of the block when enough segments will ask for it."""
+    rules = [fact.rule for row in segments if (fact := catalog.segments.get(row.pk)) and fact.rule is not None]
+    if len(rules) < WORTH:
+        return ALL_TABLES
+    return fill_block(ids, Needs.of(rules, catalog), moment)
 
 
 def _live_segments() -> list[Segment]:
@@ -163,13 +135,19 @@ def _note_freshness(moved: dict[int, Moved], now: datetime) -> None:
 
 # One segment -------------------------------------------------------------------------------------------------------
 def _evaluate(
-    segment: Segment, catalog: Catalog, moment: Moment, *, cause: str, ids: Sequence[int] | None = None
+    segment: Segment,
+    catalog: Catalog,
+    moment: Moment,
+    *,
+    cause: str,
+    ids: Sequence[int] | None = None,
+    tables: Tables = ALL_TABLES,
 ) -> Moved | None:
     """Write the difference for one segment; mark it broken (and return None) when its rule cannot be used."""
     try:
         rule = _usable(segment, catalog)
         with transaction.atomic():
-            return _diff(segment, rule, catalog, moment, cause=cause, ids=ids)
+            return _diff(segment, rule, catalog, moment, cause=cause, ids=ids, tables=tables)
     except RuleError as error:
         _break(segment, str(error), moment.now)
     except OperationalError:
@@ -189,15 +167,19 @@ def _usable(segment: Segment, catalog: Catalog) -> Rule:
 
 
 def _diff(
-    segment: Segment, rule: Rule, catalog: Catalog, moment: Moment, *, cause: str, ids: Sequence[int] | None
+    segment: Segment,
+    rule: Rule,
+    catalog: Catalog,
+    moment: Moment,
+    *,
+    cause: str,
+    ids: Sequence[int] | None,
+    tables: Tables,
 ) -> Moved:
-    sql, params = members_sql(rule, catalog, moment, ids=ids)
-    params |= {"segment": segment.pk, "version": segment.current_version_id, "now": moment.now, "cause": cause}
-    some = "" if ids is None else " AND m.profile_id = ANY (%(ids)s::bigint[])"
-    with connection.cursor() as cursor:
-        cursor.execute(_DIFF.replace("{rule}", sql).replace("{some}", some), params)
-        entered, left = cursor.fetchone()
-    return Moved(entered, left)
+    printed = members_sql(rule, catalog, moment, ids=ids, tables=tables)
+    if ids is None:
+        return move_everybody(segment, printed, now=moment.now, cause=cause)
+    return move_some(segment, printed, ids, now=moment.now, cause=cause)
 
 
 def _break(segment: Segment, reason: str, now: datetime) -> None:
@@ -215,14 +197,6 @@ def _break(segment: Segment, reason: str, now: datetime) -> None:
             broken_reason=f"It builds on the segment “{segment.name}”, which is broken.",
             member_count=0,
             refreshed_at=now,
-        )
-
-
-def clear_members(segment: Segment, *, cause: str, now: datetime) -> None:
-    """Take everybody out, with a row of history each."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _CLEAR, {"segment": segment.pk, "version": segment.current_version_id, "now": now, "cause": cause}
         )
 
 

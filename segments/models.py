@@ -87,12 +87,21 @@ class SegmentVersion(models.Model):
 
 
 class Membership(models.Model):
-    """Somebody is in a segment; `version` is the rule that let them in."""
+    """Somebody is in a segment; `version` is the rule that let them in.
+
+    No constraints on what it names, here and in the history: checking them row by row took more than half of the time
+    of filling a segment, and there is nothing to check. The engine alone writes these rows, from a segment it holds; a
+    version cannot be deleted (a trigger), and so neither can its segment.
+    """
 
     pk = models.CompositePrimaryKey("profile_id", "segment_id")
     profile_id = models.BigIntegerField()
-    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="memberships", db_index=False)
-    version = models.ForeignKey(SegmentVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    segment = models.ForeignKey(
+        Segment, on_delete=models.PROTECT, related_name="memberships", db_index=False, db_constraint=False
+    )
+    version = models.ForeignKey(
+        SegmentVersion, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     since = models.DateTimeField()
 
     class Meta:
@@ -105,8 +114,12 @@ class MembershipChange(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     profile_id = models.BigIntegerField()
-    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="changes", db_index=False)
-    version = models.ForeignKey(SegmentVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    segment = models.ForeignKey(
+        Segment, on_delete=models.PROTECT, related_name="changes", db_index=False, db_constraint=False
+    )
+    version = models.ForeignKey(
+        SegmentVersion, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     entered = models.BooleanField()
     at = models.DateTimeField()
     cause = models.CharField(max_length=20)  # touched | refresh | time | rule | broken | archived

@@ -84,8 +84,8 @@ class Migration(migrations.Migration):
                 ('entered', models.BooleanField()),
                 ('at', models.DateTimeField()),
                 ('cause', models.CharField(max_length=20)),
-                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='changes', to='segments.segment')),
-                ('version', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='segments.segmentversion')),
+                ('segment', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='changes', to='segments.segment')),
+                ('version', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='segments.segmentversion')),
             ],
             options={
                 'default_permissions': (),
@@ -97,8 +97,8 @@ class Migration(migrations.Migration):
                 ('pk', models.CompositePrimaryKey('profile_id', 'segment_id', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('profile_id', models.BigIntegerField()),
                 ('since', models.DateTimeField()),
-                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='segments.segment')),
-                ('version', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='segments.segmentversion')),
+                ('segment', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='segments.segment')),
+                ('version', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='segments.segmentversion')),
             ],
             options={
                 'default_permissions': (),

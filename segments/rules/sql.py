@@ -9,6 +9,7 @@ included, are parameters.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -35,9 +36,23 @@ Sql = tuple[str, dict[str, Any]]
 ALIVE = "p.merged_into_id IS NULL AND p.erased_at IS NULL"
 
 
-def members_sql(rule: Rule, catalog: Catalog, moment: Moment, *, ids: Sequence[int] | None = None) -> Sql:
+@dataclass(frozen=True)
+class Tables:
+    """Where people and interactions are read; `whole` when these tables hold the asked people and nobody else."""
+
+    people: str = "profiles_profile"
+    interactions: str = "profiles_interaction"
+    whole: bool = False
+
+
+ALL_TABLES = Tables()
+
+
+def members_sql(
+    rule: Rule, catalog: Catalog, moment: Moment, *, ids: Sequence[int] | None = None, tables: Tables = ALL_TABLES
+) -> Sql:
     """Return the query for the ids of all people that meet a rule; with `ids`, of those among them only."""
-    printer = Printer(catalog, moment, ids)
+    printer = Printer(catalog, moment, ids, tables)
     condition = printer.rule(rule)
     return f"SELECT p.id\n{printer.source()}\n  AND {condition}", printer.params
 
@@ -57,20 +72,23 @@ def counts_sql(
 class Printer:
     """Collect joins and parameters while the tree is printed."""
 
-    def __init__(self, catalog: Catalog, moment: Moment, ids: Sequence[int] | None) -> None:
+    def __init__(
+        self, catalog: Catalog, moment: Moment, ids: Sequence[int] | None, tables: Tables = ALL_TABLES
+    ) -> None:
         self.catalog = catalog
         self.moment = moment
         self.params: dict[str, Any] = {} if ids is None else {"ids": list(ids)}
         self.some = ids is not None
+        self.tables = tables
         self.joins: dict[str, str] = {}
         self._names: dict[tuple[str, str], str] = {}
 
     def source(self) -> str:
         """Return FROM, the joins, and the condition that a profile is alive."""
-        lines = ["FROM profiles_profile p"]
+        lines = [f"FROM {self.tables.people} p"]
         lines += [text.format(alias=alias) for text, alias in self.joins.items()]
         lines.append(f"WHERE {ALIVE}")
-        if self.some:
+        if self.some and not self.tables.whole:
             lines.append("  AND p.id = ANY (%(ids)s::bigint[])")
         return "\n".join(lines)
 
@@ -139,9 +157,9 @@ class Printer:
         conditions = [f"i.name = {self.value(node.name)}", *self.window(node)]
         conditions += [self.comparison("i.properties", item) for item in node.where]
         text = (
-            "LEFT JOIN (SELECT i.profile_id FROM profiles_interaction i\n    WHERE "
+            f"LEFT JOIN (SELECT i.profile_id FROM {self.tables.interactions} i\n    WHERE "
             + " AND ".join(conditions)
-            + self.only("i.profile_id")
+            + ("" if self.tables.whole else self.only("i.profile_id"))
             + "\n    GROUP BY i.profile_id"
             + ("" if having == ">= 1" else f" HAVING count(*) {having}")
         )
