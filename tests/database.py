@@ -42,6 +42,8 @@ def _create(name: str, template: str) -> sql.Composed:
 
 def _run(*statements: sql.Composed) -> None:
     """Run statements from outside the test database, which nobody may use meanwhile."""
+    name = str(connection.settings_dict["NAME"])
+    assert name.startswith("test_"), f"{name} is no database of tests; it is left alone"
     connections.close_all()
     with connection._nodb_cursor() as cursor:  # what Django's own test runner uses
         cursor.execute(

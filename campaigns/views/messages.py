@@ -10,9 +10,9 @@ from django.contrib import messages as notices
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import gettext as __
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from campaigns.checks import trait_counts
 from campaigns.forms import MessageForm
@@ -84,6 +84,7 @@ def message_edit(request: HttpRequest, message_id: int) -> HttpResponse:
 
 
 @needs("campaigns.view_message")
+@require_safe
 def message_version(request: HttpRequest, message_id: int, number: int) -> HttpResponse:
     """Show an earlier version as it was."""
     message = _message(message_id)
@@ -105,7 +106,7 @@ def message_test(request: HttpRequest, message_id: int) -> HttpResponse:
     except CdpError as error:
         tell(request, error)
     else:
-        notices.success(request, __("The test went to %(address)s.") % {"address": own_address(request)})
+        notices.success(request, gettext("The test went to %(address)s.") % {"address": own_address(request)})
     return redirect("campaigns:message", message_id)
 
 
@@ -118,7 +119,7 @@ def message_archive(request: HttpRequest, message_id: int) -> HttpResponse:
     except CdpError as error:
         tell(request, error)
     else:
-        notices.success(request, __("“%(name)s” was put away.") % {"name": message.name})
+        notices.success(request, gettext("“%(name)s” was put away.") % {"name": message.name})
     return redirect("campaigns:messages")
 
 
@@ -144,14 +145,14 @@ def _save(request: HttpRequest, message: Message | None) -> HttpResponse:
             field = str(error.detail.get("field") or error.place)
             line = error.detail.get("line")
             words = (
-                __("Line %(line)s: %(message)s") % {"line": line, "message": error.message}
+                gettext("Line %(line)s: %(message)s") % {"line": line, "message": error.message}
                 if line
                 else str(error.message)
             )
             form.add_error(field if field in form.fields else None, words)
         else:
             assert saved.current_version is not None
-            notices.success(request, __("Saved as version %(number)s.") % {"number": saved.current_version.number})
+            notices.success(request, gettext("Saved as version %(number)s.") % {"number": saved.current_version.number})
             return redirect("campaigns:message", saved.pk)
     return _editor(request, form, message, status=422)
 

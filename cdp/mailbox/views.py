@@ -14,8 +14,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
+from cdp.common.masking import can_see_pii
 from cdp.common.sandbox import sandboxed_html
 from cdp.mailbox.store import Captured, MailStore
 
@@ -29,14 +30,14 @@ def store() -> MailStore:
 
 
 def capture_only(view: View) -> View:
-    """Close a view unless mail is captured here and the reader is staff."""
+    """Close a view unless mail is captured here and the reader is staff who may see names and addresses."""
 
     @wraps(view)
     @login_required
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not settings.CAPTURE_MAIL:
             raise Http404(_("Mail is really sent here; there is no capture mailbox."))
-        if not getattr(request.user, "is_staff", False):
+        if not (getattr(request.user, "is_staff", False) and can_see_pii(request.user)):
             raise PermissionDenied
         return view(request, *args, **kwargs)
 
@@ -44,6 +45,7 @@ def capture_only(view: View) -> View:
 
 
 @capture_only
+@require_safe
 def inbox(request: HttpRequest) -> HttpResponse:
     """List captured mails, newest first."""
     box = store()
@@ -61,6 +63,7 @@ def _row(box: MailStore, captured: Captured) -> dict[str, Any]:
 
 
 @capture_only
+@require_safe
 def mail(request: HttpRequest, name: str) -> HttpResponse:
     """Show one mail: as the reader sees it, as plain text, and its source."""
     message = store().message(name)
@@ -82,6 +85,7 @@ def mail(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @capture_only
+@require_safe
 def mail_html(request: HttpRequest, name: str) -> HttpResponse:
     """Return the HTML part for the sandboxed frame."""
     message = store().message(name)

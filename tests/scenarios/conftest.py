@@ -7,24 +7,32 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
 
 from tests import database
 from tests.live import Site
-from tests.scenarios.house import House, whole_house
+from tests.scenarios.house import House, user_of, whole_house
 
 
 @pytest.fixture(scope="package")
 def house(
-    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+    django_db_setup: None, django_db_keepdb: bool, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[House]:
     """Run web, worker, beat and mailbox on the test database; give the database back as it was."""
     with django_db_blocker.unblock():
+        # pytest-django makes the test database only when it sees a test with its mark; these commit, so bear none.
+        mine = None
+        if not str(connection.settings_dict["NAME"]).startswith("test_"):
+            mine = setup_databases(verbosity=0, interactive=False, keepdb=django_db_keepdb)
         database.keep_copy()
         try:
             with whole_house(tmp_path_factory.mktemp("house")) as house:
                 yield house
         finally:
             database.bring_back()
+            if mine is not None:
+                teardown_databases(mine, verbosity=0, keepdb=django_db_keepdb)
 
 
 @pytest.fixture
@@ -36,4 +44,4 @@ def site(house: House) -> Site:
 @pytest.fixture
 def user_as(house: House) -> Callable[[str], User]:
     """Return a function that gives the user of a role, committed, so that every process knows them."""
-    return house.user
+    return user_of

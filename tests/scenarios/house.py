@@ -40,20 +40,9 @@ class House:
         """Return where it answers."""
         return self.site.url
 
-    def user(self, role: str) -> User:
-        """Return the user of a role; make one if there is none."""
-        username = role.lower().replace(" ", "_")
-        user = User.objects.filter(username=username).first()
-        if user is None:
-            user = User.objects.create_user(username, f"{username}@klantbeeld.example", "correct horse battery")
-            user.is_staff = True
-            user.save(update_fields=["is_staff"])
-            user.groups.add(Group.objects.get(name=role))
-        return user
-
     def api(self, role: str = "Administrator") -> httpx.Client:
         """Return a client of the REST API with a token of that role."""
-        _row, token = ApiToken.issue(user=self.user(role), name="integration")
+        _row, token = ApiToken.issue(user=user_of(role), name="integration")
         return httpx.Client(
             base_url=self.url + "/api/", headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False
         )
@@ -62,6 +51,18 @@ class House:
         """Return the captured mails to an address, oldest first."""
         found = [self.mail.message(mail.name) for mail in reversed(self.mail.newest(text=address, limit=500))]
         return [mail for mail in found if mail is not None]
+
+
+def user_of(role: str) -> User:
+    """Return the user of a role, made as `make run` makes them; make one if there is none."""
+    username = role.lower().replace(" ", "_")
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        user = User.objects.create_user(username, f"{username}@klantbeeld.example", "correct horse battery")
+        user.is_staff = True
+        user.save(update_fields=["is_staff"])
+        user.groups.add(Group.objects.get(name=role))
+    return user
 
 
 def eventually(look: Callable[[], T], what: str) -> T:
