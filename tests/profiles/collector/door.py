@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -16,6 +15,7 @@ from profiles.collector.app import Collector
 from profiles.collector.config import CollectorConfig
 from profiles.models import RawMessage, Source
 from profiles.services.sources import create_source
+from tests import asynchronous
 
 EVENT = {
     "type": "track",
@@ -61,7 +61,7 @@ def at_the_door(
         finally:
             await collector.stop()
 
-    return asyncio.run(run())
+    return asynchronous.run(run())
 
 
 def knock(method: str, path: str, *, config: CollectorConfig | None = None, **request: Any) -> httpx.Response:

@@ -10,6 +10,7 @@ from django.db import connection
 
 from cdp.asgi import collector_dsn
 from profiles.collector.writer import MAX_GROUP_ROWS, Accepted, NotStored, Writer
+from tests import asynchronous
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,7 +37,7 @@ def write(count: int, dsn: str) -> tuple[list[object], Writer, list[int]]:
         await asyncio.to_thread(writer.join, 10)
         return list(told), writer
 
-    told, writer = asyncio.run(run())
+    told, writer = asynchronous.run(run())
     return told, writer, nudges
 
 
