@@ -8,7 +8,7 @@ from django.contrib import messages as notices
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as __
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -102,7 +102,7 @@ def campaign_page(request: HttpRequest, campaign_id: int) -> HttpResponse:
             except CdpError as error:
                 tell(request, error)
             else:
-                notices.success(request, __("Saved."))
+                notices.success(request, gettext("Saved."))
             return redirect("campaigns:campaign", campaign.pk)
     context = {
         "campaign": campaign,
@@ -165,7 +165,7 @@ def campaign_people(request: HttpRequest, campaign_id: int) -> HttpResponse:
     campaign = campaign_or_404(campaign_id)
     reason = request.GET.get("reason", "")[:60]
     if not (campaign.segment_id and campaign.purpose_id):
-        return refusal(request, CdpError("campaign.incomplete", __("Choose a segment and a purpose first.")))
+        return refusal(request, CdpError("campaign.incomplete", gettext("Choose a segment and a purpose first.")))
     ids = forecast_people(campaign, reason, SHOWN_PEOPLE + 1)
     people = Profile.objects.in_bulk(ids[:SHOWN_PEOPLE])
     record_access(
@@ -176,7 +176,7 @@ def campaign_people(request: HttpRequest, campaign_id: int) -> HttpResponse:
         "campaign": campaign,
         "people": [people[key] for key in ids[:SHOWN_PEOPLE] if key in people],
         "more": len(ids) > SHOWN_PEOPLE,
-        "reason": label_of(reason) if reason else __("will be sent"),
+        "reason": label_of(reason) if reason else gettext("will be sent"),
     }
     return render(request, "campaigns/campaign_people.html", context)
 

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.html import escape
-from django.utils.translation import gettext as __
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
@@ -132,7 +132,7 @@ def delivery_mail(request: HttpRequest, campaign_id: int, key: UUID) -> HttpResp
     try:
         copy = fill_in(template_of(delivery.message_version), delivery.context, idle_links(delivery.campaign.purpose))
     except RenderFailure:
-        return sandboxed_html(f"<p>{escape(__('This mail cannot be shown.'))}</p>")
+        return sandboxed_html(f"<p>{escape(gettext('This mail cannot be shown.'))}</p>")
     return sandboxed_html(plain_page(copy) if request.GET.get("view") == "plain" else copy.html)
 
 

@@ -9,9 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from cdp.common.access import record_access
 from cdp.common.models import AccessLog, ApiToken
@@ -71,7 +70,7 @@ class ApiTokenAdmin(TokenAdmin):
         """Show the secret, this once."""
         context = {
             **self.admin_site.each_context(request),
-            "title": _t("New API token"),
+            "title": gettext("New API token"),
             "token": obj,
             "secret": obj.__dict__.pop("secret_shown_once", ""),
         }

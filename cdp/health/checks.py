@@ -14,6 +14,10 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.utils.formats import number_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from cdp.common.registry import health_checks
 from cdp.health.heartbeats import BEAT, WORKER, heartbeat_ages, is_fresh
@@ -44,7 +48,7 @@ class Result:
 
 def run_checks() -> list[Result]:
     """Run every check. One that breaks counts as failed; the others go on."""
-    results = [_run(name, label, run, True) for name, label, run in OWN]
+    results = [_run(name, str(label), run, True) for name, label, run in OWN]
     results += [_run(name, str(check.label), check.run, check.critical) for name, check in health_checks.items()]
     return results
 
@@ -54,7 +58,11 @@ def _run(name: str, label: str, run: Callable[[], Outcome], critical: bool) -> R
         with transaction.atomic():
             ok, found, mend = run()
     except Exception as error:  # noqa: BLE001 - a check must never hide the others
-        ok, found, mend = False, f"{type(error).__name__}: {str(error).strip()[:300]}", "Mend what the message names."
+        ok, found, mend = (
+            False,
+            f"{type(error).__name__}: {str(error).strip()[:300]}",
+            _("Mend what the message names."),
+        )
     return Result(name, label, ok, critical, found, "" if ok else mend)
 
 
@@ -70,65 +78,72 @@ def _postgres_version() -> Outcome:
     return (
         number >= OLDEST_POSTGRES,
         f"PostgreSQL {_one('SHOW server_version')}",
-        "Use PostgreSQL 15 or newer.",
+        _("Use PostgreSQL 15 or newer."),
     )
 
 
 def _durability() -> Outcome:
     names = ("fsync", "synchronous_commit", "full_page_writes")
     off = [name for name in names if _one(f"SHOW {name}") == "off"]
-    found = ", ".join(f"{name} is off" for name in off) or "commits are on disk"
-    return not off, found, "Put them on: an accepted event may be lost by a power cut otherwise."
+    found = ", ".join(_("%(name)s is off") % {"name": name} for name in off) or _("commits are on disk")
+    return not off, found, _("Put them on: an accepted event may be lost by a power cut otherwise.")
 
 
 def _migrations() -> Outcome:
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    found = f"{len(plan)} not applied, first {plan[0][0]}" if plan else "all applied"
-    return not plan, found, "Run: python manage.py migrate"
+    if not plan:
+        return True, _("all applied"), ""
+    found = _("%(count)s not applied, first %(name)s") % {"count": len(plan), "name": plan[0][0]}
+    return False, found, _("Run: %(command)s") % {"command": "python manage.py migrate"}
 
 
 def _disk() -> Outcome:
     free = shutil.disk_usage(settings.VAR_DIR).free
-    return free >= SPACE_NEEDED, f"{free // 2**20:,} MB free", "Free some space, or move VAR_DIR to a larger disk."
+    found = _("%(size)s MB free") % {"size": number_format(free // 2**20, use_l10n=True, force_grouping=True)}
+    return free >= SPACE_NEEDED, found, _("Free some space, or move VAR_DIR to a larger disk.")
 
 
 def _worker() -> Outcome:
     age = heartbeat_ages()[WORKER]
-    return is_fresh(age), _age(age), "Start a worker (celery -A cdp worker), and see that beat and the broker run."
+    return is_fresh(age), _age(age), _("Start a worker (celery -A cdp worker), and see that beat and the broker run.")
 
 
 def _beat() -> Outcome:
     age = heartbeat_ages()[BEAT]
-    return is_fresh(age), _age(age), "Start beat: celery -A cdp beat"
+    return is_fresh(age), _age(age), _("Start beat: celery -A cdp beat")
 
 
 def _age(age: float | None) -> str:
-    return "never seen" if age is None else f"last sign {age:.0f} s ago"
+    return _("never seen") if age is None else _("last sign %(seconds)s s ago") % {"seconds": round(age)}
 
 
 def _secret_files() -> Outcome:
     folder = Path(settings.VAR_DIR)
     files = [folder / "credentials.json", *(folder / "secrets").glob("*")]
     open_ones = [file.name for file in files if file.is_file() and stat.S_IMODE(file.stat().st_mode) & 0o077]
-    found = "readable by others: " + ", ".join(sorted(open_ones)) if open_ones else "readable by their owner only"
-    return not open_ones, found, f"Run: chmod 600 {folder}/credentials.json {folder}/secrets/*"
+    found = _("readable by their owner only")
+    if open_ones:
+        found = _("readable by others: %(names)s") % {"names": ", ".join(sorted(open_ones))}
+    command = f"chmod 600 {folder}/credentials.json {folder}/secrets/*"
+    return not open_ones, found, _("Run: %(command)s") % {"command": command}
 
 
 def _clock() -> Outcome:
     before = time.time()
     database = float(_one("SELECT extract(epoch FROM clock_timestamp())"))
     skew = database - (before + time.time()) / 2
-    mend = "Let both machines follow a time server (chrony, systemd-timesyncd)."
-    return abs(skew) <= SKEW_ALLOWED, f"{skew:+.2f} s apart", mend
+    mend = _("Let both machines follow a time server (chrony, systemd-timesyncd).")
+    found = _("%(seconds)s s apart") % {"seconds": number_format(skew, 2, use_l10n=True)}
+    return abs(skew) <= SKEW_ALLOWED, found, mend
 
 
 def _superuser() -> Outcome:
     if settings.LOCAL:
-        return True, "the embedded server's own user, behind a private socket", ""
+        return True, _("the embedded server's own user, behind a private socket"), ""
     is_super = bool(_one("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
-    found = "a superuser" if is_super else "an ordinary role"
-    return not is_super, found, "Give Klantbeeld a role that owns its database and is no superuser."
+    found = _("a superuser") if is_super else _("an ordinary role")
+    return not is_super, found, _("Give Klantbeeld a role that owns its database and is no superuser.")
 
 
 def _partitions() -> Outcome:
@@ -151,26 +166,32 @@ def _partitions() -> Outcome:
                 )
             )
     except DatabaseError as error:
-        return False, str(error).strip(), "Run: python manage.py migrate"
-    found = f"next month {'is there' if ahead else 'is missing'}; about {stray:,} rows in default partitions"
-    return bool(ahead), found, "Let the worker run profiles.maintain_partitions, or call it in the admin's schedules."
+        return False, str(error).strip(), _("Run: %(command)s") % {"command": "python manage.py migrate"}
+    words = (
+        _("next month is there; about %(rows)s rows in default partitions")
+        if ahead
+        else _("next month is missing; about %(rows)s rows in default partitions")
+    )
+    found = words % {"rows": number_format(stray, use_l10n=True, force_grouping=True)}
+    mend = _("Let the worker run profiles.maintain_partitions, or call it in the admin's schedules.")
+    return bool(ahead), found, mend
 
 
 def _writable() -> Outcome:
     ok = os.access(settings.VAR_DIR, os.W_OK | os.X_OK)
-    return ok, str(settings.VAR_DIR), "Give the user of the processes the right to write in VAR_DIR."
+    return ok, str(settings.VAR_DIR), _("Give the user of the processes the right to write in VAR_DIR.")
 
 
-OWN: list[tuple[str, str, Callable[[], Outcome]]] = [
-    ("postgres.version", "PostgreSQL version", _postgres_version),
-    ("postgres.durability", "Commits reach the disk", _durability),
-    ("postgres.role", "Database role", _superuser),
-    ("postgres.clock", "Clocks of application and database", _clock),
-    ("migrations", "Migrations", _migrations),
-    ("partitions", "Partitions of interactions", _partitions),
-    ("disk", "Disk space", _disk),
-    ("var_dir", "VAR_DIR can be written", _writable),
-    ("secrets", "Files with secrets", _secret_files),
-    ("worker", "Worker", _worker),
-    ("beat", "Beat", _beat),
+OWN: list[tuple[str, Promise, Callable[[], Outcome]]] = [
+    ("postgres.version", gettext_lazy("PostgreSQL version"), _postgres_version),
+    ("postgres.durability", gettext_lazy("Commits reach the disk"), _durability),
+    ("postgres.role", gettext_lazy("Database role"), _superuser),
+    ("postgres.clock", gettext_lazy("Clocks of application and database"), _clock),
+    ("migrations", gettext_lazy("Migrations"), _migrations),
+    ("partitions", gettext_lazy("Partitions of interactions"), _partitions),
+    ("disk", gettext_lazy("Disk space"), _disk),
+    ("var_dir", gettext_lazy("VAR_DIR can be written"), _writable),
+    ("secrets", gettext_lazy("Files with secrets"), _secret_files),
+    ("worker", gettext_lazy("Worker"), _worker),
+    ("beat", gettext_lazy("Beat"), _beat),
 ]

@@ -8,13 +8,13 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 
 KINDS = (
-    ("text", _lazy("text")),
-    ("number", _lazy("number")),
-    ("yes_no", _lazy("yes or no")),
-    ("list", _lazy("list, one item a line")),
+    ("text", gettext_lazy("text")),
+    ("number", gettext_lazy("number")),
+    ("yes_no", gettext_lazy("yes or no")),
+    ("list", gettext_lazy("list, one item a line")),
 )
 YES = {"yes", "true", "1", "ja", "on"}
 NO = {"no", "false", "0", "nee", "off"}
@@ -23,10 +23,10 @@ NO = {"no", "false", "0", "nee", "off"}
 class TraitForm(forms.Form):
     """Set or remove one trait by hand."""
 
-    key = forms.CharField(label=_lazy("Trait"), max_length=100)
-    kind = forms.ChoiceField(label=_lazy("Kind of value"), choices=KINDS, required=False)
+    key = forms.CharField(label=gettext_lazy("Trait"), max_length=100)
+    kind = forms.ChoiceField(label=gettext_lazy("Kind of value"), choices=KINDS, required=False)
     value = forms.CharField(
-        label=_lazy("Value"), required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 2})
+        label=gettext_lazy("Value"), required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 2})
     )
     remove = forms.BooleanField(required=False)
 

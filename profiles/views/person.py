@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from cdp.common import registry
@@ -33,12 +33,12 @@ from profiles.timeline import cause_words, masked, source_names, timeline_page
 from profiles.views.people import shown_name
 
 CHIPS = (
-    ("", _lazy("All")),
-    ("web", _lazy("Web")),
-    ("order", _lazy("Orders")),
-    ("message", _lazy("Messages")),
-    ("consent", _lazy("Consent")),
-    ("change", _lazy("Changes")),
+    ("", gettext_lazy("All")),
+    ("web", gettext_lazy("Web")),
+    ("order", gettext_lazy("Orders")),
+    ("message", gettext_lazy("Messages")),
+    ("consent", gettext_lazy("Consent")),
+    ("change", gettext_lazy("Changes")),
 )
 #: identifiers and joins shown at once
 MOST_IDENTIFIERS = 25

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from cdp.common.access import record_access
@@ -30,11 +30,11 @@ from profiles.views.person import person_or_404
 #: the source that everything typed in here comes from
 MANUAL = "manual"
 CAUSES = {
-    "limit": _lazy("more identifiers of one kind than a person may have"),
-    "weak": _lazy("only a website said so"),
-    "size": _lazy("one of them has very many identifiers"),
-    "link": _lazy("seen together"),
-    "manual": _lazy("joined by hand"),
+    "limit": gettext_lazy("more identifiers of one kind than a person may have"),
+    "weak": gettext_lazy("only a website said so"),
+    "size": gettext_lazy("one of them has very many identifiers"),
+    "link": gettext_lazy("seen together"),
+    "manual": gettext_lazy("joined by hand"),
 }
 
 
@@ -140,25 +140,25 @@ class JoinList(ListPage):
     permission_required = "profiles.merge_profile"
     template_name = "profiles/joins.html"
     columns = (
-        Column(name="people", label=_lazy("These two")),
-        Column(name="cause", label=_lazy("Why")),
-        Column(name="at", label=_lazy("When"), sort="at", descending_first=True),
-        Column(name="state", label=_lazy("State")),
+        Column(name="people", label=gettext_lazy("These two")),
+        Column(name="cause", label=gettext_lazy("Why")),
+        Column(name="at", label=gettext_lazy("When"), sort="at", descending_first=True),
+        Column(name="state", label=gettext_lazy("State")),
         Column(name="act", label=""),
     )
     default_sort = "-at"
     filters = (
         Filter(
             name="state",
-            label=_lazy("State"),
+            label=gettext_lazy("State"),
             choices=MergeState.choices,
             apply=lambda rows, value: rows.filter(state=value),
-            any_label=_lazy("any"),
+            any_label=gettext_lazy("any"),
         ),
     )
     empty = (
-        _lazy("No joins yet"),
-        _lazy(
+        gettext_lazy("No joins yet"),
+        gettext_lazy(
             "When two people turn out to be one (a visitor logs in, an order names an address), they are joined by "
             "themselves. Doubtful ones wait here for you."
         ),
