@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
+from functools import lru_cache
 
 #: which kind of identifier a channel is addressed by
 KIND_OF_CHANNEL = {"email": "email", "sms": "phone", "phone": "phone"}
@@ -27,7 +27,17 @@ def hashed_text(kind: str, value: str) -> str:
 
 def keyed_digest(key: str, kind: str, value: str) -> str:
     """Return HMAC-SHA-256 (RFC 2104) in hexadecimal."""
-    return hmac.new(key.encode(), hashed_text(kind, value).encode(), hashlib.sha256).hexdigest()
+    inner, outer = (begun.copy() for begun in _begun(key))
+    inner.update(hashed_text(kind, value).encode())
+    outer.update(inner.digest())
+    return outer.hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _begun(key: str) -> tuple[hashlib._Hash, hashlib._Hash]:
+    """Return both hashes with the key already taken in: the same key is used for every identifier of a block."""
+    inner, outer = hmac_pads(key)
+    return hashlib.sha256(inner), hashlib.sha256(outer)
 
 
 def hmac_pads(key: str) -> tuple[bytes, bytes]:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from cdp.common.arrays import texts
 from cdp.common.errors import CdpError
 from consent.models import Suppression, SuppressionReason
 from consent.policy.addresses import keyed_digest
@@ -76,7 +77,10 @@ def lift_suppression(*, suppression_id: int, actor: Any, note: str) -> Suppressi
 def entombed_identifiers(identifiers: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Return the identifiers of erased people among those given."""
     digests: dict[str, tuple[str, str]] = {digest_of(kind, value): (kind, value) for kind, value in identifiers}
-    rows = Suppression.objects.filter(
-        digest__in=list(digests), reason=SuppressionReason.ERASURE, lifted_at__isnull=True
-    )
-    return {digests[digest] for digest in rows.values_list("digest", flat=True)}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT digest FROM consent_suppression WHERE digest = ANY(%s::text[]) AND reason = %s"
+            " AND lifted_at IS NULL",
+            [texts(digests), SuppressionReason.ERASURE],
+        )
+        return {digests[digest] for (digest,) in cursor.fetchall()}

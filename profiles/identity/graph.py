@@ -101,17 +101,16 @@ def partition(nodes: Iterable[Node], links: Iterable[Link], kinds: Mapping[str, 
     by_id = {node.id: node for node in nodes}
     edges = [link for link in links if link.low in by_id and link.high in by_id]
     shared = shared_ids(by_id, edges, kinds)
-    owner = {
-        node.id: _Group({node.id}, Counter([node.kind]), node.verified or kind_of(node.kind, kinds).priority == 1)
-        for node in by_id.values()
-    }
+    linked = {end for link in edges for end in (link.low, link.high)}
+    owner = {id: _alone(by_id[id], kinds) for id in linked}
     refused = []
     for link in edges:
         if link.denied:
             owner[link.low].barred.add(link.high)
             owner[link.high].barred.add(link.low)
             refused.append(Refusal(link, "denied"))
-    for link in sorted((link for link in edges if not link.denied), key=lambda link: _order(link, by_id, kinds)):
+    places = {id: (kind_of(by_id[id].kind, kinds).priority, by_id[id].kind, by_id[id].value) for id in linked}
+    for link in sorted((link for link in edges if not link.denied), key=lambda link: _order(link, places)):
         one, other = owner[link.low], owner[link.high]
         if one is other:
             continue
@@ -122,20 +121,25 @@ def partition(nodes: Iterable[Node], links: Iterable[Link], kinds: Mapping[str, 
         if len(one.members) < len(other.members):
             one, other = other, one
         one.members |= other.members
-        one.kinds += other.kinds
+        one.kinds.update(other.kinds)
         one.known = one.known or other.known
         one.barred |= other.barred
         for member in other.members:
             owner[member] = one
-    groups = {id(group): frozenset(group.members) for group in owner.values()}
-    return Partition(tuple(sorted(groups.values(), key=min)), tuple(refused))
+    groups = list({id(group): frozenset(group.members) for group in owner.values()}.values())
+    groups += [frozenset((id,)) for id in by_id.keys() - linked]
+    return Partition(tuple(sorted(groups, key=min)), tuple(refused))
 
 
-def _order(link: Link, nodes: Mapping[int, Node], kinds: Mapping[str, Kind]) -> tuple[object, ...]:
-    ends = sorted(
-        (kind_of(node.kind, kinds).priority, node.kind, node.value) for node in (nodes[link.low], nodes[link.high])
-    )
-    return (not link.manual, link.weak, link.at, link.tie, ends)
+def _alone(node: Node, kinds: Mapping[str, Kind]) -> _Group:
+    known = node.verified or kind_of(node.kind, kinds).priority == 1
+    return _Group({node.id}, Counter({node.kind: 1}), known)
+
+
+def _order(link: Link, places: Mapping[int, tuple[int, str, str]]) -> tuple[object, ...]:
+    """Return a link's place in the one fixed order; `places` holds (priority, kind, value) of its ends."""
+    low, high = places[link.low], places[link.high]
+    return (not link.manual, link.weak, link.at, link.tie, (low, high) if low < high else (high, low))
 
 
 def _objection(link: Link, one: _Group, other: _Group, shared: set[int], kinds: Mapping[str, Kind]) -> str:

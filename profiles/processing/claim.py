@@ -9,6 +9,8 @@ from typing import Any
 
 from django.db import connection
 
+from cdp.common.arrays import moments, numbers
+
 #: bodies of one block, in bytes: some 2,000 usual events; bounds the memory of a worker
 MAX_BLOCK_BYTES = 1_500_000
 MAX_BLOCK_ROWS = 2_000
@@ -94,7 +96,7 @@ def load_bodies(entries: Sequence[Entry]) -> list[RawBody]:
 
 def _place(entries: Sequence[Entry]) -> list[Any]:
     times = [entry.received_at for entry in entries]
-    return [times, [entry.raw_id for entry in entries], min(times), max(times)]
+    return [moments(times), numbers(entry.raw_id for entry in entries), min(times), max(times)]
 
 
 def release(entries: Sequence[Entry]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
+from cdp.common.arrays import bulk_cursor, flags, moments, numbers, texts
 from profiles.identity.traits import Assertion, Derived, Known, derive, merge_into, winners
 
 #: a person's last-seen time is written when it moved this far, in seconds: not on every click
@@ -47,7 +48,9 @@ def add_assertions(said: Mapping[int, Mapping[str, Assertion]]) -> set[int]:
         return set()
     changed: list[tuple[int, str]] = []
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id, assertions::text FROM profiles_identifier WHERE id = ANY(%s)", [sorted(said)])
+        cursor.execute(
+            "SELECT id, assertions::text FROM profiles_identifier WHERE id = ANY(%s::bigint[])", [numbers(sorted(said))]
+        )
         for id, text in cursor.fetchall():
             known = _decode(text)
             if merge_into(known, said[id]):
@@ -56,7 +59,7 @@ def add_assertions(said: Mapping[int, Mapping[str, Assertion]]) -> set[int]:
             cursor.execute(
                 "UPDATE profiles_identifier i SET assertions = n.assertions "
                 "FROM unnest(%s::bigint[], %s::jsonb[]) AS n(id, assertions) WHERE i.id = n.id",
-                [[id for id, _ in changed], [text for _, text in changed]],
+                [numbers(id for id, _ in changed), texts(text for _, text in changed)],
             )
     return {id for id, _ in changed}
 
@@ -76,7 +79,12 @@ def touch(
                 " FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS n(id, first, last)"
                 " WHERE t.id = n.id AND (n.first < t.first_seen_at"
                 " OR n.last > t.last_seen_at + %s * interval '1 second')",
-                [[id for id, _ in ordered], [s[0] for _, s in ordered], [s[1] for _, s in ordered], SEEN_STEP],
+                [
+                    numbers(id for id, _ in ordered),
+                    moments(span[0] for _, span in ordered),
+                    moments(span[1] for _, span in ordered),
+                    SEEN_STEP,
+                ],
             )
 
 
@@ -133,11 +141,11 @@ def _written(traits: Any, origins: Any, derived: Derived) -> tuple[Any, ...]:
 
 def _load_people(profile_ids: Collection[int]) -> dict[int, _Person]:
     people: dict[int, _Person] = defaultdict(_Person)
-    with connection.cursor() as cursor:
+    with bulk_cursor() as cursor:
         cursor.execute(
             "SELECT profile_id, kind, value, verified, assertions::text, first_seen_at, last_seen_at "
-            "FROM profiles_identifier WHERE profile_id = ANY(%s)",
-            [sorted(profile_ids)],
+            "FROM profiles_identifier WHERE profile_id = ANY(%s::bigint[])",
+            [numbers(sorted(profile_ids))],
         )
         for profile_id, kind, value, verified, text, first, last in cursor.fetchall():
             person = people[profile_id]
@@ -161,11 +169,11 @@ class _Row:
 def _load_rows(profile_ids: Collection[int]) -> dict[int, _Row]:
     if not profile_ids:
         return {}
-    with connection.cursor() as cursor:
+    with bulk_cursor() as cursor:
         cursor.execute(
             "SELECT id, traits::text, origins::text, display_name, email, search_text, identified, first_seen_at,"
-            " last_seen_at FROM profiles_profile WHERE id = ANY(%s)",
-            [sorted(profile_ids)],
+            " last_seen_at FROM profiles_profile WHERE id = ANY(%s::bigint[])",
+            [numbers(sorted(profile_ids))],
         )
         return {
             row[0]: _Row(_decode(row[1]), _decode(row[2]), Derived(*row[3:7]), row[7], row[8])
@@ -203,6 +211,12 @@ _UNNEST = (
     "unnest(%s::bigint[], %s::jsonb[], %s::jsonb[], %s::text[], %s::text[], %s::text[], %s::bool[], %s::timestamptz[],"
     " %s::timestamptz[])"
 )
+_AS_ARRAYS = (numbers, texts, texts, texts, texts, texts, flags, moments, moments)
+
+
+def _columns(writers: Iterable[Callable[[Iterable[Any]], str]], rows: Iterable[tuple[Any, ...]]) -> list[str]:
+    """Return rows as one array a column."""
+    return [write(column) for write, column in zip(writers, zip(*rows, strict=True), strict=True)]
 
 
 def _insert(rows: list[tuple[Any, ...]]) -> None:
@@ -212,7 +226,7 @@ def _insert(rows: list[tuple[Any, ...]]) -> None:
                 f"INSERT INTO profiles_profile (id, uuid, {_FIELDS}) "
                 f"SELECT n.id, gen_random_uuid(), {', '.join('n.' + name.strip() for name in _FIELDS.split(','))} "
                 f"FROM {_UNNEST} AS n(id, {_FIELDS})",
-                [list(column) for column in zip(*rows, strict=True)],
+                _columns(_AS_ARRAYS, rows),
             )
 
 
@@ -222,7 +236,7 @@ def _update(rows: list[tuple[Any, ...]]) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 f"UPDATE profiles_profile p SET {assignments} FROM {_UNNEST} AS n(id, {_FIELDS}) WHERE p.id = n.id",
-                [list(column) for column in zip(*rows, strict=True)],
+                _columns(_AS_ARRAYS, rows),
             )
 
 
@@ -233,5 +247,5 @@ def _write_history(rows: list[tuple[Any, ...]]) -> None:
                 "INSERT INTO profiles_traitchange (profile_id, key, old, new, source_id, at, cause) SELECT * FROM "
                 "unnest(%s::bigint[], %s::text[], %s::jsonb[], %s::jsonb[], %s::bigint[], %s::timestamptz[],"
                 " %s::text[])",
-                [list(column) for column in zip(*rows, strict=True)],
+                _columns((numbers, texts, texts, texts, numbers, moments, texts), rows),
             )

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 from django.db import connection
 
+from cdp.common.arrays import binaries, moments, numbers, texts
+
 _encode = msgspec.json.encode
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -42,19 +44,22 @@ def count_once(keys: Sequence[SeenKey]) -> tuple[set[bytes], dict[bytes, bytes]]
     if not keys:
         return set(), {}
     ordered = sorted(keys, key=lambda item: item.key)
-    hexes = [item.key.hex() for item in ordered]
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO profiles_seenmessage (key, payload_digest, received_at) "
             "SELECT * FROM unnest(%s::uuid[], %s::bytea[], %s::timestamptz[]) ON CONFLICT DO NOTHING RETURNING key",
-            [hexes, [item.digest for item in ordered], [item.received_at for item in ordered]],
+            [
+                texts(item.key.hex() for item in ordered),
+                binaries(item.digest for item in ordered),
+                moments(item.received_at for item in ordered),
+            ],
         )
         new = {row[0].bytes for row in cursor.fetchall()}
         if len(new) == len(ordered):
             return new, {}
         cursor.execute(
             "SELECT key, payload_digest FROM profiles_seenmessage WHERE key = ANY(%s::uuid[])",
-            [[item.key.hex() for item in ordered if item.key not in new]],
+            [texts(item.key.hex() for item in ordered if item.key not in new)],
         )
         return new, {row[0].bytes: bytes(row[1]) for row in cursor.fetchall()}
 
@@ -125,14 +130,14 @@ def write_rejected(rows: Sequence[RejectedRow]) -> None:
             " payload, resolution) SELECT *, '' FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::int[],"
             " %s::text[], %s::text[], %s::text[], %s::jsonb[])",
             [
-                [row.source_id for row in rows],
-                [row.received_at for row in rows],
-                [row.raw_id for row in rows],
-                [row.position for row in rows],
-                [row.message_id[:128] for row in rows],
-                [row.code[:40] for row in rows],
-                [row.detail[:500] for row in rows],
-                [_encode(row.payload).decode() for row in rows],
+                numbers(row.source_id for row in rows),
+                moments(row.received_at for row in rows),
+                numbers(row.raw_id for row in rows),
+                numbers(row.position for row in rows),
+                texts(row.message_id[:128] for row in rows),
+                texts(row.code[:40] for row in rows),
+                texts(row.detail[:500] for row in rows),
+                texts(_encode(row.payload).decode() for row in rows),
             ],
         )
 

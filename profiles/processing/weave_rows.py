@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from django.db import connection
 
+from cdp.common.arrays import bulk_cursor, flags, moments, numbers, texts
 from profiles.identity.graph import MAX_SHARED
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def find_identifiers(pairs: Collection[Pair]) -> dict[Pair, IdentifierRow]:
         cursor.execute(
             f"SELECT {_COLUMNS} FROM unnest(%s::text[], %s::text[]) AS asked(kind, value) "
             "JOIN profiles_identifier i ON i.kind = asked.kind AND i.value = asked.value",
-            [[kind for kind, _value in pairs], [value for _kind, value in pairs]],
+            [texts(kind for kind, _value in pairs), texts(value for _kind, value in pairs)],
         )
         return {(row[1], row[2]): IdentifierRow(*row) for row in cursor.fetchall()}
 
@@ -127,7 +128,7 @@ def find_identifiers(pairs: Collection[Pair]) -> dict[Pair, IdentifierRow]:
 def current_profiles(ids: list[int]) -> dict[int, int]:
     """Return the profile of each identifier, as of now."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id, profile_id FROM profiles_identifier WHERE id = ANY(%s)", [ids])
+        cursor.execute("SELECT id, profile_id FROM profiles_identifier WHERE id = ANY(%s::bigint[])", [numbers(ids)])
         return dict(cursor.fetchall())
 
 
@@ -139,17 +140,17 @@ def find_links(ends: Iterable[tuple[int, int]]) -> dict[tuple[int, int], LinkRow
     ordered = [(min(pair), max(pair)) for pair in ends]
     if not ordered:
         return {}
-    with connection.cursor() as cursor:
+    with bulk_cursor() as cursor:
         cursor.execute(
             f"SELECT {_LINK} FROM profiles_identitylink WHERE (low_id, high_id) IN "
             "(SELECT * FROM unnest(%s::bigint[], %s::bigint[]))",
-            [[low for low, _high in ordered], [high for _low, high in ordered]],
+            [numbers(low for low, _high in ordered), numbers(high for _low, high in ordered)],
         )
         return {(row[1], row[2]): LinkRow(*row) for row in cursor.fetchall()}
 
 
 _LINKS_OF = f"""
-SELECT DISTINCT l.* FROM unnest(%s::bigint[]) AS asked(id), LATERAL (
+SELECT l.* FROM unnest(%s::bigint[]) AS asked(id), LATERAL (
     (SELECT {_LINK} FROM profiles_identitylink WHERE low_id = asked.id ORDER BY first_at, tie LIMIT {MAX_LINKS})
     UNION ALL
     (SELECT {_LINK} FROM profiles_identitylink WHERE high_id = asked.id ORDER BY first_at, tie LIMIT {MAX_LINKS})
@@ -166,11 +167,13 @@ def load_closure(ids: Iterable[int], most: int) -> Closure:
     frontier = sorted(set(ids))
     limit = most + len(frontier) * 20
     while frontier and len(closure.identifiers) < limit:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {_COLUMNS} FROM profiles_identifier i WHERE i.id = ANY(%s)", [frontier])
+        asked = numbers(frontier)
+        with bulk_cursor() as cursor:
+            cursor.execute(f"SELECT {_COLUMNS} FROM profiles_identifier i WHERE i.id = ANY(%s::bigint[])", [asked])
             closure.identifiers.update((row[0], IdentifierRow(*row)) for row in cursor.fetchall())
-            cursor.execute(_LINKS_OF, [frontier])
-            links = [LinkRow(*row) for row in cursor.fetchall()]
+            cursor.execute(_LINKS_OF, [asked])
+            # A link between two of those asked for comes from both ends; it counts once.
+            links = [LinkRow(*row) for row in set(cursor.fetchall())]
         degree: dict[int, int] = {}
         for link in links:
             closure.links[(link.low, link.high)] = link
@@ -203,7 +206,8 @@ def lock_profiles(ids: Collection[int]) -> None:
     if ids:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT id FROM profiles_profile WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [sorted(ids)]
+                "SELECT id FROM profiles_profile WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
+                [numbers(sorted(ids))],
             )
 
 
@@ -229,15 +233,15 @@ def insert_identifiers(plan: Plan, said: Mapping[Pair, Any]) -> dict[Pair, Ident
             " %s::bigint[], %s::bool[], %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::jsonb[]) "
             f"ON CONFLICT (kind, value) DO NOTHING RETURNING {_COLUMNS.replace('i.', '')}",
             [
-                [pair[0] for pair, _ in new],
-                [pair[1] for pair, _ in new],
-                [item.profile_id for _, item in new],
-                [item.founded for _, item in new],
-                [item.seen.verified for _, item in new],
-                [item.seen.source_id for _, item in new],
-                [item.seen.first for _, item in new],
-                [item.seen.last for _, item in new],
-                [encode(said[pair]).decode() if pair in said else "{}" for pair, _ in new],
+                texts(pair[0] for pair, _ in new),
+                texts(pair[1] for pair, _ in new),
+                numbers(item.profile_id for _, item in new),
+                numbers(item.founded for _, item in new),
+                flags(item.seen.verified for _, item in new),
+                numbers(item.seen.source_id for _, item in new),
+                moments(item.seen.first for _, item in new),
+                moments(item.seen.last for _, item in new),
+                texts(encode(said[pair]).decode() if pair in said else "{}" for pair, _ in new),
             ],
         )
         return {(row[1], row[2]): IdentifierRow(*row) for row in cursor.fetchall()}
@@ -247,7 +251,9 @@ def verify_identifiers(ids: Collection[int]) -> None:
     """Note that a trusted source said these identifiers too."""
     if ids:
         with connection.cursor() as cursor:
-            cursor.execute("UPDATE profiles_identifier SET verified = true WHERE id = ANY(%s)", [sorted(ids)])
+            cursor.execute(
+                "UPDATE profiles_identifier SET verified = true WHERE id = ANY(%s::bigint[])", [numbers(sorted(ids))]
+            )
 
 
 def write_links(links: Mapping[tuple[int, int], LinkSaid]) -> dict[tuple[int, int], int]:
@@ -264,13 +270,13 @@ def write_links(links: Mapping[tuple[int, int], LinkSaid]) -> dict[tuple[int, in
             " first_at = least(l.first_at, excluded.first_at), weak = l.weak AND excluded.weak,"
             " manual = l.manual OR excluded.manual RETURNING low_id, high_id, id",
             [
-                [ends[0] for ends, _ in rows],
-                [ends[1] for ends, _ in rows],
-                [said.at for _, said in rows],
-                [said.tie for _, said in rows],
-                [said.weak for _, said in rows],
-                [said.manual for _, said in rows],
-                [said.source_id for _, said in rows],
+                numbers(ends[0] for ends, _ in rows),
+                numbers(ends[1] for ends, _ in rows),
+                moments(said.at for _, said in rows),
+                texts(said.tie for _, said in rows),
+                flags(said.weak for _, said in rows),
+                flags(said.manual for _, said in rows),
+                numbers(said.source_id for _, said in rows),
             ],
         )
         return {(low, high): id for low, high, id in cursor.fetchall()}
