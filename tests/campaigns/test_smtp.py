@@ -124,6 +124,40 @@ def test_each_break_has_its_own_outcome(script: dict[str, str], outcome: str, ph
     assert len(scripted.stored) == stored
 
 
+PIPELINING = {"EHLO": "250-ready\r\n250 PIPELINING"}
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome", "phase", "stored"),
+    [
+        ({}, "sent", "done", 1),
+        ({"MAIL": "451 4.3.0 later", "RCPT": "503 first MAIL", "DATA": "503 first RCPT"}, "deferred", "mail", 0),
+        ({"MAIL": "CUT"}, "deferred", "mail", 0),
+        ({"RCPT": "550 5.1.1 no such user", "DATA": "554 nobody"}, "refused", "rcpt", 0),
+        ({"RCPT": "421 4.3.2 closing"}, "deferred", "rcpt", 0),
+        ({"RCPT": "550 5.1.1 no such user", "DATA": "CUT"}, "refused", "rcpt", 0),
+        ({"DATA": "CUT"}, "deferred", "data", 0),
+        ({"DATA": "554 5.7.1 no"}, "refused", "data", 0),
+        ({"DOT": "451 4.3.0 later"}, "deferred", "dot", 1),
+        ({"DOT": "CUT"}, "unknown", "dot", 1),
+    ],
+)
+def test_commands_sent_together_claim_no_more(script: dict[str, str], outcome: str, phase: str, stored: int) -> None:
+    with server(**PIPELINING, **script) as (scripted, session):
+        result = session.send("b@shop.example", "anna@example.org", MAIL)
+    assert (result.outcome, result.phase) == (outcome, phase)
+    assert len(scripted.stored) == stored
+
+
+def test_a_body_that_nobody_will_get_is_not_sent() -> None:
+    with server(**PIPELINING, RCPT="550 5.1.1 no such user") as (scripted, session):
+        assert session.send("b@shop.example", "anna@example.org", MAIL).outcome == "refused"
+        del scripted.script["RCPT"]
+        assert session.send("b@shop.example", "tom@example.org", MAIL).outcome == "sent"
+    assert scripted.stored == [b"", MAIL]
+    assert scripted.connections == 1
+
+
 def test_enhanced_status_is_read_from_the_reply() -> None:
     with server(RCPT="550 5.1.1 no such user") as (_scripted, session):
         assert session.send("b@shop.example", "anna@example.org", MAIL).enhanced == "5.1.1"
