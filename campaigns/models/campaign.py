@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models.message import Message, MessageVersion
+from campaigns.pauses import say_pause
 from campaigns.querysets.campaigns import CampaignQuerySet
 
 
@@ -94,6 +95,11 @@ class Campaign(models.Model):
     def editable(self) -> bool:
         """Tell whether its parts may still be changed."""
         return self.status == CampaignStatus.DRAFT
+
+    @property
+    def pause_words(self) -> str:
+        """Return why it stands still, in the reader's language."""
+        return say_pause(self.pause_reason)
 
     @property
     def under_way(self) -> bool:

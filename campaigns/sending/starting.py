@@ -6,8 +6,8 @@ from __future__ import annotations
 import logging
 
 from django.db import connection, transaction
-from django.utils.translation import gettext as _
 
+from campaigns import pauses
 from campaigns.audience import write_decisions
 from campaigns.models import Campaign
 from cdp.common.wake import wake
@@ -36,7 +36,7 @@ def _take_due() -> list[int]:
             SET status = 'paused', pause_reason = %s, changed_at = now()
             WHERE status = 'scheduled' AND scheduled_at < now() - make_interval(hours => %s)
             """,
-            [_("Its hour passed while nothing was running. Resume to send it now, or cancel it."), LATE_HOURS],
+            [pauses.LATE, LATE_HOURS],
         )
         cursor.execute(
             """
@@ -81,19 +81,15 @@ def build_audience(campaign_id: int) -> bool:
 
 
 def audience_problem(campaign: Campaign) -> str:
-    """Return why the audience may not be taken as it is now; empty when it may."""
+    """Return why the audience may not be taken as it is now, in English; empty when it may."""
     segment = campaign.segment
     if segment is None or segment.status != "live":
-        return _("The segment is broken or put away, so nobody is in it for sure. Mend it, then resume.")
+        return pauses.SEGMENT_BROKEN
     if segment.current_version_id != campaign.segment_version_id:
-        return _(
-            "The segment's rule was changed after the campaign was scheduled. Look at the numbers, then schedule again."
-        )
+        return pauses.RULE_CHANGED
     excluded = Segment.objects.filter(pk__in=campaign.exclude_segment_ids, status="live").count()
     if excluded != len(set(campaign.exclude_segment_ids)):
-        return _(
-            "A segment that is left out is broken or put away, so nobody would be left out by it. Mend it, then resume."
-        )
+        return pauses.EXCLUDED_BROKEN
     return ""
 
 

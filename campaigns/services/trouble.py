@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from django.db import connection
-from django.utils.translation import gettext as _
 
+from campaigns.pauses import TROUBLE
 from campaigns.sending.verdicts import HOLD_SECONDS, HOLDS
 from consent.services import suppress_address
 
@@ -45,20 +45,7 @@ def working_again(*, campaign_id: int) -> None:
 
 def pause_for_trouble(*, campaign_id: int, kind: str, reply: str) -> None:
     """Pause a campaign that is being sent, saying why in plain words. Messages on their way are finished."""
-    reasons = {
-        "unreachable": _("The mail server cannot be reached: %(reply)s. Check EMAIL_URL and the server, then resume."),
-        "login": _(
-            "The mail server does not let us in: %(reply)s. Check the user name and password in EMAIL_URL, then resume."
-        ),
-        "policy": _(
-            "The mail server refuses our mail by a rule: %(reply)s. "
-            "Check SPF, DKIM and DMARC of the sender, then resume."
-        ),
-        "refusals": _(
-            "More than 5%% of the last messages were refused, the last with: %(reply)s. Look at the failures first."
-        ),
-    }
-    reason = reasons[kind] % {"reply": reply[:300]}
+    reason = TROUBLE[kind] % {"reply": reply[:300]}
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE campaigns_campaign SET status = 'paused', pause_reason = %s, trouble_count = 0, hold_until = NULL, "

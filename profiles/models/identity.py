@@ -6,10 +6,19 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from profiles.models.profile import Profile
 from profiles.models.source import Source
+
+#: labels of the kinds that the first migration makes
+OWN_LABELS = (
+    gettext_noop("User ID"),
+    gettext_noop("E-mail address"),
+    gettext_noop("Phone number"),
+    gettext_noop("Device"),
+)
 
 
 class IdentifierKind(models.Model):
@@ -27,7 +36,12 @@ class IdentifierKind(models.Model):
         ordering = ["priority"]
 
     def __str__(self) -> str:
-        return self.label
+        return self.words
+
+    @property
+    def words(self) -> str:
+        """Return the label, in the reader's language where it is one that came with Klantbeeld."""
+        return gettext(self.label) if self.label in OWN_LABELS else self.label
 
 
 class Identifier(models.Model):

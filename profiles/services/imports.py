@@ -53,7 +53,7 @@ def import_source() -> Source:
 def usable_kinds() -> dict[str, str]:
     """Return the kinds of identifier that a file may hold, strongest first: {name: label}."""
     kinds = IdentifierKind.objects.exclude(name__in=_DEVICE_KINDS).order_by("priority", "name")
-    return {kind.name: kind.label for kind in kinds}
+    return {kind.name: kind.words for kind in kinds}
 
 
 def receive_file(*, upload: IO[bytes], name: str, actor: Any) -> Import:

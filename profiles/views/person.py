@@ -220,7 +220,7 @@ def identifiers_of(profile: Profile, *, see_pii: bool) -> dict[str, Any]:
     shown = [
         {
             "value": row.value if see_pii else mask_identifier(row.kind, row.value),
-            "kind": kinds[row.kind].label if row.kind in kinds else row.kind,
+            "kind": kinds[row.kind].words if row.kind in kinds else row.kind,
             "verified": row.verified,
             "last_seen_at": row.last_seen_at,
         }

@@ -1,8 +1,8 @@
 """The one table of comparisons: forms, API documentation, SQL, sentence and oracle all read it.
 
-SQL templates stand for a jsonb value `{x}` that may be NULL, and always give true or false, never NULL: so `NOT` means the
-same in SQL and in Python. A value is compared in the type it is stored in, behind `CASE jsonb_typeof`, so that no value
-anybody sends can raise a cast error. `{v}`, `{a}` and `{b}` become parameters, never text.
+SQL templates stand for a jsonb value `{x}` that may be NULL, and always give true or false, never NULL: so `NOT` means
+the same in SQL and in Python. A value is compared in the type it is stored in, behind `CASE jsonb_typeof`, so that no
+value anybody sends can raise a cast error. `{v}`, `{a}` and `{b}` become parameters, never text.
 """
 
 from __future__ import annotations
@@ -148,11 +148,11 @@ def _is_number(value: Any) -> bool:
     return type_of(value) == NUMBER
 
 
-def _compare(label: str, key: str, sign: str, test: Callable[[Decimal, Decimal], bool]) -> Operator:
+def _compare(label: str, sentence: str, key: str, sign: str, test: Callable[[Decimal, Decimal], bool]) -> Operator:
     return Operator(
         key=key,
         label=label,
-        sentence=label + " %(value)s",
+        sentence=sentence,
         types=_NUMBERS,
         takes="number",
         sql=_number_sql("({x})::numeric " + sign + " {v}::numeric"),
@@ -223,10 +223,10 @@ _TABLE = (
         encode=_folded,
         test=lambda stored, wanted, _moment: isinstance(stored, str) and fold(stored).endswith(fold(wanted)),
     ),
-    _compare(_("is more than"), "gt", ">", lambda a, b: a > b),
-    _compare(_("is at least"), "gte", ">=", lambda a, b: a >= b),
-    _compare(_("is less than"), "lt", "<", lambda a, b: a < b),
-    _compare(_("is at most"), "lte", "<=", lambda a, b: a <= b),
+    _compare(_("is more than"), _("is more than %(value)s"), "gt", ">", lambda a, b: a > b),
+    _compare(_("is at least"), _("is at least %(value)s"), "gte", ">=", lambda a, b: a >= b),
+    _compare(_("is less than"), _("is less than %(value)s"), "lt", "<", lambda a, b: a < b),
+    _compare(_("is at most"), _("is at most %(value)s"), "lte", "<=", lambda a, b: a <= b),
     Operator(
         key="between",
         label=_("is between"),
@@ -268,8 +268,7 @@ _TABLE = (
         sql=_day_sql("[day] BETWEEN {a} AND {b}"),
         encode=_last_days,
         test=lambda stored, wanted, moment: (
-            (day := day_of(stored)) is not None
-            and _days_back(moment.today, wanted) <= day <= moment.today.isoformat()
+            (day := day_of(stored)) is not None and _days_back(moment.today, wanted) <= day <= moment.today.isoformat()
         ),
     ),
     Operator(
@@ -299,7 +298,7 @@ _TABLE = (
     Operator(
         key="exists",
         label=_("is known"),
-        sentence=_("is known"),
+        sentence=_("is filled in"),
         types=ALL_TYPES,
         takes="nothing",
         sql="(COALESCE(jsonb_typeof({x}), 'null') <> 'null')",
@@ -309,7 +308,7 @@ _TABLE = (
     Operator(
         key="missing",
         label=_("is not known"),
-        sentence=_("is not known"),
+        sentence=_("is not filled in"),
         types=ALL_TYPES,
         takes="nothing",
         sql="(COALESCE(jsonb_typeof({x}), 'null') = 'null')",
@@ -329,7 +328,7 @@ COUNTS: Mapping[str, tuple[str, str]] = {
     "never": (_("not at all"), _("never")),
 }
 #: when: key -> label
-WINDOWS: Mapping[str, str] = {"ever": _("ever"), "last": _("in the last (days)"), "between": _("between two days")}
+WINDOWS: Mapping[str, str] = {"ever": _("ever"), "last": _("in the last"), "between": _("between two days")}
 SEEN: Mapping[tuple[str, str], str] = {
     ("last", "within"): _("who were last seen in the last %(days)s days"),
     ("last", "before"): _("who were last seen more than %(days)s days ago"),

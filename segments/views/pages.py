@@ -25,7 +25,8 @@ from profiles.querysets.people import matching
 from segments import services
 from segments.facts import event_names, known_catalog, load_person, moment_now
 from segments.home import movements
-from segments.models import Membership, MembershipChange, Segment, Status
+from segments.models import Membership, MembershipChange, Segment, SegmentVersion, Status
+from segments.rules.catalog import Catalog
 from segments.rules.check import check
 from segments.rules.describe import describe
 from segments.rules.errors import RuleError
@@ -44,14 +45,28 @@ CAUSES = {
 }
 
 
-def sentence_of(segment: Segment) -> str:
+def sentence_of(segment: Segment, catalog: Catalog | None = None) -> str:
     """Return the rule as a sentence in the reader's language; as it was saved when it cannot be read any more."""
-    if segment.current_version is None:
-        return ""
+    return "" if segment.current_version is None else version_sentence(segment.current_version, catalog)
+
+
+def version_sentence(version: SegmentVersion, catalog: Catalog | None = None) -> str:
+    """Return the sentence of one version in the reader's language."""
     try:
-        return describe(parse(segment.current_version.rule), known_catalog(), _)
+        return describe(parse(version.rule), catalog or known_catalog(), _)
     except RuleError:
-        return segment.current_version.sentence
+        return version.sentence
+
+
+def broken_reason_of(segment: Segment) -> str:
+    """Say in the reader's language what is wrong with the rule now; as it was stored when nothing is any more."""
+    if segment.current_version is None:
+        return segment.broken_reason
+    try:
+        check(parse(segment.current_version.rule), known_catalog(), segment_id=segment.pk)
+    except RuleError as error:
+        return " ".join(problem.message(_) for problem in error.problems)
+    return segment.broken_reason
 
 
 class SegmentList(ListPage):
@@ -61,9 +76,7 @@ class SegmentList(ListPage):
     template_name = "segments/list.html"
     columns = (
         Column(name="name", label=gettext_lazy("Name"), sort="name"),
-        Column(
-            name="members", label=gettext_lazy("Members"), sort="member_count", numeric=True, descending_first=True
-        ),
+        Column(name="members", label=gettext_lazy("Members"), sort="member_count", numeric=True, descending_first=True),
         Column(name="moved", label=gettext_lazy("Moved in 24 h"), numeric=True),
         Column(name="fresh", label=gettext_lazy("Fresh")),
         Column(name="state", label=gettext_lazy("State"), sort="status"),
@@ -81,7 +94,9 @@ class SegmentList(ListPage):
     default_sort = "name"
     empty = (
         gettext_lazy("No segments yet"),
-        gettext_lazy("A segment is a group of people that keeps itself up to date by a rule, such as “ordered twice this year”."),
+        gettext_lazy(
+            "A segment is a group of people that keeps itself up to date by a rule, such as “ordered twice this year”."
+        ),
         "segments:new",
         gettext_lazy("Build a segment"),
     )
@@ -99,8 +114,10 @@ class SegmentList(ListPage):
     def prepare(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Add sentence and movement."""
         moved = movements([row.pk for row in rows])
+        catalog = known_catalog()
         for row in rows:
-            row.sentence = row.current_version.sentence if row.current_version else ""
+            row.sentence = sentence_of(row, catalog)
+            row.broken_reason = broken_reason_of(row) if row.status == Status.BROKEN else ""
             row.entered, row.left = moved.get(row.pk, (0, 0))
         return rows
 
@@ -112,8 +129,11 @@ class _OfSegment(ListPage):
 
     @cached_property
     def segment(self) -> Segment:
-        """The segment in the address."""
-        return get_object_or_404(Segment.objects.select_related("current_version"), slug=self.kwargs["slug"])
+        """The segment in the address, its sentence in the reader's language."""
+        segment = get_object_or_404(Segment.objects.select_related("current_version"), slug=self.kwargs["slug"])
+        if segment.current_version is not None:
+            segment.current_version.sentence = version_sentence(segment.current_version)
+        return segment
 
     def extra_context(self) -> dict[str, Any]:
         """Return the segment."""
@@ -219,7 +239,12 @@ class HistoryList(_OfSegment):
             any_label=gettext_lazy("both"),
         ),
     )
-    empty = (gettext_lazy("Nobody came or went"), gettext_lazy("Each time that somebody does, a row stands here."), "", "")
+    empty = (
+        gettext_lazy("Nobody came or went"),
+        gettext_lazy("Each time that somebody does, a row stands here."),
+        "",
+        "",
+    )
 
     def get_queryset(self) -> QuerySet[MembershipChange]:
         """Return the changes."""
@@ -236,16 +261,19 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
     entered, left = movements([segment.pk])[segment.pk]
     version = segment.current_version
     count = segment.member_count
+    if segment.status == Status.BROKEN:
+        segment.broken_reason = broken_reason_of(segment)
+    versions, catalog = list(segment.versions.select_related("created_by")[:10]), known_catalog()
+    for row in versions:
+        row.sentence = version_sentence(row, catalog)
     context = {
         "segment": segment,
         "sentence": sentence_of(segment),
-        "changes": [
-            {"entered": row.entered, "at": row.at, "person": people.get(row.profile_id)} for row in changes
-        ],
+        "changes": [{"entered": row.entered, "at": row.at, "person": people.get(row.profile_id)} for row in changes],
         "entered": entered,
         "left": left,
         "sizes": sizes(segment),
-        "versions": segment.versions.select_related("created_by")[:10],
+        "versions": versions,
         "version_detail": str(version.created_by or "") if version else "",
         "used_by": services.used_by(segment),
         "members_url": reverse("segments:members", args=[slug]),
@@ -276,7 +304,8 @@ def why(request: HttpRequest, slug: str, uuid: str) -> HttpResponse:
         "inside": member is not None,
         "since": member.since if member else None,
         "sentence": sentence_of(segment),
-        "question": (_("Why %(name)s is in %(segment)s") if member else _("Why %(name)s is not in %(segment)s")) % words,
+        "question": (_("Why %(name)s is in %(segment)s") if member else _("Why %(name)s is not in %(segment)s"))
+        % words,
     }
     try:
         catalog, moment = known_catalog(), moment_now()
