@@ -15,10 +15,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 from campaigns.audience import forecast, forecast_people
 from campaigns.checks import blocking, checks_of, needs_confirmation
 from campaigns.forms import PlanForm, ScheduleForm
-from campaigns.models import Campaign, CampaignStatus, SendQueue
+from campaigns.models import Campaign, CampaignStatus, MessageVersion, SendQueue
 from campaigns.reasons import label_of
 from campaigns.report import forecast_rows, report_of, report_rows
 from campaigns.services.campaigns import create_campaign, update_campaign
+from campaigns.services.testing import preview
 from campaigns.views.common import campaign_or_404, chosen_person, needs, refusal, tell
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
@@ -104,15 +105,17 @@ def campaign_page(request: HttpRequest, campaign_id: int) -> HttpResponse:
             else:
                 notices.success(request, gettext("Saved."))
             return redirect("campaigns:campaign", campaign.pk)
+    person = chosen_person(request, "message.previewed")
+    version = campaign.message_version or (campaign.message.current_version if campaign.message else None)
     context = {
         "campaign": campaign,
         "form": form,
-        "schedule_form": ScheduleForm(),
         "tone": TONES[campaign.status],
-        "person": chosen_person(request, "message.previewed"),
+        "person": person,
+        "subject": _subject(version, campaign, person),
         "may_change": request.user.has_perm("campaigns.change_campaign") and campaign.editable,
         "may_send": request.user.has_perm("campaigns.send_campaign"),
-        "version": campaign.message_version or (campaign.message.current_version if campaign.message else None),
+        "version": version,
         "excluded": _excluded(campaign),
         **_progress(campaign),
     }
@@ -146,8 +149,13 @@ def campaign_forecast(request: HttpRequest, campaign_id: int) -> HttpResponse:
 @needs("campaigns.view_campaign")
 @require_GET
 def campaign_progress(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    """Draw how far a campaign is; asked for every two seconds while it is under way."""
+    """Draw how far a campaign is; asked for every two seconds while it is under way.
+
+    A page that waits for the start (`was=scheduled`) is told to draw itself anew once that state is over.
+    """
     campaign = campaign_or_404(campaign_id)
+    if was := request.GET.get("was"):
+        return HttpResponse(headers={} if was == campaign.status else {"HX-Refresh": "true"})
     context = {
         "campaign": campaign,
         "tone": TONES[campaign.status],
@@ -163,7 +171,7 @@ def campaign_progress(request: HttpRequest, campaign_id: int) -> HttpResponse:
 def campaign_people(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Show the first people behind a number of the forecast."""
     campaign = campaign_or_404(campaign_id)
-    reason = request.GET.get("reason", "")[:60]
+    reason = request.GET.get("reason", "").replace("\x00", "")[:60]
     if not (campaign.segment_id and campaign.purpose_id):
         return refusal(request, CdpError("campaign.incomplete", gettext("Choose a segment and a purpose first.")))
     ids = forecast_people(campaign, reason, SHOWN_PEOPLE + 1)
@@ -189,6 +197,16 @@ def _initial(campaign: Campaign) -> dict[str, Any]:
         "purpose": campaign.purpose_id,
         "message": campaign.message_id,
     }
+
+
+def _subject(version: MessageVersion | None, campaign: Campaign, person: Profile | None) -> str:
+    """Return the subject as the person sees it; as written when it cannot be filled in (the frame says why)."""
+    if version is None:
+        return ""
+    try:
+        return preview(version=version, purpose=campaign.purpose, profile=person)[0].subject
+    except CdpError:
+        return version.subject
 
 
 def _excluded(campaign: Campaign) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DataError, OperationalError
 from django.utils.translation import gettext as _
@@ -20,6 +22,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return Response(error.as_dict(), status=error.status)
     if isinstance(error, DjangoValidationError):
         error = exceptions.ValidationError(detail=list(error.messages))
+    if isinstance(error, RequestDataTooBig):
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024 // 1024
+        return Response(
+            {"code": "body_too_large", "message": _("The body is larger than %(limit)s MB.") % {"limit": limit}},
+            status=status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+        )
     if isinstance(error, DataError):
         return Response(
             {"code": "invalid_value", "message": _("A value cannot be stored or compared as given.")}, status=400

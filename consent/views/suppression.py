@@ -101,7 +101,8 @@ def add(request: HttpRequest) -> HttpResponse:
 def lift(request: HttpRequest, suppression_id: int) -> HttpResponse:
     """Allow an address again."""
     try:
-        lift_suppression(suppression_id=suppression_id, actor=request.user, note=request.POST.get("reason", ""))
+        note = request.POST.get("reason", "").replace("\x00", "")
+        lift_suppression(suppression_id=suppression_id, actor=request.user, note=note)
     except CdpError as error:
         messages.error(request, error.message)
     else:

@@ -197,7 +197,7 @@ def import_rows(request: HttpRequest, import_id: int) -> HttpResponse:
     """List the rows behind a number."""
     job = _job(import_id)
     after = request.GET.get("after", "")
-    chosen = {name: request.GET.get(name, "")[:100] for name in ("outcome", "reason", "changed")}
+    chosen = {name: request.GET.get(name, "").replace("\x00", "")[:100] for name in ("outcome", "reason", "changed")}
     if chosen["outcome"] and chosen["outcome"] not in Outcome.values:
         raise Http404
     rows = rows_page(job, **chosen, after=int(after) if after.isdecimal() and len(after) < 16 else 0, limit=PAGE + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,10 +10,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
+from pytest_django import Settings
 
+from cdp.mailbox.store import MailStore
 from tests import database
 from tests.live import Site
 from tests.scenarios.house import House, user_of, whole_house
+from tests.scenarios.world import make_world
 
 
 @pytest.fixture(scope="package")
@@ -45,3 +49,12 @@ def site(house: House) -> Site:
 def user_as(house: House) -> Callable[[str], User]:
     """Return a function that gives the user of a role, committed, so that every process knows them."""
     return user_of
+
+
+@pytest.fixture
+def world(db: None, settings: Settings, tmp_path: Any, caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
+    """One of everything."""
+    caplog.set_level(logging.CRITICAL, logger="django.request")  # every refusal would be told at length
+    settings.VAR_DIR = tmp_path
+    settings.CAPTURE_MAIL = True
+    return make_world(MailStore(tmp_path / "mailbox"))

@@ -133,7 +133,9 @@ API: dict[str, dict[str, str]] = {
     "imports-detail": {"GET": _IMPORT},
     "imports-check": {"POST": "profiles.add_import"},
     "imports-rows": {"GET": _IMPORT},
-    **{f"imports-{act}": {"POST": "profiles.change_import"} for act in ("cancel", "confirm", "pause", "resume", "undo")},
+    **{
+        f"imports-{act}": {"POST": "profiles.change_import"} for act in ("cancel", "confirm", "pause", "resume", "undo")
+    },
     "consent-records-list": {"GET": _LOG, "POST": _SAY},
     "consent-records-detail": {"GET": _LOG},
     "purposes-list": {"GET": _PURPOSE, "POST": "consent.add_purpose"},
@@ -152,9 +154,7 @@ API: dict[str, dict[str, str]] = {
     "campaigns-list": {"GET": _CAMPAIGN, "POST": "campaigns.add_campaign"},
     "campaigns-detail": {"GET": _CAMPAIGN, "PUT": "campaigns.change_campaign"},
     "campaigns-report": {"GET": _CAMPAIGN},
-    **{
-        f"campaigns-{act}": {"POST": _SEND} for act in ("schedule", "unschedule", "pause", "resume", "cancel")
-    },
+    **{f"campaigns-{act}": {"POST": _SEND} for act in ("schedule", "unschedule", "pause", "resume", "cancel")},
     "deliveries-list": {"GET": _DELIVERY},
     "deliveries-detail": {"GET": _DELIVERY},
 }

@@ -2,59 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from copy import deepcopy
 from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.db import transaction
 from django.test import Client
-from django.urls import URLPattern, get_resolver, reverse
-from pytest_django import Settings
+from django.urls import reverse
 
 from cdp.common.models import ApiToken
 from cdp.common.roles import ANALYST, PERMISSIONS, ROLES
-from cdp.mailbox.store import MailStore
 from tests.scenarios.house import user_of
 from tests.scenarios.matrix import ADMIN_MODELS, ANYONE, API, KNOWN, NEVER, PAGES, READ_ONLY
-from tests.scenarios.world import SECRETS, make_world
+from tests.scenarios.walk import address, api_arguments, ask, browser_of, routes
+from tests.scenarios.world import SECRETS
 
 pytestmark = pytest.mark.django_db
 STRANGER = ""
 READERS = [*ROLES, STRANGER]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-ARGUMENTS = {
-    "mailbox_mail": ["mail"], "mailbox_html": ["mail"], "profiles:settle_join": ["merge"],
-    "profiles:undo_join": ["person", "merge"], "profiles:live_raw": ["raw_id", 0],
-    "profiles:rejected_detail": ["rejected"], "profiles:rejected_discard": ["rejected"],
-    "profiles:import_act": ["import", "cancel"], "consent:unsubscribe": ["token"], "consent:preferences": ["token"],
-    "consent:record": ["record"], "consent:suppression_lift": ["suppression"], "segments:why": ["segment", "person"],
-    "campaigns:version_frame": ["version"], "campaigns:message_version": ["message", 1],
-    "campaigns:deliveries": ["running"], "campaigns:progress": ["running"],
-    "campaigns:delivery": ["running", "delivery"], "campaigns:delivery_mail": ["running", "delivery"],
-}  # fmt: skip
-BY_ROUTE_WORD = {"uuid": "person", "import_id": "import", "message_id": "message", "campaign_id": "campaign"}
-
-
-@pytest.fixture
-def world(db: None, settings: Settings, tmp_path: Any, caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
-    """One of everything."""
-    caplog.set_level(logging.CRITICAL, logger="django.request")  # every refusal would be told at length
-    settings.VAR_DIR = tmp_path
-    settings.CAPTURE_MAIL = True
-    return make_world(MailStore(tmp_path / "mailbox"))
-
-
-def routes(patterns: list[Any] | None = None, prefix: str = "", spaces: str = "") -> Iterator[tuple[str, URLPattern, str]]:
-    """Yield (name, pattern, whole route) of everything that answers."""
-    for item in get_resolver().url_patterns if patterns is None else patterns:
-        route = prefix + str(item.pattern)
-        if isinstance(item, URLPattern):
-            yield f"{spaces}{item.name}", item, route
-        else:
-            yield from routes(item.url_patterns, route, spaces + (f"{item.namespace}:" if item.namespace else ""))
 
 
 def test_every_address_is_in_the_matrix() -> None:
@@ -71,49 +36,6 @@ def may(role: str, need: str) -> bool:
     if need in (ANYONE, NEVER):
         return need == ANYONE
     return bool(role) and (need == KNOWN or all(role in PERMISSIONS[part] for part in need.split("+")))
-
-
-def browser_of(role: str) -> Client:
-    """Return a browser signed in as that role."""
-    client = Client(raise_request_exception=False)
-    if role:
-        client.force_login(user_of(role), backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-def ask(client: Client, method: str, path: str, **options: Any) -> Any:
-    """Ask, and leave everything as it was."""
-    cookies = deepcopy(client.cookies)
-    with transaction.atomic():
-        answer = client.generic(method, path, **options)
-        client.cookies = cookies
-        if not answer.streaming:
-            answer.content  # noqa: B018 - templates may be rendered late
-        transaction.set_rollback(True)
-    return answer
-
-
-def address(name: str, route: str, world: dict[str, Any]) -> str:
-    """Return the address of a name, filled with what the world holds."""
-    words: list[Any] = ARGUMENTS.get(name, [])
-    if not words:
-        holes = [hole.split(":")[-1].rstrip(">") for hole in route.split("<")[1:]]
-        names = [hole.split(">")[0] for hole in holes]
-        words = [BY_ROUTE_WORD.get(word) or ("purpose" if name.startswith("consent:") else slug_of(name)) for word in names]
-    values = [_value(world.get(word, word) if isinstance(word, str) else word) for word in words]
-    return reverse(name, args=values)
-
-
-def slug_of(name: str) -> str:
-    """Return what the slug in an address names."""
-    return "segment" if name.startswith("segments:") else "source"
-
-
-def _value(thing: Any) -> Any:
-    for key in ("slug", "uuid", "pk"):
-        if value := getattr(thing, key, None):
-            return value
-    return thing
 
 
 def wrong(role: str, need: str, answer: Any) -> bool:
@@ -159,20 +81,6 @@ def test_api_routes_open_for_whom_they_should(role: str, world: dict[str, Any]) 
     assert not faults, "\n".join(faults)
 
 
-def api_arguments(name: str, world: dict[str, Any]) -> list[Any]:
-    """Return what the address of an API route holds."""
-    kind, _dash, action = name.rpartition("-") if not name.endswith("rotate-key") else ("sources", "-", "rotate")
-    if action in ("list", "preview") or name == "suppression-check":
-        return []
-    keys = {
-        "profiles": world["person"].uuid, "sources": world["source"].pk, "imports": world["import"].pk,
-        "consent-records": world["record"].pk, "purposes": world["purpose"].slug, "permissions": world["person"].uuid,
-        "segments": world["segment"].slug, "messages": world["message"].pk, "campaigns": world["campaign"].pk,
-        "deliveries": world["delivery"].uuid,
-    }  # fmt: skip
-    return [keys[kind]]
-
-
 @pytest.mark.parametrize("role", READERS)
 def test_the_staff_site_keeps_to_the_roles(role: str, world: dict[str, Any]) -> None:
     client = browser_of(role)
@@ -199,7 +107,9 @@ def test_the_staff_site_keeps_to_the_roles(role: str, world: dict[str, Any]) -> 
         }
         for (method, path), allowed in expected.items():
             answer = ask(client, method, path, content_type="application/x-www-form-urlencoded")
-            there = answer.status_code != 404 and not (answer.status_code == 302 and path.endswith(("change/", "delete/")))
+            there = answer.status_code != 404 and not (
+                answer.status_code == 302 and path.endswith(("change/", "delete/"))
+            )
             refused = answer.status_code in (403, 405) or "/login/" in answer.get("Location", "")
             if answer.status_code >= 500 or (there and refused == allowed):
                 faults.append(f"{method} {path}: {answer.status_code}, should {'open' if allowed else 'be closed'}")

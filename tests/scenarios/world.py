@@ -21,8 +21,8 @@ from profiles.models import RejectedMessage, Source
 from profiles.services.sources import create_source
 from segments import services as segments
 from segments.membership import refresh_segment
-from tests.campaigns.factories import message
 from tests.campaigns.factories import campaign as draft
+from tests.campaigns.factories import message
 from tests.consent.factories import person, purpose, say
 from tests.profiles.factories import make_interaction, make_merge
 from tests.profiles.importing.helpers import checked
@@ -89,6 +89,3 @@ def _raw(source: Source) -> int:
             [source.pk, body],
         )
         return int(cursor.fetchone()[0])
-
-
-
