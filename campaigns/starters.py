@@ -15,13 +15,13 @@ class Starter:
     key: str
     label: Promise
     about: Promise
-    subject: str
-    preheader: str
-    body: str
+    subject: Promise
+    preheader: Promise | str
+    body: Promise
     format: str = "letter"
 
 
-_LETTER = """\
+_LETTER = _("""\
 Hi {{ person.first_name | default: "there" }},
 
 Write here as you would write to one customer. Short paragraphs read well on a phone.
@@ -33,9 +33,9 @@ Tell what is new, why it matters to them, and what you would like them to do.
 Kind regards,
 
 The team
-"""
+""")
 
-_ANNOUNCEMENT = """\
+_ANNOUNCEMENT = _("""\
 # Something new for you
 
 Hi {{ person.first_name | default: "there" }},
@@ -51,9 +51,9 @@ Near {{ person.city }}? Come and see it in our shop.
 {% endif %}
 
 **[Read more](https://shop.example/news)**
-"""
+""")
 
-_TIP = """\
+_TIP = _("""\
 ## A tip for {{ person.first_name | default: "you" }}
 
 Did you know that *one useful thing about the product*? It takes a minute:
@@ -68,9 +68,9 @@ Did you know that *one useful thing about the product*? It takes a minute:
 | Questions | [shop.example/contact](https://shop.example/contact) |
 
 Reply to this mail if you get stuck; a person reads it.
-"""
+""")
 
-_MJML = """\
+_MJML = _("""\
 <mjml>
   <mj-body background-color="#f6f7f9">
     <mj-section background-color="#ffffff">
@@ -86,16 +86,16 @@ _MJML = """\
     </mj-section>
   </mj-body>
 </mjml>
-"""
+""")
 
 STARTERS: tuple[Starter, ...] = (
     Starter("letter", _("Letter"), _("A few personal paragraphs and one button."),
-            'News for {{ person.first_name | default: "you" }}', "What is new, in half a minute", _LETTER),
+            _('News for {{ person.first_name | default: "you" }}'), _("What is new, in half a minute"), _LETTER),
     Starter("announcement", _("Announcement"), _("One piece of news with a headline and a list."),
-            "New: say it in five words", "From today for all our customers", _ANNOUNCEMENT),
+            _("New: say it in five words"), _("From today for all our customers"), _ANNOUNCEMENT),
     Starter("tip", _("Product tip"), _("Steps and a small table; good after a purchase."),
-            "A tip you can use today", "It takes a minute", _TIP),
+            _("A tip you can use today"), _("It takes a minute"), _TIP),
     Starter("design", _("Own design"), _("MJML, for those who bring their own layout."),
-            "Your subject", "", _MJML, "mjml"),
+            _("Your subject"), "", _MJML, "mjml"),
 )  # fmt: skip
 BY_KEY = {starter.key: starter for starter in STARTERS}

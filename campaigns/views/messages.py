@@ -64,8 +64,11 @@ def message_new(request: HttpRequest) -> HttpResponse:
     starter = BY_KEY.get(request.GET.get("starter", "letter"))
     if starter is not None:
         initial |= {
-            "subject": starter.subject, "preheader": starter.preheader, "body": starter.body, "format": starter.format,
-        }  # fmt: skip
+            "subject": str(starter.subject),
+            "preheader": str(starter.preheader),
+            "body": str(starter.body),
+            "format": starter.format,
+        }
     return _editor(request, MessageForm(initial=initial), None, starter=starter.key if starter else "")
 
 

@@ -58,6 +58,11 @@ class Purpose(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def channel_words(self) -> list[str]:
+        """Return what its channels are called in the reader's language."""
+        return [str(Channel(channel).label) for channel in self.channels]
+
 
 class ConsentText(models.Model):
     """The exact words shown to people who were asked. A version never changes: a new wording is a new version."""

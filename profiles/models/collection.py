@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from profiles.models.source import Source
+from profiles.rejections import say_detail, say_rejection
 
 
 class RawMessage(models.Model):
@@ -69,6 +70,16 @@ class RejectedMessage(models.Model):
         verbose_name = _("rejected message")
         verbose_name_plural = _("rejected messages")
         indexes = [models.Index(fields=["source", "-received_at"], name="rejected_source_idx")]
+
+    @property
+    def reason_words(self) -> str:
+        """Return why it was not stored, in the reader's language."""
+        return say_rejection(self.code)
+
+    @property
+    def detail_words(self) -> str:
+        """Return the detail of the reason in the reader's language."""
+        return say_detail(self.detail)
 
 
 class SourceCounter(models.Model):

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from cdp.common import masking, svg
 from cdp.common.counting import COUNT_CAP
+from cdp.common.trait_words import say_trait
 
 register = template.Library()
 
@@ -103,11 +104,11 @@ def avatar(name: Any, size: str = "") -> SafeString:
 
 @register.filter
 def label(key: Any) -> str:
-    """Write a trait's or property's key as words: `first_name` and `firstName` become `First name`."""
+    """Write a trait's or property's key as words: `first_name` and `firstName` become `First name`, or `Voornaam`."""
     text = str(key)
     words = "".join(f" {c.lower()}" if c.isupper() and i and text[i - 1].islower() else c for i, c in enumerate(text))
     words = words.replace("_", " ").replace("-", " ").strip() or text
-    return words[:1].upper() + words[1:]
+    return say_trait(words[:1].upper() + words[1:])
 
 
 @register.filter
