@@ -74,7 +74,11 @@ class PlanForm(forms.Form):
 
     name = forms.CharField(label=_("Name"), max_length=120)
     segment = forms.ModelChoiceField(
-        label=_("Segment"), queryset=Segment.objects.none(), required=False, help_text=_("Who gets it.")
+        label=_("Segment"),
+        queryset=Segment.objects.none(),
+        required=False,
+        empty_label=_("Not chosen yet"),
+        help_text=_("Who gets it."),
     )
     exclude = SegmentMultiple(
         label=_("Leave out"),
@@ -87,9 +91,17 @@ class PlanForm(forms.Form):
         label=_("Purpose"),
         queryset=Purpose.objects.none(),
         required=False,
+        empty_label=_("Not chosen yet"),
         help_text=_("Why: only people who allow this purpose get the mail."),
     )
-    message = forms.ModelChoiceField(label=_("Message"), queryset=Message.objects.none(), required=False)
+    message = forms.ModelChoiceField(
+        label=_("Message"),
+        queryset=Message.objects.none(),
+        required=False,
+        empty_label=_("Not chosen yet"),
+        help_text=_("What they get. Scheduling keeps the version of that moment."),
+    )
+    field_order = ("name", "segment", "purpose", "message", "exclude")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
+from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign
 from cdp.common.access import record_access
@@ -69,6 +71,14 @@ def own_address(request: HttpRequest) -> str:
 def tell(request: HttpRequest, error: CdpError) -> None:
     """Show a refusal above the next page, with its place."""
     messages.error(request, f"{error.place}: {error.message}" if error.place else str(error.message))
+
+
+def place_in_words(error: CdpError, form: BaseForm) -> str:
+    """Return where a message is wrong as its writer knows it, such as "Text, line 3"."""
+    name = str(error.detail.get("field") or error.place)
+    label = str(form.fields[name].label) if name in form.fields else name
+    line = error.detail.get("line")
+    return _("%(field)s, line %(line)s") % {"field": label, "line": line} if line else label
 
 
 def refusal(request: HttpRequest, error: CdpError) -> HttpResponse:

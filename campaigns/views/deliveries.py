@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 from campaigns.models import Delivery, Outcome
 from campaigns.reasons import REASONS, in_words
 from campaigns.rendering.problems import RenderFailure
-from campaigns.sending.context import fill_in, template_of
+from campaigns.sending.context import Copy, fill_in, template_of
 from campaigns.services.testing import idle_links
 from campaigns.views.common import campaign_or_404, needs
 from campaigns.views.previews import plain_page
@@ -110,13 +110,19 @@ def delivery_page(request: HttpRequest, campaign_id: int, key: UUID) -> HttpResp
         request=request, action="delivery.viewed", object_kind="profile", object_id=str(delivery.profile_id),
         detail={"campaign": campaign_id},
     )  # fmt: skip
+    copy = _copy(delivery) if can_see_pii(request.user) else None
     context = {
         "delivery": delivery,
         "campaign": delivery.campaign,
         "person": person,
         "words": in_words(delivery.outcome, delivery.reason),
         "tone": TONES[delivery.outcome],
-        "shown": bool(delivery.context) and can_see_pii(request.user),
+        "shown": copy is not None,
+        "subject": copy.subject if copy else "",
+        "card_title": gettext("Exactly what was sent")
+        if delivery.outcome in ("sent", "unknown")
+        else gettext("The mail"),
+        "domain": delivery.message_version.from_email.rpartition("@")[2],
         "may_see_log": request.user.has_perm("consent.view_consentrecord"),
     }
     return render(request, "campaigns/delivery.html", context)
@@ -129,11 +135,20 @@ def delivery_mail(request: HttpRequest, campaign_id: int, key: UUID) -> HttpResp
     delivery = _delivery(campaign_id, key)
     if not can_see_pii(request.user) or not delivery.context:
         raise Http404
-    try:
-        copy = fill_in(template_of(delivery.message_version), delivery.context, idle_links(delivery.campaign.purpose))
-    except RenderFailure:
+    copy = _copy(delivery)
+    if copy is None:
         return sandboxed_html(f"<p>{escape(gettext('This mail cannot be shown.'))}</p>")
     return sandboxed_html(plain_page(copy) if request.GET.get("view") == "plain" else copy.html)
+
+
+def _copy(delivery: Delivery) -> Copy | None:
+    """Return the mail as it was filled in; None when nothing was, or the values are gone."""
+    if not delivery.context:
+        return None
+    try:
+        return fill_in(template_of(delivery.message_version), delivery.context, idle_links(delivery.campaign.purpose))
+    except RenderFailure:
+        return None
 
 
 def _delivery(campaign_id: int, key: UUID) -> Delivery:

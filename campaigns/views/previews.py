@@ -15,7 +15,7 @@ from campaigns.models import MessageVersion
 from campaigns.sending.context import Copy
 from campaigns.services.messages import check_content
 from campaigns.services.testing import preview
-from campaigns.views.common import campaign_or_404, chosen_person, needs
+from campaigns.views.common import campaign_or_404, chosen_person, needs, place_in_words
 from cdp.common.errors import CdpError
 from cdp.common.masking import can_see_pii
 from cdp.common.sandbox import sandboxed_html
@@ -37,7 +37,14 @@ def check_message(request: HttpRequest) -> HttpResponse:
             copy, _links = preview(version=version, purpose=None, profile=profile)
         except CdpError as refused:
             error = refused
-    context = {"error": error, "warnings": warnings, "copy": copy, "version": version, "profile": profile}
+    context = {
+        "error": error,
+        "place": place_in_words(error, MessageForm()) if error else "",
+        "warnings": warnings,
+        "copy": copy,
+        "version": version,
+        "profile": profile,
+    }
     return render(request, "campaigns/_message_check.html", context)
 
 
@@ -86,8 +93,7 @@ def _unsaved(request: HttpRequest) -> tuple[MessageVersion | None, CdpError | No
     form = MessageForm(data)
     if not form.is_valid():
         name, words = next(iter(form.errors.items()))
-        label = form.fields[name].label if name in form.fields else ""
-        return None, CdpError("message.invalid", f"{label}: {words[0]}", place=name), []
+        return None, CdpError("message.invalid", str(words[0]), place=name), []
     content = form.content()
     try:
         compiled = check_content(content, known_traits())
@@ -114,7 +120,8 @@ def _framed(
     request: HttpRequest, version: MessageVersion | None, error: CdpError | None, purpose: Purpose | None = None
 ) -> HttpResponse:
     if version is None:
-        return sandboxed_html(_note(str(error.message) if error else _("No message is chosen yet.")))
+        waiting = _("The preview comes back once what is said above is mended.")
+        return sandboxed_html(_note(waiting if error else _("No message is chosen yet.")))
     try:
         copy, _links = preview(
             version=version,

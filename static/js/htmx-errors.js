@@ -7,6 +7,7 @@
     if (!place) return;
     const notice = document.createElement("li");
     notice.className = "notice notice-error";
+    notice.dataset.live = "";
     notice.textContent = text;
     place.replaceChildren(notice);
   }
@@ -28,8 +29,8 @@
       event.detail.isError = false;
     }
   });
+  // Only what was said here: a notice of the server ("Saved.") stays while parts of the page come in.
   document.addEventListener("htmx:afterSwap", () => {
-    const place = document.getElementById("live-messages");
-    if (place) place.replaceChildren();
+    for (const notice of document.querySelectorAll("#live-messages [data-live]")) notice.remove();
   });
 })();

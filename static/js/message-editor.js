@@ -5,7 +5,7 @@
   const frame = document.getElementById("preview-frame");
   const form = document.getElementById("message-form");
   const button = document.getElementById("preview-button");
-  const state = { person: "", view: "desktop" };
+  const state = { person: new URLSearchParams(window.location.search).get("person") || "", view: "desktop" };
 
   function showPreview() {
     if (!frame) return;
@@ -38,6 +38,15 @@
     }
     const person = event.target.closest("[data-person]");
     if (person) {
+      if (!form) {
+        // The heading, the subject and the test follow the person too, so the page is drawn again.
+        const address = new URL(window.location.href);
+        address.searchParams.set("person", person.dataset.person);
+        address.hash = "what";
+        window.location.assign(address);
+        if (address.href === window.location.href) window.location.reload();
+        return;
+      }
       state.person = person.dataset.person;
       for (const id of ["preview-person", "test-person"]) {
         const field = document.getElementById(id);
@@ -45,10 +54,19 @@
       }
       document.getElementById("people-found").replaceChildren();
       document.getElementById("find-person").value = person.textContent.trim();
-      if (form) document.body.dispatchEvent(new Event("person-chosen"));
-      else showPreview();
+      document.body.dispatchEvent(new Event("person-chosen"));
     }
   });
+
+  // What the server refused is refused no more once it is being changed; the check beside it speaks from then on.
+  if (form) {
+    form.addEventListener("input", (event) => {
+      const field = event.target.closest(".field");
+      if (!field) return;
+      for (const errors of field.querySelectorAll(".errors, .errorlist")) errors.remove();
+      event.target.removeAttribute("aria-invalid");
+    });
+  }
 
   document.addEventListener("change", (event) => {
     const picker = event.target.closest("[data-inserts]");
