@@ -3,12 +3,14 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class ProfilesConfig(AppConfig):
     """Sources, collection, identity, interactions, the 360 page, imports."""
 
     name = "profiles"
+    verbose_name = _("Customers")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

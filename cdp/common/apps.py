@@ -1,12 +1,14 @@
 """The shared room at the bottom of every arrow."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class CommonConfig(AppConfig):
     """`cdp.common`: errors, registries, tokens, access log, heartbeats, UI kit."""
 
     name = "cdp.common"
+    verbose_name = _("General")
     label = "common"
     default_auto_field = "django.db.models.BigAutoField"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.http import HttpRequest, JsonResponse
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.generic import TemplateView
@@ -13,6 +15,16 @@ from django.views.generic import TemplateView
 from cdp.health.checks import run_checks
 from cdp.health.heartbeats import STALE_SECONDS, is_fresh
 from cdp.health.state import database_answers, read_state
+
+#: names of processes and queues, as /readyz gives them -> what the page calls them
+WORDS = {
+    "worker": _("Worker (does the work in the background)"),
+    "beat": _("Beat (wakes the worker)"),
+    "inbox": _("Events that came in"),
+    "imports": _("Imports"),
+    "segments_touched": _("People to look at for segments"),
+    "sends": _("Mails to send"),
+}
 
 
 @never_cache
@@ -49,8 +61,13 @@ class HealthPage(PermissionRequiredMixin, TemplateView):
         """Read all of it afresh."""
         state = read_state()
         results = sorted(run_checks(), key=lambda result: (result.ok, not result.critical))
-        signs = [{"name": name, "age": age, "ok": is_fresh(age)} for name, age in state.heartbeats.items()]
+        signs = [{"name": WORDS.get(name, name), "age": age, "ok": is_fresh(age)} for name, age in state.heartbeats.items()]
         failed = sum(not result.ok for result in results)
         return super().get_context_data(
-            **kwargs, results=results, failed=failed, signs=signs, queues=state.queues, stale_seconds=int(STALE_SECONDS)
+            **kwargs,
+            results=results,
+            failed=failed,
+            signs=signs,
+            queues=[replace(queue, name=str(WORDS.get(queue.name, queue.name))) for queue in state.queues],
+            stale_seconds=int(STALE_SECONDS),
         )
