@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from json.encoder import encode_basestring as _text
 
 from consent.policy.canonical import GENESIS, canonical, moment, sha256
 
@@ -40,9 +41,6 @@ class Link:
     prev_hash: str
 
 
-_COVERED = tuple(Link.__dataclass_fields__)
-
-
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A place where the ledger is not what it was."""
@@ -54,10 +52,24 @@ class Problem:
 
 def link_hash(link: Link) -> str:
     """Return the hash of a record."""
-    body = {name: getattr(link, name) for name in _COVERED}  # asdict() copies deeply: six times slower
-    body["occurred_at"] = moment(link.occurred_at)
-    body["recorded_at"] = moment(link.recorded_at)
-    return sha256(canonical({"v": 1, **body}))
+    return sha256(link_text(link).encode())
+
+
+def link_text(link: Link) -> str:
+    """Return the canonical JSON of a record; the same as `canonical` gives (a test holds them together), but faster."""
+    return (
+        f'{{"actor":{_text(link.actor)},"because":{_number(link.because)},"channel":{_text(link.channel)},'
+        f'"id":{link.id},"method":{_text(link.method)},"occurred_at":"{moment(link.occurred_at)}",'
+        f'"payload_digest":{_text(link.payload_digest)},"position":{link.position},"prev_hash":{_text(link.prev_hash)},'
+        f'"profile":{link.profile},"proven":{"true" if link.proven else "false"},"purpose":{link.purpose},'
+        f'"recorded_at":"{moment(link.recorded_at)}","reference":{_text(link.reference)},'
+        f'"source":{_number(link.source)},"state":{_text(link.state)},"subject":{link.subject},'
+        f'"text":{_number(link.text)},"v":1,"words":{_text(link.words)}}}'
+    )
+
+
+def _number(value: int | None) -> str:
+    return "null" if value is None else str(value)
 
 
 def check_chain(links: Iterable[tuple[Link, str]]) -> Iterator[Problem]:

@@ -34,8 +34,11 @@ class Statement:
 
 def fold(statements: Iterable[Statement]) -> Statement | None:
     """Return the statement that holds for one purpose and channel; None when nothing was ever said."""
+    said = list(statements)
+    if len(said) == 1 and said[0].state in STATES:  # as with nearly everybody
+        return said[0]
     holding: Statement | None = None
-    for statement in sorted(statements, key=lambda item: (item.recorded_at, item.record_id)):
+    for statement in sorted(said, key=lambda item: (item.recorded_at, item.record_id)):
         if holding is None or counts_after(holding, statement):
             holding = statement
     return holding

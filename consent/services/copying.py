@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
 from psycopg import sql
-from psycopg.types.json import Jsonb
+
+from profiles.importing.copying import copy_json, copy_text
 
 
 def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -15,6 +17,20 @@ def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row([Jsonb(value) if isinstance(value, dict) else value for value in row])
+    lines = ["\t".join([_cell(value) for value in row]) for row in rows]
+    if lines:
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write("\n".join(lines) + "\n")
+
+
+def _cell(value: Any) -> str:
+    """Return a value in the text form of COPY; psycopg's own way costs more than the statement itself."""
+    if type(value) is str:
+        return copy_text(value)
+    if value is None:
+        return "\\N"
+    if type(value) is bool:
+        return "t" if value else "f"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return copy_json(value) if isinstance(value, dict) else copy_text(str(value))

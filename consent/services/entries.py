@@ -53,7 +53,11 @@ def actor_label(actor: Any) -> str:
 def check_entries(entries: Sequence[ConsentEntry]) -> None:
     """Refuse an unknown purpose, channel, state or method, and an unproven yes of an import or the API."""
     purposes = Purpose.objects.in_bulk({entry.purpose_id for entry in entries})
+    fine: set[tuple[Any, ...]] = set()  # what a block of thousands says is mostly the same: look at each kind once
     for number, entry in enumerate(entries):
+        kind = (entry.purpose_id, entry.channel, entry.state, entry.method, entry.text_id is None, entry.proven)
+        if kind in fine:
+            continue
         place = f"entry {number + 1}" if len(entries) > 1 else ""
         purpose = purposes.get(entry.purpose_id)
         if purpose is None:
@@ -77,6 +81,7 @@ def check_entries(entries: Sequence[ConsentEntry]) -> None:
                 _("A permission needs a proof: the words that were shown, or how and when it was given."),
                 place=place or "evidence",
             )
+        fine.add(kind)
 
 
 #: somebody else says that the person agreed: then let them say how they know

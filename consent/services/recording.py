@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from cdp.common.arrays import numbers, texts
 from cdp.common.errors import CdpError
 from consent.models import ConsentRecord, ConsentText, Purpose
 from consent.policy.canonical import GENESIS, clean_payload, payload_digest
@@ -108,8 +109,10 @@ def _with_subjects(entries: Sequence[ConsentEntry]) -> list[ConsentEntry]:
         subject = entry.identifier_id if entry.identifier_id in known else None
         profile_id = alive.get(known[subject] if subject is not None else entry.profile_id)
         subject = subject if subject is not None else subjects.get(profile_id or 0)
-        if profile_id is not None and subject is not None:
-            ready.append(replace(entry, profile_id=profile_id, identifier_id=subject))
+        if profile_id is None or subject is None:
+            continue
+        same = (entry.profile_id, entry.identifier_id) == (profile_id, subject)
+        ready.append(entry if same else replace(entry, profile_id=profile_id, identifier_id=subject))
     return ready
 
 
@@ -120,11 +123,12 @@ def _append(entries: Sequence[ConsentEntry]) -> list[int]:
     words = dict(ConsentText.objects.filter(pk__in={entry.text_id for entry in entries}).values_list("pk", "digest"))
     records: list[tuple[Any, ...]] = []
     proofs: list[tuple[Any, ...]] = []
-    for record_id, entry in zip(ids, entries, strict=True):
+    randomness = secrets.token_hex(16 * len(entries))
+    for number, (record_id, entry) in enumerate(zip(ids, entries, strict=True)):
         subject = _subject(entry)
         position, head = chains[subject]
         payload = clean_payload(dict(entry.evidence))
-        salt = secrets.token_hex(16) if payload else ""
+        salt = randomness[32 * number : 32 * number + 32] if payload else ""
         link = Link(
             id=record_id,
             subject=subject,
@@ -214,12 +218,12 @@ def _take_ids(count: int) -> tuple[list[int], datetime]:
     """Return record ids in rising order and the time of the database's clock. Call it with the locks held."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT array_agg(nextval(pg_get_serial_sequence('consent_consentrecord', 'id'))), "
+            "SELECT array_agg(nextval(pg_get_serial_sequence('consent_consentrecord', 'id')))::text, "
             "date_trunc('microseconds', clock_timestamp()) FROM generate_series(1, %s)",
             [count],
         )
         ids, now = cursor.fetchone()
-    return sorted(ids), now
+    return sorted(map(int, ids[1:-1].split(","))), now
 
 
 def _write_heads(chains: Mapping[int, tuple[int, str]]) -> None:
@@ -229,5 +233,9 @@ def _write_heads(chains: Mapping[int, tuple[int, str]]) -> None:
             "UPDATE consent_consentchain c SET position = n.position, head = n.head "
             "FROM unnest(%s::bigint[], %s::int[], %s::text[]) AS n(subject, position, head) "
             "WHERE c.identifier_id = n.subject",
-            [subjects, [chains[subject][0] for subject in subjects], [chains[subject][1] for subject in subjects]],
+            [
+                numbers(subjects),
+                numbers(chains[subject][0] for subject in subjects),
+                texts(chains[subject][1] for subject in subjects),
+            ],
         )

@@ -8,7 +8,9 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from cdp.common.arrays import bulk_cursor
 from consent.models import ConsentEvidence, ConsentRecord, ConsentState, ConsentText, LedgerSeal
 from consent.policy.canonical import GENESIS, payload_digest, words_digest
 from consent.policy.chain import Link, Problem, check_chain, seal_hash, seal_root
@@ -72,8 +74,32 @@ def _everything() -> Iterator[Problem]:
 def links() -> Iterator[tuple[Link, str]]:
     """Yield every record as the hash covers it, by subject and position."""
     words = dict(ConsentText.objects.values_list("pk", "digest"))
-    for row in ConsentRecord.objects.order_by("identifier_id", "position").iterator(chunk_size=_BLOCK):
-        yield link_of(row, words), row.hash
+    after = (-(2**63), 0)
+    rows = _links_after(*after)
+    while rows:
+        for row in rows:
+            link = Link(**dict(zip(_LINK_FIELDS, row, strict=False)), words=words.get(row[-2], "") if row[-2] else "")
+            after = (link.subject, link.position)
+            yield link, row[-1]
+        rows = _links_after(*after)
+
+
+_LINKS = """
+SELECT id, identifier_id, position, profile_id, purpose_id, channel, state, proven, method, actor, source_id,
+       because_id, reference, occurred_at, recorded_at, payload_digest, prev_hash, text_id, hash
+FROM consent_consentrecord WHERE (identifier_id, position) > (%s, %s) ORDER BY identifier_id, position LIMIT %s
+"""
+#: the columns of _LINKS in their order, the hash apart
+_LINK_FIELDS = (
+    *("id", "subject", "position", "profile", "purpose", "channel", "state", "proven", "method", "actor", "source"),
+    *("because", "reference", "occurred_at", "recorded_at", "payload_digest", "prev_hash", "text"),
+)
+
+
+def _links_after(subject: int, position: int) -> list[tuple[Any, ...]]:
+    with bulk_cursor() as cursor:
+        cursor.execute(_LINKS, [subject, position, _BLOCK])
+        return list(cursor.fetchall())
 
 
 def link_of(row: ConsentRecord, words: dict[int, str]) -> Link:
@@ -197,11 +223,12 @@ def ledger_health() -> tuple[bool, str, str]:
     """Tell what the last verification found (ok, found, mend)."""
     last = LedgerSeal.objects.order_by("-id").first()
     if last is None:
-        return True, "not sealed yet", ""
+        return True, _("not sealed yet"), ""
     if last.problem:
         return (
             False,
             last.problem.splitlines()[0],
-            "See the privacy desk; compare with a backup: manage.py verify_ledger",
+            _("See the privacy desk; compare with a backup: manage.py verify_ledger"),
         )
-    return True, f"sealed {last.sealed_at:%Y-%m-%d %H:%M} UTC, {last.to_id} is the last record", ""
+    when = f"{last.sealed_at:%Y-%m-%d %H:%M} UTC"
+    return True, _("sealed %(when)s, %(record)s is the last record") % {"when": when, "record": last.to_id}, ""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from django.db import connection, transaction
 
+from cdp.common.arrays import bulk_cursor, numbers, texts
 from consent.policy.states import Statement, fold
 
 #: (purpose, channel) -> what was said
@@ -16,11 +17,11 @@ History = dict[tuple[int, str], list[Statement]]
 _OF_PROFILES = """
 SELECT i.profile_id, r.purpose_id, r.channel, r.id, r.identifier_id, r.state, r.proven, r.occurred_at, r.recorded_at
 FROM profiles_identifier i JOIN consent_consentrecord r ON r.identifier_id = i.id
-WHERE i.profile_id = ANY(%s)
+WHERE i.profile_id = ANY(%s::bigint[])
 """
 
 _STATES = """
-SELECT profile_id, purpose_id, channel, record_id FROM consent_consentstate WHERE profile_id = ANY(%s)
+SELECT profile_id, purpose_id, channel, record_id FROM consent_consentstate WHERE profile_id = ANY(%s::bigint[])
 """
 
 _UPSERT = """
@@ -39,8 +40,8 @@ WHERE s.profile_id = n.profile AND s.purpose_id = n.purpose AND s.channel = n.ch
 
 def histories(profile_ids: Collection[int]) -> dict[int, History]:
     """Return everything that the subjects of these people said, by person."""
-    with connection.cursor() as cursor:
-        cursor.execute(_OF_PROFILES, [sorted(profile_ids)])
+    with bulk_cursor() as cursor:
+        cursor.execute(_OF_PROFILES, [numbers(sorted(profile_ids))])
         found: dict[int, History] = defaultdict(lambda: defaultdict(list))
         for profile_id, purpose_id, channel, *fields in cursor.fetchall():
             found[profile_id][purpose_id, channel].append(_statement(*fields))
@@ -78,7 +79,7 @@ def refresh_states(profile_ids: Collection[int]) -> set[int]:
         return set()
     wanted = derive(profile_ids)
     with connection.cursor() as cursor:
-        cursor.execute(_STATES, [sorted(profile_ids)])
+        cursor.execute(_STATES, [numbers(sorted(profile_ids))])
         kept = {(profile, purpose, channel): record for profile, purpose, channel, record in cursor.fetchall()}
         stale = sorted(key for key in kept if key not in wanted)
         fresh = sorted(key for key, statement in wanted.items() if kept.get(key) != statement.record_id)
@@ -103,5 +104,9 @@ def _state_row(key: tuple[int, int, str], holding: Statement) -> tuple[object, .
     return (*key, holding.state, holding.record_id, holding.proven, holding.occurred_at, holding.recorded_at)
 
 
-def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _columns(rows: Iterable[Sequence[object]]) -> list[str]:
+    return [texts(map(_element, column)) for column in zip(*rows, strict=True)]
+
+
+def _element(value: object) -> str:
+    return value if isinstance(value, str) else value.isoformat() if isinstance(value, datetime) else str(value)

@@ -6,9 +6,11 @@ from collections.abc import Collection
 
 from django.db import connection
 
+from cdp.common.arrays import numbers
+
 _ALIVE = """
 WITH RECURSIVE path AS (
-    SELECT id AS asked, id, merged_into_id, erased_at, 0 AS depth FROM profiles_profile WHERE id = ANY(%s)
+    SELECT id AS asked, id, merged_into_id, erased_at, 0 AS depth FROM profiles_profile WHERE id = ANY(%s::bigint[])
     UNION ALL
     SELECT path.asked, p.id, p.merged_into_id, p.erased_at, path.depth + 1
     FROM path JOIN profiles_profile p ON p.id = path.merged_into_id
@@ -20,7 +22,7 @@ SELECT asked, id FROM path WHERE merged_into_id IS NULL AND erased_at IS NULL
 _STRONGEST = """
 SELECT DISTINCT ON (i.profile_id) i.profile_id, i.id
 FROM profiles_identifier i LEFT JOIN profiles_identifierkind k ON k.name = i.kind
-WHERE i.profile_id = ANY(%s)
+WHERE i.profile_id = ANY(%s::bigint[])
 ORDER BY i.profile_id, i.verified DESC, k.priority NULLS LAST, i.id
 """
 
@@ -28,7 +30,7 @@ ORDER BY i.profile_id, i.verified DESC, k.priority NULLS LAST, i.id
 def alive_profiles(profile_ids: Collection[int]) -> dict[int, int]:
     """Return {asked: alive}: a joined profile stands for its winner; erased and unknown ones are left out."""
     with connection.cursor() as cursor:
-        cursor.execute(_ALIVE, [sorted(set(profile_ids))])
+        cursor.execute(_ALIVE, [numbers(sorted(set(profile_ids)))])
         return dict(cursor.fetchall())
 
 
@@ -36,8 +38,8 @@ def lock_profiles(profile_ids: Collection[int]) -> None:
     """Lock people in id order until the end of the transaction: two statements about one person wait for each other."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id FROM profiles_profile WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
-            [sorted(set(profile_ids))],
+            "SELECT id FROM profiles_profile WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
+            [numbers(sorted(set(profile_ids)))],
         )
         cursor.fetchall()
 
@@ -45,7 +47,7 @@ def lock_profiles(profile_ids: Collection[int]) -> None:
 def strongest_identifiers(profile_ids: Collection[int]) -> dict[int, int]:
     """Return {profile: identifier} of the strongest identifier of each."""
     with connection.cursor() as cursor:
-        cursor.execute(_STRONGEST, [sorted(set(profile_ids))])
+        cursor.execute(_STRONGEST, [numbers(sorted(set(profile_ids)))])
         return dict(cursor.fetchall())
 
 
@@ -53,7 +55,8 @@ def profiles_of(identifier_ids: Collection[int]) -> dict[int, int]:
     """Return {identifier: profile} as things are now."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, profile_id FROM profiles_identifier WHERE id = ANY(%s)", [sorted(set(identifier_ids))]
+            "SELECT id, profile_id FROM profiles_identifier WHERE id = ANY(%s::bigint[])",
+            [numbers(sorted(set(identifier_ids)))],
         )
         return dict(cursor.fetchall())
 
@@ -65,11 +68,11 @@ def lock_chains(identifier_ids: Collection[int], genesis: str) -> dict[int, tupl
         cursor.execute(
             "INSERT INTO consent_consentchain (identifier_id, position, head) "
             "SELECT subject, 0, %s FROM unnest(%s::bigint[]) AS subject ORDER BY subject ON CONFLICT DO NOTHING",
-            [genesis, subjects],
+            [genesis, numbers(subjects)],
         )
         cursor.execute(
-            "SELECT identifier_id, position, head FROM consent_consentchain WHERE identifier_id = ANY(%s) "
+            "SELECT identifier_id, position, head FROM consent_consentchain WHERE identifier_id = ANY(%s::bigint[]) "
             "ORDER BY identifier_id FOR UPDATE",
-            [subjects],
+            [numbers(subjects)],
         )
         return {subject: (position, head) for subject, position, head in cursor.fetchall()}
