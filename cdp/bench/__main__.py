@@ -1,4 +1,5 @@
-"""`python -m cdp.bench [part ...]`: measure and print the table. Parts: collecting, processing, segmenting, sending."""
+"""`python -m cdp.bench [part ...]`: measure and print the table. Parts: collecting, processing, importing, segmenting,
+sending."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from importlib import import_module
 from cdp.bench import ground
 from cdp.bench.figures import Figure, table
 
-PARTS = ("collecting", "processing", "segmenting", "sending")
+PARTS = ("collecting", "processing", "importing", "segmenting", "sending")
 
 
 def main() -> int:
