@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
@@ -24,11 +24,12 @@ from segments.models import Membership, MembershipChange, Segment, Status
 from segments.rules.describe import describe
 from segments.rules.operators import CONSENT_STATES, COUNTS, OPERATORS, WINDOWS
 
+Row = TypeVar("Row", bound=Model)
 RULE_HELP = (
     'A rule: `{"include": node, "exclude": node or null}`. Nodes by `type`: '
     "`all` and `any` (`children`), `not` (`child`), `everyone`, `trait` (`key`, `operator`, `value`), "
     f"`event` (`name`, `count`: {', '.join(COUNTS)}; `times`; `window`: "
-    f"`{{\"kind\": {' | '.join(WINDOWS)}, \"days\", \"from\", \"to\"}}`; "
+    f'`{{"kind": {" | ".join(WINDOWS)}, "days", "from", "to"}}`; '
     "`where`: up to 10 of `{key, operator, value}` on properties), "
     "`seen` (`which`: first, last; `operator`: within, before; `days`), `member` (`segment`: its id), "
     f"`consent` (`purpose`, `channel`, `state`: {', '.join(CONSENT_STATES)}), `identifier` (`kind`). "
@@ -192,8 +193,8 @@ class SegmentViewSet(
     def members(self, request: Request, slug: str) -> Response:
         """List the members."""
         segment = self.get_object()
-        page = self.paginate_queryset(Membership.objects.filter(segment_id=segment.pk))
-        people = Profile.objects.only("uuid", "display_name").in_bulk([row.profile_id for row in page or ()])
+        page = self._page(Membership.objects.filter(segment_id=segment.pk))
+        people = Profile.objects.only("uuid", "display_name").in_bulk([row.profile_id for row in page])
         open_names = can_see_pii(request.user)
         record_access(
             request=request, action="segment.members_listed", object_kind="segment", object_id=str(segment.pk)
@@ -209,7 +210,7 @@ class SegmentViewSet(
                     ),
                     "since": row.since,
                 }
-                for row in page or ()
+                for row in page
                 if row.profile_id in people
             ]
         )
@@ -219,10 +220,8 @@ class SegmentViewSet(
     def changes(self, request: Request, slug: str) -> Response:
         """List who came in and who left, newest first."""
         segment = self.get_object()
-        page = self.paginate_queryset(MembershipChange.objects.filter(segment_id=segment.pk))
-        people = dict(
-            Profile.objects.filter(pk__in=[row.profile_id for row in page or ()]).values_list("id", "uuid")
-        )
+        page = self._page(MembershipChange.objects.filter(segment_id=segment.pk))
+        people = dict(Profile.objects.filter(pk__in=[row.profile_id for row in page]).values_list("id", "uuid"))
         return self.get_paginated_response(
             [
                 {
@@ -232,9 +231,14 @@ class SegmentViewSet(
                     "at": row.at,
                     "cause": row.cause,
                 }
-                for row in page or ()
+                for row in page
             ]
         )
+
+    def _page(self, rows: QuerySet[Row]) -> list[Row]:
+        """Return the asked page of rows that are not segments."""
+        assert self.paginator is not None
+        return list(self.paginator.paginate_queryset(rows, self.request, view=self) or ())
 
     def _checked(self, request: Request, *, partial: bool = False) -> dict[str, Any]:
         serializer = self.get_serializer(data=request.data, partial=partial)

@@ -1,14 +1,15 @@
 """The people of a block and what they did, read once for all segments.
 
-Every segment asks for the same few thousand people. Looking each of them up in every partition, once for each condition of
-each segment, is most of the work of keeping a hundred segments fresh; so a block is copied into two temporary tables that the
-rules are then printed against.
+Every segment asks for the same few thousand people. Looking each of them up in every partition, once for each
+condition of each segment, is most of the work of keeping a hundred segments fresh; so a block is copied into two
+temporary tables that the rules are then printed against.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection
 
@@ -23,7 +24,8 @@ WORTH = 4
 
 _PEOPLE = (
     "CREATE TEMP TABLE IF NOT EXISTS segments_blockpeople ("
-    "id bigint, traits jsonb, first_seen_at timestamptz, last_seen_at timestamptz, merged_into_id bigint, erased_at timestamptz"
+    "id bigint, traits jsonb, first_seen_at timestamptz, last_seen_at timestamptz, "
+    "merged_into_id bigint, erased_at timestamptz"
     ") ON COMMIT DELETE ROWS"
 )
 _DONE = (
@@ -43,7 +45,7 @@ _FILL_DONE = (
 
 @dataclass
 class Needs:
-    """What rules want to know of interactions: names, those whose properties count, and how many days back (None: ever)."""
+    """What rules want of interactions: names, those whose properties count, how many days back (None: ever)."""
 
     names: set[str] = field(default_factory=set)
     opened: set[str] = field(default_factory=set)
@@ -87,7 +89,7 @@ def fill_block(ids: Sequence[int], needs: Needs, moment: Moment) -> Tables:
         cursor.execute(_FILL_PEOPLE, [list(ids)])
         if needs.names:
             since = "" if needs.days is None else " AND occurred_at > %(since)s"
-            params = {
+            params: dict[str, Any] = {
                 "ids": list(ids),
                 "names": sorted(needs.names),
                 "opened": sorted(needs.opened),

@@ -1,8 +1,8 @@
 """Write who came into a segment and who left it: the rule's people against its members.
 
 First the difference is read, then only the difference is written. Reading it apart lets PostgreSQL use its parallel
-workers, and a look at which nobody moved writes nothing at all. A full join can only be hashed or merged, and leavers are
-named by an array, so that no stale statistics on a segment just filled can turn either into a loop over both sides.
+workers, and a look at which nobody moved writes nothing at all. A full join can only be hashed or merged, and leavers
+are named by an array, so that no stale statistics on a segment just filled turn either into a loop over both sides.
 """
 
 from __future__ import annotations

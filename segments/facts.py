@@ -40,7 +40,7 @@ def known_catalog() -> Catalog:
             row.slug: PurposeFact(id=row.pk, name=row.name, channels=tuple(row.channels))
             for row in Purpose.objects.filter(active=True)
         },
-        identifiers=dict(IdentifierKind.objects.values_list("name", "label")),
+        identifiers={kind.name: kind.words for kind in IdentifierKind.objects.all()},
         segments={
             row.pk: SegmentFact(id=row.pk, name=row.name, rule=_usable_rule(row))
             for row in Segment.objects.select_related("current_version")
@@ -83,8 +83,8 @@ def trait_types(key: str) -> frozenset[str] | None:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT traits -> %s FROM profiles_profile WHERE traits ? %s AND merged_into_id IS NULL AND erased_at IS NULL "
-            "LIMIT %s",
+            "SELECT traits -> %s FROM profiles_profile "
+            "WHERE traits ? %s AND merged_into_id IS NULL AND erased_at IS NULL LIMIT %s",
             [key, key, TYPE_SAMPLE],
         )
         values = [json.loads(row[0]) if isinstance(row[0], str) else row[0] for row in cursor.fetchall()]
@@ -132,8 +132,8 @@ def load_person(profile: Profile, catalog: Catalog, names: set[str]) -> Person:
         row = cursor.fetchone()
         traits = _exact(row[0]) if row else {}
         cursor.execute(
-            "SELECT name, occurred_at, properties::text FROM profiles_interaction WHERE profile_id = %s AND name = ANY (%s) "
-            "ORDER BY occurred_at DESC LIMIT %s",
+            "SELECT name, occurred_at, properties::text FROM profiles_interaction "
+            "WHERE profile_id = %s AND name = ANY (%s) ORDER BY occurred_at DESC LIMIT %s",
             [profile.pk, sorted(names), MAX_HAPPENINGS],
         )
         happenings = tuple(Happening(name, at, _exact(text)) for name, at, text in cursor.fetchall())

@@ -39,7 +39,9 @@ def moved_card(_request: HttpRequest) -> dict[str, Any] | None:
     ranked = sorted(moved.items(), key=lambda item: (-(item[1][0] + item[1][1]), item[0]))[:SHOWN]
     return {
         "moved_segments": [
-            {"segment": rows[key], "entered": entered, "left": left} for key, (entered, left) in ranked if entered + left
+            {"segment": rows[key], "entered": entered, "left": left}
+            for key, (entered, left) in ranked
+            if entered + left
         ],
         "broken_segments": [row for row in rows.values() if row.status == Status.BROKEN],
     }

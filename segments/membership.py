@@ -1,8 +1,8 @@
-"""The engine: who is in which segment. Every statement that writes members is here.
+"""The engine: who is in which segment, kept so by full refreshes, by looks at the touched people, and by time.
 
-One engine works at a time, by an advisory lock that lives as long as its transaction. A full refresh and the look at the
-touched people are the same statement, over everybody or over some: the rule's people against the members, the
-difference written with one row of history each.
+One engine works at a time, by an advisory lock that lives as long as its transaction. A full refresh and the look at
+the touched people are the same statement, over everybody or over some: the rule's people against the members, the
+difference written with one row of history each (`differences`).
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ WORK_MEMORY = "128MB"
 REFRESH_TIMEOUT = "240s"
 #: beyond this many people whose window moved, a refresh of the whole segment is cheaper
 MAX_SWEPT = 50_000
+
 
 @contextmanager
 def _engine(*, wait: bool) -> Iterator[bool]:
@@ -323,7 +324,8 @@ def _crossing(edge: Edge, before: Moment, now: Moment) -> tuple[str, list[Any]]:
     past = [before.ago(edge.days), now.ago(edge.days)]
     if edge.kind == "event":
         return (
-            "SELECT DISTINCT profile_id FROM profiles_interaction WHERE name = %s AND occurred_at > %s AND occurred_at <= %s",
+            "SELECT DISTINCT profile_id FROM profiles_interaction "
+            "WHERE name = %s AND occurred_at > %s AND occurred_at <= %s",
             [edge.key, *past],
         )
     if edge.kind == "trait":

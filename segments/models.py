@@ -46,9 +46,7 @@ class Segment(models.Model):
         default_permissions = ("add", "change", "view")
         permissions = [("export_segment", "Can export the members of segments")]
         constraints = [
-            models.UniqueConstraint(
-                Lower("name"), condition=~models.Q(status="archived"), name="segment_name_unique"
-            )
+            models.UniqueConstraint(Lower("name"), condition=~models.Q(status="archived"), name="segment_name_unique")
         ]
 
     def __str__(self) -> str:

@@ -24,9 +24,7 @@ def register() -> None:
     )
     change_handlers.add("segments", handlers.touch)
     registry.queues.add("segments_touched", registry.QueueDepth(measure=membership.queue_state))
-    registry.personal_data.add(
-        "segments", registry.PersonalDataHolder(collect=handlers.collect, erase=handlers.erase)
-    )
+    registry.personal_data.add("segments", registry.PersonalDataHolder(collect=handlers.collect, erase=handlers.erase))
     registry.timeline.add("segments", handlers.timeline)
     registry.profile_panels.add(
         "segments",

@@ -6,12 +6,14 @@ Each is a look at a sample or at an index, never a pass over the base.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.cache import cache
 from django.db import OperationalError, connection, transaction
 
 from segments.rules.operators import DATE, LIST, NUMBER, OTHER, TEXT, YES_NO
+
+Kept = TypeVar("Kept")
 
 #: people, or interactions, looked at
 SAMPLE = 2_000
@@ -22,7 +24,8 @@ SECONDS = 30
 _TYPE = (
     "CASE jsonb_typeof(value) WHEN 'number' THEN '" + NUMBER + "' WHEN 'boolean' THEN '" + YES_NO + "' "
     "WHEN 'array' THEN '" + LIST + "' WHEN 'object' THEN '" + OTHER + "' WHEN 'string' THEN "
-    "CASE WHEN value #>> '{}' ~ '^[0-9]{4}-[01][0-9]-[0-3][0-9]([T ]|$)' THEN '" + DATE + "' ELSE '" + TEXT + "' END END"
+    "CASE WHEN value #>> '{}' ~ '^[0-9]{4}-[01][0-9]-[0-3][0-9]([T ]|$)' THEN '" + DATE + "' "
+    "ELSE '" + TEXT + "' END END"
 )
 _KEYS = (
     "SELECT key, t, sum(n) OVER (PARTITION BY key) AS total, n FROM (SELECT key, " + _TYPE + " AS t, count(*) AS n "
@@ -39,7 +42,8 @@ _HAPPENINGS = (
 )
 _VALUES = (
     "SELECT r.object ->> %(key)s AS v, count(*) FROM ({rows}) r "
-    "WHERE jsonb_typeof(r.object -> %(key)s) IN ('string', 'number', 'boolean') AND length(r.object ->> %(key)s) <= 100 "
+    "WHERE jsonb_typeof(r.object -> %(key)s) IN ('string', 'number', 'boolean') "
+    "AND length(r.object ->> %(key)s) <= 100 "
     f"GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {SHOWN}"
 )
 _EVENTS = (
@@ -63,7 +67,8 @@ def keys(event: str = "") -> dict[str, str]:
 
 def _keys(event: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for key, kind, _total, _count in _rows(_KEYS.replace("{rows}", _HAPPENINGS if event else _PEOPLE), {"event": event}):
+    sql = _KEYS.replace("{rows}", _HAPPENINGS if event else _PEOPLE)
+    for key, kind, _total, _count in _rows(sql, {"event": event}):
         found.setdefault(key, kind)
     return found
 
@@ -91,9 +96,9 @@ def _rows(sql: str, params: dict[str, Any]) -> list[Any]:
         return []  # suggestions are a comfort: a busy server may leave them out
 
 
-def _kept(name: str, make: Callable[[], Any]) -> Any:
+def _kept(name: str, make: Callable[[], Kept]) -> Kept:
     key = "segments:" + name.encode().hex()[:200]
-    found = cache.get(key)
+    found: Kept | None = cache.get(key)
     if found is None:
         found = make()
         cache.set(key, found, SECONDS)

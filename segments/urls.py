@@ -11,6 +11,7 @@ urlpatterns = [
     path("segments/builder/tree/", builder.tree, name="tree"),
     path("segments/builder/look/", builder.look, name="look"),
     path("segments/builder/compare/", builder.compare, name="compare"),
+    path("segments/builder/why/<uuid:uuid>/", builder.why_draft, name="why_draft"),
     path("segments/<slug:slug>/", pages.detail, name="detail"),
     path("segments/<slug:slug>/edit/", builder.edit, name="edit"),
     path("segments/<slug:slug>/members/", pages.MemberList.as_view(), name="members"),

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from segments.rules.errors import Problem
 from segments.rules.operators import NUMBER, OPERATORS, YES_NO
 
 _FIELD = re.compile(r"^n:((?:include|exclude)(?:\.\d{1,3}){0,14}):([a-z_]+(?:\.\d{1,2}\.[a-z]+)?)$")
@@ -25,15 +26,23 @@ TypeOf = Callable[[str, str], str]
 
 def empty_leaf(kind: str) -> Json:
     """Return a new condition with nothing chosen yet."""
-    return {
+    leaves: dict[str, Json] = {
         "trait": {"type": "trait", "key": "", "operator": "is", "value": ""},
-        "event": {"type": "event", "name": "", "count": "at_least", "times": 1, "window": {"kind": "ever"}, "where": []},
+        "event": {
+            "type": "event",
+            "name": "",
+            "count": "at_least",
+            "times": 1,
+            "window": {"kind": "ever"},
+            "where": [],
+        },
         "seen": {"type": "seen", "which": "last", "operator": "within", "days": 30},
         "member": {"type": "member", "segment": None},
         "consent": {"type": "consent", "purpose": "", "channel": "email", "state": "given"},
         "identifier": {"type": "identifier", "kind": "email"},
         "everyone": {"type": "everyone"},
-    }[kind]
+    }
+    return leaves[kind]
 
 
 def new_rule() -> Json:
@@ -233,6 +242,15 @@ def _find(rule: Json, path: str) -> Any:
         below = [node["child"]] if node.get("type") == "not" else node.get("children", [])
         node = below[int(place)] if int(place) < len(below) else None
     return node
+
+
+def spoken(rule: Json, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return the problems to show while a rule is made: not those of conditions that nobody has begun with."""
+    return tuple(item for item in problems if not _untouched(_find(rule, item.path)))
+
+
+def _untouched(node: Any) -> bool:
+    return isinstance(node, dict) and node.get("type") in LEAVES and node == empty_leaf(node["type"])
 
 
 def _remove(rule: Json, path: str) -> None:

@@ -63,19 +63,21 @@ class Tree:
         self.exclude = self.node(rule["exclude"], "exclude", True) if rule["exclude"] else None
         self.segments: Choices = [
             (str(row.pk), row.name)
-            for row in Segment.objects.filter(status=Status.LIVE).exclude(pk=segment.pk if segment else None).order_by("name")
+            for row in Segment.objects.filter(status=Status.LIVE)
+            .exclude(pk=segment.pk if segment else 0)
+            .order_by("name")
         ]
         self.purposes: Choices = [(row.slug, row.name) for row in Purpose.objects.filter(active=True)]
         self.channels: Choices = list(Channel.choices)
         self.states: Choices = [(key, _(label)) for key, label in CONSENT_STATES.items()]
-        self.kinds: Choices = [(row.name, row.label) for row in IdentifierKind.objects.order_by("priority")]
+        self.kinds: Choices = [(row.name, row.words) for row in IdentifierKind.objects.order_by("priority")]
         self.counts: Choices = [(key, _(label)) for key, (label, _sentence) in COUNTS.items()]
         self.windows: Choices = [(key, _(label)) for key, label in WINDOWS.items()]
         self.traits = list(suggestions.keys())
         self.events = suggestions.event_names()
         self.leaves: Choices = [
             ("trait", _("Trait")),
-            ("event", _("Event")),
+            ("event", _("Did")),
             ("seen", _("Seen")),
             ("member", _("Segment")),
             ("consent", _("Permission")),
@@ -149,7 +151,7 @@ def _compared(data: Json, name: str, id_: str, event: str, key_list: str, place:
             if not kind or kind in item.types or item.key == operator.key
         ],
         takes=operator.takes,
-        value=joined(value) if operator.takes == "scalars" else shown(value) if not isinstance(value, list) else joined(value),
+        value=joined(value) if operator.takes == "scalars" or isinstance(value, list) else shown(value),
         second=second,
         suggestions=suggestions.values(key, event) if operator.takes in ("scalar", "scalars", "text") else [],
         place=place,

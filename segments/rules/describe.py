@@ -65,7 +65,10 @@ class Speaker:
         if isinstance(node, Everyone):
             return self._(_("who exist at all (everyone)"))
         if isinstance(node, Trait):
-            return self._(_("whose %(trait)s %(comparison)s")) % {"trait": node.key, "comparison": self.comparison(node)}
+            return self._(_("whose %(trait)s %(comparison)s")) % {
+                "trait": node.key,
+                "comparison": self.comparison(node),
+            }
         if isinstance(node, Event):
             return self.event(node)
         if isinstance(node, Seen):

@@ -31,7 +31,7 @@ from segments.rules.words import gettext_noop as _
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A node with its verdict. `field` and `value` are a trait and what is stored, for masking; `at` is a moment found."""
+    """A node with its verdict. `field` and `value`: a trait and what is stored, for masking; `at`: a moment found."""
 
     path: str
     kind: str  # all | any | not | leaf | include | exclude | segment
@@ -44,7 +44,9 @@ class Finding:
     children: tuple[Finding, ...] = ()
 
 
-def explain(rule: Rule, person: Person, catalog: Catalog, moment: Moment, translate: Translate = str) -> tuple[Finding, ...]:
+def explain(
+    rule: Rule, person: Person, catalog: Catalog, moment: Moment, translate: Translate = str
+) -> tuple[Finding, ...]:
     """Return the findings of include and, where there is one, exclude."""
     teller = _Teller(person, catalog, moment, translate)
     return tuple(teller.tell(node, path) for path, node in rule.parts())
@@ -80,7 +82,7 @@ class _Teller:
         if isinstance(node, Event):
             hits = matching(node, self.person, self.moment)
             if not hits:
-                return {"found": self._(_("never did so"))}
+                return {"found": self._(_("never did so") if node.window.kind == "ever" else _("not in that time"))}
             last = max(item.occurred_at for item in hits)
             return {"found": self._(_("did so %(count)s times, last")) % {"count": len(hits)}, "at": last}
         if isinstance(node, Seen):
@@ -92,5 +94,3 @@ class _Teller:
         if isinstance(node, HasIdentifier):
             return {"found": self._(_("has one")) if node.kind in self.person.identifiers else self._(_("has none"))}
         return {}
-
-

@@ -89,7 +89,9 @@ class _Parser:
         self.nodes += 1
         if self.nodes > MAX_NODES:
             if self.nodes == MAX_NODES + 1:
-                self.stop(path, "too_many", _("A rule may have up to %(limit)s conditions and groups."), limit=MAX_NODES)
+                self.stop(
+                    path, "too_many", _("A rule may have up to %(limit)s conditions and groups."), limit=MAX_NODES
+                )
             raise _Stop
         if depth > MAX_DEPTH:
             self.stop(path, "too_deep", _("Groups may be nested up to %(limit)s deep."), limit=MAX_DEPTH)
@@ -137,7 +139,9 @@ class _Parser:
         key = self.text(data.get("key"), path, _("Choose a trait."), limit=100)
         operator = OPERATORS.get(data["operator"]) if isinstance(data.get("operator"), str) else None
         if operator is None:
-            self.stop(path, "unknown_operator", _("There is no comparison %(name)s."), name=str(data.get("operator"))[:60])
+            self.stop(
+                path, "unknown_operator", _("There is no comparison %(name)s."), name=str(data.get("operator"))[:60]
+            )
             raise _Stop
         return nodes.Trait(key, operator.key, self.value(operator.takes, data.get("value"), path))
 

@@ -102,9 +102,7 @@ def duplicate_segment(*, segment: Segment, user: Any = None) -> Segment:
         name = segment.name[: MAX_NAME - len(suffix)] + suffix
         if not Segment.objects.exclude(status=Status.ARCHIVED).filter(name__iexact=name).exists():
             break
-    return create_segment(
-        name=name, rule=segment.current_version.rule, description=segment.description, user=user
-    )
+    return create_segment(name=name, rule=segment.current_version.rule, description=segment.description, user=user)
 
 
 @transaction.atomic

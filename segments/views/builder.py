@@ -13,10 +13,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_http_methods, require_POST
 
+from cdp.common.access import record_access
 from cdp.common.errors import CdpError
+from cdp.common.masking import can_see_pii, mask_name
 from consent.models import Purpose
+from profiles.models import Profile
 from segments import services, suggestions
-from segments.facts import catalog_for, moment_now
+from segments.facts import catalog_for, event_names, load_person, moment_now
 from segments.forms import draft
 from segments.forms.tree import Tree
 from segments.models import Segment, Status
@@ -24,6 +27,7 @@ from segments.rules.catalog import Catalog
 from segments.rules.check import check
 from segments.rules.describe import describe
 from segments.rules.errors import Problem, RuleError
+from segments.rules.explain import explain
 from segments.rules.nodes import Rule
 from segments.rules.parse import parse
 from segments.services.previews import SAMPLE, Counts
@@ -55,7 +59,9 @@ class Draft:
 def read_draft(request: HttpRequest) -> Draft:
     """Read the posted form and check it."""
     segment_id = request.POST.get("segment", "")
-    segment = Segment.objects.filter(pk=int(segment_id)).first() if segment_id.isdecimal() and len(segment_id) < 19 else None
+    segment = (
+        Segment.objects.filter(pk=int(segment_id)).first() if segment_id.isdecimal() and len(segment_id) < 19 else None
+    )
     data = draft.read(request.POST, suggestions.type_of)
     return checked(Draft(data, segment))
 
@@ -164,7 +170,7 @@ def look(request: HttpRequest) -> HttpResponse:
     """Count the nodes, say the sentence, show a few people; faults stand at their nodes."""
     item = read_draft(request)
     if item.rule is None or item.catalog is None:
-        faults = Tree(item.data, item.problems, item.segment)
+        faults = Tree(item.data, draft.spoken(item.data, item.problems), item.segment)
         context: dict[str, Any] = {"tree": faults, "faulty": True}
         return render(request, "segments/builder_look.html", context)
     exact = request.POST.get("exact") == "1"
@@ -199,14 +205,37 @@ def warning(counts: Counts) -> str:
 def mailing(request: HttpRequest, item: Draft, moment: Any) -> dict[str, Any]:
     """Return whom a mail could reach for the chosen purpose, and why not the others."""
     purposes = list(Purpose.objects.filter(active=True, channels__contains=["email"]))
-    chosen = next((row for row in purposes if row.slug == request.POST.get("purpose")), purposes[0] if purposes else None)
+    chosen = next(
+        (row for row in purposes if row.slug == request.POST.get("purpose")), purposes[0] if purposes else None
+    )
     if chosen is None or item.rule is None or item.catalog is None:
         return {"purposes": purposes}
     found = services.mailable(item.rule, item.catalog, chosen, moment)
     if found is None:
         return {"purposes": purposes, "purpose": chosen}
-    why_not = sorted(((_(REASONS.get(key, key)), value) for key, value in found.items() if key), key=lambda row: -row[1])
+    why_not = sorted(
+        ((_(REASONS.get(key, key)), value) for key, value in found.items() if key), key=lambda row: -row[1]
+    )
     return {"purposes": purposes, "purpose": chosen, "mailable": found.get("", 0), "why_not": why_not}
+
+
+@permission_required("segments.add_segment", raise_exception=True)
+@permission_required("profiles.view_profile", raise_exception=True)
+@require_POST
+def why_draft(request: HttpRequest, uuid: str) -> HttpResponse:
+    """Say why a person would, or would not, be in if the form were saved."""
+    item = read_draft(request)
+    person = get_object_or_404(Profile, uuid=uuid)
+    name = person.display_name if can_see_pii(request.user) else mask_name(person.display_name)
+    context: dict[str, Any] = {"question": _("Why %(name)s") % {"name": name or _("this visitor")}}
+    if item.rule is None or item.catalog is None:
+        context["error"] = _("Mend the rule first.")
+    else:
+        facts = load_person(person, item.catalog, event_names(item.rule, item.catalog))
+        context["findings"] = explain(item.rule, facts, item.catalog, moment_now(), _)
+        context["sentence"] = describe(item.rule, item.catalog, _)
+        record_access(request=request, action="segment.explained", object_kind="profile", object_id=str(person.pk))
+    return render(request, "segments/builder_why.html", context)
 
 
 @permission_required("segments.change_segment", raise_exception=True)

@@ -21,7 +21,11 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def person(
-    *, traits: dict[str, Any] | None = None, name: str = "Anna", first: datetime | None = None, last: datetime | None = None
+    *,
+    traits: dict[str, Any] | None = None,
+    name: str = "Anna",
+    first: datetime | None = None,
+    last: datetime | None = None,
 ) -> Profile:
     """Add a person."""
     now = timezone.now()
@@ -39,8 +43,9 @@ def happened(profile: Profile, name: str, at: datetime | None = None, **properti
     """Add something that a person did."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO profiles_interaction (profile_id, identifier_id, occurred_at, received_at, kind, name, properties, "
-            "context, source_id, message_id) VALUES (%s, 0, %s, now(), 'track', %s, %s::jsonb, '{}', 0, %s)",
+            "INSERT INTO profiles_interaction (profile_id, identifier_id, occurred_at, received_at, kind, name, "
+            "properties, context, source_id, message_id) "
+            "VALUES (%s, 0, %s, now(), 'track', %s, %s::jsonb, '{}', 0, %s)",
             [profile.pk, at or timezone.now(), name, json.dumps(properties), uuid.uuid4().hex],
         )
 
@@ -73,7 +78,9 @@ def rule(include: dict[str, Any], exclude: dict[str, Any] | None = None) -> dict
     return {"include": include, "exclude": exclude}
 
 
-def segment(name: str, include: dict[str, Any], exclude: dict[str, Any] | None = None, *, refresh: bool = True) -> Segment:
+def segment(
+    name: str, include: dict[str, Any], exclude: dict[str, Any] | None = None, *, refresh: bool = True
+) -> Segment:
     """Save a segment and make its members."""
     made = services.create_segment(name=name, rule=rule(include, exclude))
     if refresh:

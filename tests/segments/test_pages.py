@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.db import connection
 
 from cdp.common.models import AccessLog
 from segments import membership
@@ -101,7 +101,13 @@ def test_the_look_counts_each_node_and_shows_people(client_as: Clients, buyer: A
 def test_the_pages_draw(client_as: Clients, buyer: Any, role: str) -> None:
     made = segment("Dutch", {"type": "all", "children": [trait("country", "is", "NL"), event("Order Completed")]})
     client = client_as(role)
-    for path in ("", f"{made.slug}/", f"{made.slug}/members/", f"{made.slug}/history/", f"{made.slug}/why/{buyer.uuid}/"):
+    for path in (
+        "",
+        f"{made.slug}/",
+        f"{made.slug}/members/",
+        f"{made.slug}/history/",
+        f"{made.slug}/why/{buyer.uuid}/",
+    ):
         answer = client.get(f"/segments/{path}")
         assert answer.status_code == 200, path
         assert ("Anna de Vries" in answer.content.decode()) == (role != "Analyst" and path != ""), path
@@ -112,7 +118,13 @@ def test_roles_keep_to_what_they_may(client_as: Clients, buyer: Any) -> None:
     analyst, officer = client_as("Analyst"), client_as("Privacy officer")
     for path in ("new/", f"{made.slug}/edit/"):
         assert analyst.get(f"/segments/{path}").status_code == 403
-    for path in ("builder/tree/", "builder/look/", "builder/compare/", f"{made.slug}/archive/", f"{made.slug}/duplicate/"):
+    for path in (
+        "builder/tree/",
+        "builder/look/",
+        "builder/compare/",
+        f"{made.slug}/archive/",
+        f"{made.slug}/duplicate/",
+    ):
         assert analyst.post(f"/segments/{path}").status_code == 403
     assert analyst.get(f"/segments/{made.slug}/members/?export=csv").status_code == 403
     assert officer.get("/segments/").status_code == 403

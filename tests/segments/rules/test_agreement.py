@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from consent.models import Purpose
 from profiles.models import Profile
 from segments import membership
+from segments.blocks import Needs, fill_block
 from segments.facts import event_names, known_catalog, load_person, moment_now
 from segments.models import Segment, SegmentVersion
 from segments.rules.evaluate import meets
@@ -27,7 +28,20 @@ from tests.segments.factories import changed, happened, identifier, members, per
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEYS = ["plan", "n", "day", "tags", "Ünï %s"]
 EVENTS = ["Order", "Visit"]
-TEXTS = ["", "pro", "PRO", "prøve", "2026-11-20", "2026-11-20T23:59:59Z", "2026-02-31", "2025-01-01", "12", "%", "'\"\\", "İ"]
+TEXTS = [
+    "",
+    "pro",
+    "PRO",
+    "prøve",
+    "2026-11-20",
+    "2026-11-20T23:59:59Z",
+    "2026-02-31",
+    "2025-01-01",
+    "12",
+    "%",
+    "'\"\\",
+    "İ",
+]
 SCALARS = st.one_of(
     st.sampled_from(TEXTS), st.integers(-3, 3), st.sampled_from([0.1, 1.0, 2.5, -0.0, 1e20]), st.booleans()
 )
@@ -142,7 +156,8 @@ def _people(made: list[Any]) -> list[Profile]:
 def _say(profile: Profile, purpose: Purpose, state: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO consent_consentstate (profile_id, purpose_id, channel, state, record_id, proven, since, recorded_at) "
+            "INSERT INTO consent_consentstate "
+            "(profile_id, purpose_id, channel, state, record_id, proven, since, recorded_at) "
             "VALUES (%s, %s, 'email', %s, 0, true, now(), now())",
             [profile.pk, purpose.pk, state],
         )
@@ -167,7 +182,9 @@ def test_sql_over_all_sql_over_some_and_the_oracle_agree(data: dict[str, Any], m
             mine = [row.pk for row in people]
             whole = {row[0] for row in _query(*members_sql(rule, catalog, moment))}
             some = {row[0] for row in _query(*members_sql(rule, catalog, moment, ids=mine))}
-            assert whole & set(mine) == oracle == some
+            copied = fill_block(mine, Needs.of([rule], catalog), moment)
+            block = {row[0] for row in _query(*members_sql(rule, catalog, moment, ids=mine, tables=copied))}
+            assert whole & set(mine) == oracle == some == block
             sql, params, names = counts_sql(rule, catalog, moment, ids=mine)
             counted = dict(zip(names, _query(sql, params)[0], strict=True))
             assert counted["total"] == len(oracle)
@@ -196,10 +213,11 @@ STEPS = st.lists(
 
 @pytest.mark.django_db
 @settings(QUICK, max_examples=40)
-@given(data=RULES, made=st.lists(PERSON, min_size=3, max_size=3), steps=STEPS)
+@given(data=RULES, made=st.lists(PERSON, min_size=3, max_size=3), steps=STEPS, worth=st.sampled_from([1, 1000]))
 def test_members_kept_by_touches_and_sweeps_equal_those_made_anew(
-    monkeypatch_now: Any, data: dict[str, Any], made: list[Any], steps: list[Any]
+    monkeypatch_now: Any, data: dict[str, Any], made: list[Any], steps: list[Any], worth: int
 ) -> None:
+    monkeypatch_now(NOW, worth)
     try:
         with transaction.atomic():
             people = _people(made)
@@ -245,9 +263,11 @@ def test_members_kept_by_touches_and_sweeps_equal_those_made_anew(
 
 @pytest.fixture
 def monkeypatch_now(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that sets the engine's clock."""
+    """Return a function that sets the engine's clock and, where given, when a block is copied."""
 
-    def put(now: datetime) -> None:
+    def put(now: datetime, worth: int | None = None) -> None:
+        if worth is not None:  # from how many segments on the block is copied
+            monkeypatch.setattr("segments.membership.WORTH", worth)
         monkeypatch.setattr("segments.membership.moment_now", lambda given=None: moment_now(given or now))
 
     return put

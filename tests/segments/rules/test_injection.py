@@ -14,7 +14,14 @@ from segments.rules.parse import parse
 from segments.rules.sql import counts_sql, members_sql
 from tests.segments.factories import happened, person
 
-NASTY = ["x' OR '1'='1", "x\"; DROP TABLE profiles_profile; --", "%s %(v0)s %", "{alias} {x} {0}", "\\'; SELECT 1", "$1 $$ :a"]
+NASTY = [
+    "x' OR '1'='1",
+    'x"; DROP TABLE profiles_profile; --',
+    "%s %(v0)s %",
+    "{alias} {x} {0}",
+    "\\'; SELECT 1",
+    "$1 $$ :a",
+]
 MOMENT = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), UTC)
 TEXTUAL = [key for key, operator in OPERATORS.items() if operator.takes in ("scalar", "text", "scalars")]
 
