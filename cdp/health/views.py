@@ -61,7 +61,9 @@ class HealthPage(PermissionRequiredMixin, TemplateView):
         """Read all of it afresh."""
         state = read_state()
         results = sorted(run_checks(), key=lambda result: (result.ok, not result.critical))
-        signs = [{"name": WORDS.get(name, name), "age": age, "ok": is_fresh(age)} for name, age in state.heartbeats.items()]
+        signs = [
+            {"name": WORDS.get(name, name), "age": age, "ok": is_fresh(age)} for name, age in state.heartbeats.items()
+        ]
         failed = sum(not result.ok for result in results)
         return super().get_context_data(
             **kwargs,
