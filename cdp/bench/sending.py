@@ -15,7 +15,7 @@ from cdp.bench.figures import Figure
 from cdp.bench.ground import BASE_DIR, timed_sql
 from cdp.bench.sink import Sink, running_sink
 
-PEOPLE, PROCESSES, BARE_EACH = 6_000, 2, 3_000
+PEOPLE, PROCESSES, BARE_EACH = 10_000, 2, 5_000
 BODY = """
 Hi {{ person.first_name | default: "there" }},
 
@@ -113,12 +113,37 @@ def _ids() -> list[int]:
     return list(Profile.objects.filter(email__startswith="bench").order_by("id").values_list("id", flat=True))
 
 
+_WORKER = """
+import sys, django
+django.setup()
+from campaigns.sending.drain import drain_sends
+print("ready", flush=True)
+sys.stdin.readline()
+while drain_sends(): pass
+"""
+
+
 def _send(sink: Sink) -> float:
-    """Drain the queue with the processes that workers would be; return the seconds it took."""
-    code = "import django; django.setup(); from campaigns.sending.drain import drain_sends\nwhile drain_sends(): pass"
+    """Drain the queue with the processes that workers would be, started beforehand; return the seconds it took."""
     environment = {**os.environ, "EMAIL_URL": f"smtp://127.0.0.1:{sink.port}", "DJANGO_SETTINGS_MODULE": "cdp.settings"}
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _WORKER],
+            cwd=BASE_DIR,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(PROCESSES)
+    ]
+    for worker in workers:
+        assert worker.stdout is not None
+        worker.stdout.readline()
     started = time.perf_counter()
-    workers = [subprocess.Popen([sys.executable, "-c", code], cwd=BASE_DIR, env=environment) for _ in range(PROCESSES)]
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write(b"go\n")
+        worker.stdin.close()
     for worker in workers:
         worker.wait(600)
     return time.perf_counter() - started

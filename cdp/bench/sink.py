@@ -22,7 +22,14 @@ class _Talk(asyncio.Protocol):
         self.transport.write(b"220 sink\r\n")
 
     def data_received(self, data: bytes) -> None:
+        """Answer everything that came in one packet, as RFC 2920 asks of those who offer PIPELINING."""
         self.buffer += data
+        self.answers: list[bytes] = []
+        self._answer_all()
+        if self.answers:
+            self.transport.write(b"".join(self.answers))
+
+    def _answer_all(self) -> None:
         while True:
             if self.in_data:
                 end = self.buffer.find(b"\r\n.\r\n")
@@ -32,7 +39,7 @@ class _Talk(asyncio.Protocol):
                 self.in_data = False
                 with self.count.get_lock():
                     self.count.value += 1
-                self.transport.write(b"250 2.0.0 ok\r\n")
+                self.answers.append(b"250 2.0.0 ok\r\n")
                 continue
             line, found, rest = self.buffer.partition(b"\r\n")
             if not found:
@@ -43,15 +50,16 @@ class _Talk(asyncio.Protocol):
                 self.in_data = True
                 # The final dot is searched with the line end before it, so give the body one to begin with.
                 self.buffer = b"\r\n" + self.buffer if self.buffer.startswith(b".") else self.buffer
-                self.transport.write(b"354 go on\r\n")
+                self.answers.append(b"354 go on\r\n")
             elif verb == b"QUIT":
-                self.transport.write(b"221 bye\r\n")
+                self.transport.write(b"".join([*self.answers, b"221 bye\r\n"]))
+                self.answers.clear()
                 self.transport.close()
                 return
             elif verb == b"EHLO":
-                self.transport.write(b"250-sink\r\n250-8BITMIME\r\n250 SIZE 50000000\r\n")
+                self.answers.append(b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 50000000\r\n")
             else:
-                self.transport.write(b"250 ok\r\n")
+                self.answers.append(b"250 ok\r\n")
 
 
 @dataclass(frozen=True)
