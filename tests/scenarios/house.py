@@ -65,7 +65,7 @@ def user_of(role: str) -> User:
     return user
 
 
-def eventually(look: Callable[[], T], what: str) -> T:
+def eventually(look: Callable[[], T | None], what: str) -> T:
     """Return what `look` gives as soon as it is true; fail when that lasts longer than anybody would wait."""
     end = time.monotonic() + PATIENCE
     while True:

@@ -42,12 +42,12 @@ def wrong(role: str, need: str, answer: Any) -> bool:
     """Tell whether an answer is not the one that this role should get."""
     status = answer.status_code
     if status >= 500:
-        return status != 503  # the probe of a house without worker and beat
+        return bool(status != 503)  # the probe of a house without worker and beat
     to_login = status == 302 and "/login/?next=" in answer.get("Location", "")
     refused = status in (401, 403) or to_login
     if need == NEVER:
         return not (refused or status == 405)
-    return refused == may(role, need)
+    return bool(refused) == may(role, need)
 
 
 @pytest.mark.parametrize("role", READERS)

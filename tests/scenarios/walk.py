@@ -12,7 +12,7 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from tests.scenarios.house import user_of
 
-ARGUMENTS = {
+ARGUMENTS: dict[str, list[Any]] = {
     "mailbox_mail": ["mail"], "mailbox_html": ["mail"], "profiles:settle_join": ["merge"],
     "profiles:undo_join": ["person", "merge"], "profiles:live_raw": ["raw_id", 0],
     "profiles:rejected_detail": ["rejected"], "profiles:rejected_discard": ["rejected"],
@@ -59,14 +59,14 @@ def ask(client: Client, method: str, path: str, **options: Any) -> Any:
 
 def address(name: str, route: str, world: dict[str, Any]) -> str:
     """Return the address of a name, filled with what the world holds."""
-    words: list[Any] = ARGUMENTS.get(name, [])
+    words = ARGUMENTS.get(name, [])
     if not words:
         holes = [hole.split(":")[-1].rstrip(">") for hole in route.split("<")[1:]]
         names = [hole.split(">")[0] for hole in holes]
         words = [
             BY_ROUTE_WORD.get(word) or ("purpose" if name.startswith("consent:") else slug_of(name)) for word in names
         ]
-    values = [_value(world.get(word, word) if isinstance(word, str) else word) for word in words]
+    values = [value_of(world.get(word, word) if isinstance(word, str) else word) for word in words]
     return reverse(name, args=values)
 
 
@@ -75,7 +75,8 @@ def slug_of(name: str) -> str:
     return "segment" if name.startswith("segments:") else "source"
 
 
-def _value(thing: Any) -> Any:
+def value_of(thing: Any) -> Any:
+    """Return what stands for a thing in an address."""
     for key in ("slug", "uuid", "pk"):
         if value := getattr(thing, key, None):
             return value

@@ -58,7 +58,7 @@ def make_world(box: MailStore) -> dict[str, Any]:
         source=source, received_at=timezone.now(), raw_id=1, message_id="m1", code="no_user_anon_id",
         payload={"type": "track", "event": "E", "properties": {"email": ADDRESS}},
     )  # fmt: skip
-    job = checked(f"email,first_name\n{ADDRESS},{NAME}\nbroken,{NAME}\n")
+    job = checked(f"email,first_name\n{ADDRESS},{NAME}\nbroken,Nobody\n")
     suppress_address(kind="email", value="blocked@secret.example", reason="manual", actor="test")
     suppression = Suppression.objects.latest("pk")
     merge = make_merge(anna, person(display_name="Twin"), at=timezone.now() - timedelta(days=1))

@@ -102,13 +102,17 @@ def avatar(name: Any, size: str = "") -> SafeString:
     )
 
 
+#: keys that are read letter by letter
+ABBREVIATIONS = frozenset({"ip", "url", "id", "sku", "vat"})
+
+
 @register.filter
 def label(key: Any) -> str:
     """Write a trait's or property's key as words: `first_name` and `firstName` become `First name`, or `Voornaam`."""
     text = str(key)
     words = "".join(f" {c.lower()}" if c.isupper() and i and text[i - 1].islower() else c for i, c in enumerate(text))
     words = words.replace("_", " ").replace("-", " ").strip() or text
-    return say_trait(words[:1].upper() + words[1:])
+    return say_trait(words.upper() if words in ABBREVIATIONS else words[:1].upper() + words[1:])
 
 
 @register.filter
