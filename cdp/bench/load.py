@@ -23,6 +23,11 @@ class LoadResult:
         """Return requests answered with 200 per second."""
         return (self.requests - self.failed) / self.seconds
 
+    @property
+    def p99(self) -> float:
+        """Return the latency that 99 of 100 requests stayed under, in seconds."""
+        return self.percentile(0.99)
+
     def percentile(self, share: float) -> float:
         """Return the latency that `share` of the requests stayed under."""
         return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * share))]
