@@ -87,6 +87,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "segments:tree": (NEVER, _BUILD),
     "segments:look": (NEVER, _BUILD),
     "segments:compare": (NEVER, _EDIT),
+    "segments:why_draft": (NEVER, f"{_BUILD}+{_PERSON}"),
     "segments:detail": (_SEGMENT, NEVER),
     "segments:edit": (_EDIT, _EDIT),
     "segments:members": (_SEGMENT, NEVER),
