@@ -13,6 +13,7 @@ INTERVALS = {
     "profiles.process_inbox": 2,
     "profiles.maintain_partitions": 3600,
     "profiles.run_import": 5,
+    "profiles.clear_import_rows": 3600,
     "segments.process_touched": 2,
     "segments.sweep": 30,
     "consent.seal_ledger": 3600,

@@ -26,7 +26,7 @@ from profiles.identity.traits import (
     stamp,
     winners,
 )
-from profiles.importing.copying import copy_json, copy_text
+from profiles.importing.copying import copy_text
 
 _encode = msgspec.json.Encoder().encode
 
@@ -134,8 +134,11 @@ def take_ids(table: str, count: int) -> list[int]:
     if not count:
         return []
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count])
-        return [row[0] for row in cursor.fetchall()]
+        cursor.execute(
+            "SELECT array_agg(nextval(pg_get_serial_sequence(%s, 'id')))::text FROM generate_series(1, %s)",
+            [table, count],
+        )
+        return [int(number) for number in cursor.fetchone()[0][1:-1].split(",")]
 
 
 def copy_rows(statement: str, rows: Iterable[Sequence[Any]]) -> None:
@@ -201,12 +204,14 @@ def first_word(values: Mapping[str, Any], said: Said, at: str, tie: str) -> tupl
     cause = f'"c":"{said.cause}"'
     traits, origins, made = [], [], []
     for name, value in sorted(values.items()):
-        key, text = copy_json(name), copy_json(value)
+        key, text = _encode(name).decode(), _encode(value).decode()
         mark = trusted if name in ADDRESS_TRAITS else weight
         traits.append(f"{key}:{text}")
         origins.append(f"{key}:{{{mark},{cause}}}")
         made.append(f'{key}:{{"v":{text},{mark},"m":"{tie}",{cause}}}')
-    return f"{{{','.join(traits)}}}", f"{{{','.join(origins)}}}", f"{{{','.join(made)}}}"
+    whole = f"{{{','.join(traits)}}}\t{{{','.join(origins)}}}\t{{{','.join(made)}}}"
+    first, second, third = whole.replace("\\", "\\\\").split("\t")
+    return first, second, third
 
 
 def create_people(rows: Sequence[PersonRow], said: Said) -> None:

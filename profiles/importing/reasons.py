@@ -42,7 +42,7 @@ REASONS: dict[str, tuple[str | Promise, str | Promise]] = {
     "no_key": (_("The matching column is empty"), _("Fill it in, or match on another column.")),
     "belongs_to_another": (
         _("An identifier of this row belongs to another person"),
-        _("Correct it, or join the two people first."),
+        _("Correct it, or open both people, join them there, and upload this row again."),
     ),
     "too_many_identifiers": (
         _("The person would get more identifiers of this kind than allowed"),

@@ -20,6 +20,7 @@ from cdp.common.registry import (
     timeline,
 )
 from profiles.api.imports import ImportViewSet
+from profiles.importing.clearing import clear_person
 from profiles.importing.jobs import ACTIVE
 from profiles.models import Import, ImportRow, Profile
 from profiles.models.imports import ImportState
@@ -67,9 +68,8 @@ def collect(profile_id: int) -> dict[str, Any]:
 
 
 def erase(profile_id: int) -> dict[str, int]:
-    """Empty the rows that speak of a person; the counts of the import stay true."""
-    rows = ImportRow.objects.filter(profile_id=profile_id).exclude(data=None, changes=None, cells=None)
-    return {"profiles_importrow": rows.update(data=None, changes=None, cells=None, detail="")}
+    """Empty the rows that speak of a person, those too that came to nobody."""
+    return {"profiles_importrow": clear_person(profile_id)}
 
 
 def depth() -> tuple[int, float | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -116,6 +117,7 @@ def result_context(job: Import) -> dict[str, Any]:
     ]
     writes = int(outcomes.get("created", 0)) + int(outcomes.get("updated", 0))
     return {
+        "keep_days": settings.IMPORT_ROWS_KEEP_DAYS,
         "job": job,
         "step": {ImportState.READY: 3, ImportState.CHECKING: 3}.get(ImportState(job.state), _late_step(job)),
         "figures": figures,
