@@ -38,7 +38,7 @@ EMPTY_CONTEXT: dict[str, Any] = {
     "person": {},
     "links": {"unsubscribe": "https://example.org/u", "preferences": "https://example.org/p"},
     "sender": {"identity": "-"},
-    "purpose": {"name": "-", "because": "-"},
+    "purpose": {"name": "-", "basis": "-"},
 }
 
 

@@ -46,16 +46,29 @@ def footer_section() -> str:
     return (
         '<mj-section padding="16px 8px"><mj-column>'
         f'<mj-text font-size="13px" line-height="1.6" color="{SECOND}" align="center">'
-        "{{ sender.identity }}<br />{{ purpose.because }}<br />"
+        "{{ sender.identity }}<br />"
+        f"{_because()}<br />"
         f'<a href="{{{{ links.unsubscribe }}}}" style="color:{SECOND}">{escape(_("Unsubscribe"))}</a> · '
         f'<a href="{{{{ links.preferences }}}}" style="color:{SECOND}">{escape(_("Preferences"))}</a>'
         "</mj-text></mj-column></mj-section>"
     )
 
 
+def _because() -> str:
+    """Return the template of the sentence that says why this person gets the mail, in the writer's language."""
+    purpose = {"purpose": "{{ purpose.name }}"}
+    agreed = _("You get this mail because you agreed to “%(purpose)s”.") % purpose
+    customer = _("You get this mail about “%(purpose)s” because you are a customer.") % purpose
+    other = _("You get this mail about “%(purpose)s”.") % purpose
+    return (
+        f'{{% case purpose.basis %}}{{% when "consent" %}}{agreed}{{% when "soft_opt_in" %}}{customer}'
+        f"{{% else %}}{other}{{% endcase %}}"
+    )
+
+
 def footer_text() -> str:
     """Return the footer of the plain-text part."""
     return (
-        "\n\n--\n{{ sender.identity }}\n{{ purpose.because }}\n"
+        f"\n\n--\n{{{{ sender.identity }}}}\n{_because()}\n"
         f"{_('Unsubscribe')}: {{{{ links.unsubscribe }}}}\n{_('Preferences')}: {{{{ links.preferences }}}}\n"
     )

@@ -13,7 +13,7 @@ from django.utils.text import slugify
 from campaigns.models import Campaign, MessageVersion
 from campaigns.rendering.mime import Links, MailFrame, Sender, deliverable
 from campaigns.rendering.problems import RenderFailure
-from campaigns.sending.context import Template, because, fill_in, missing_values, person_values, template_of
+from campaigns.sending.context import Template, fill_in, missing_values, person_values, template_of
 from consent.links import make_token, preferences_url, unsubscribe_url
 from consent.models import Purpose
 
@@ -73,7 +73,7 @@ def frame_of(version: MessageVersion, purpose: Purpose, name: str, *, test: bool
 def fixed_values(purpose: Purpose, identity: str) -> dict[str, Any]:
     """Return the part of the context that is the same for everybody."""
     return {
-        "purpose": {"name": purpose.name, "because": because(purpose.name, purpose.basis)},
+        "purpose": {"name": purpose.name, "basis": purpose.basis},
         "sender": {"identity": identity},
     }
 

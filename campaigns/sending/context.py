@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from django.utils.translation import gettext as _
 from liquid import BoundTemplate
 
 from campaigns.models import MessageVersion
@@ -64,15 +63,6 @@ def person_values(traits: Mapping[str, Any], keys: Collection[str]) -> dict[str,
 def missing_values(values: Mapping[str, Any], required: Collection[str]) -> list[str]:
     """Return the required traits that are absent or empty (A35)."""
     return [key for key in required if values.get(key) in (None, "", [], {})]
-
-
-def because(purpose_name: str, basis: str) -> str:
-    """Return the sentence of the footer that says why this person gets the mail."""
-    if basis == "consent":
-        return _("You get this mail because you agreed to “%(purpose)s”.") % {"purpose": purpose_name}
-    if basis == "soft_opt_in":
-        return _("You get this mail about “%(purpose)s” because you are a customer.") % {"purpose": purpose_name}
-    return _("You get this mail about “%(purpose)s”.") % {"purpose": purpose_name}
 
 
 def fill_in(template: Template, stored: Mapping[str, Any], links: Mapping[str, str]) -> Copy:
