@@ -73,9 +73,11 @@ def _audience_checks(campaign: Campaign) -> list[Check]:
                 _("Broken or put away: %(names)s. Mend the segment first.") % {"names": ", ".join(bad)},
             )
         ]
-    segment = Segment.objects.get(pk=campaign.segment_id)
-    if segment.current_version_id is None or segment.refreshed_at is None:
-        return [Check("segment_stale", "stop", _("The segment has not been counted yet; wait a moment."))]
+    # Without a refresh since its last change a segment holds the members of its former rule, or none.
+    stale = [row.name for row in Segment.objects.filter(pk__in=wanted, refreshed_at=None)]
+    if stale:
+        words = _("Not counted yet: %(names)s. Wait a moment and reload.")
+        return [Check("segment_stale", "stop", words % {"names": ", ".join(stale)})]
     return [Check("segment_fresh", "ok", _("The segment is live and up to date."))]
 
 

@@ -15,6 +15,7 @@ RULE_CHANGED = _(
 EXCLUDED_BROKEN = _(
     "A segment that is left out is broken or put away, so nobody would be left out by it. Mend it, then resume."
 )
+NOT_COUNTED = _("The segment, or one that is left out, is still to be counted. Wait a moment, then resume.")
 #: trouble with the mail server: kind -> sentence about its last reply
 TROUBLE = {
     "unreachable": _("The mail server cannot be reached: %(reply)s. Check EMAIL_URL and the server, then resume."),
@@ -27,8 +28,11 @@ TROUBLE = {
     "refusals": _(
         "More than 5%% of the last messages were refused, the last with: %(reply)s. Look at the failures first."
     ),
+    "put_off": _(
+        "The mail server put off one message after another, the last with: %(reply)s. Look at the server, then resume."
+    ),
 }
-_ALL = (BY_HAND, LATE, SEGMENT_BROKEN, RULE_CHANGED, EXCLUDED_BROKEN, *TROUBLE.values())
+_ALL = (BY_HAND, LATE, SEGMENT_BROKEN, RULE_CHANGED, EXCLUDED_BROKEN, NOT_COUNTED, *TROUBLE.values())
 
 
 def say_pause(reason: str) -> str:

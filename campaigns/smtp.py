@@ -23,6 +23,9 @@ AFTER_DOT_SECONDS = 600
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _LEADING_DOT = re.compile(rb"(?m)^\.")
 
+#: said by us: asking a server without the extension would be answered by a syntax error (RFC 6531, section 3.5)
+_NO_SMTPUTF8 = "5.6.7 the mail server takes no address with letters beyond ASCII (it does not offer SMTPUTF8)"
+
 Outcome = Literal["sent", "deferred", "refused", "unknown"]
 Phase = Literal["connect", "mail", "rcpt", "data", "dot", "done"]
 Commands = tuple[tuple[Phase, str, tuple[int, ...]], ...]
@@ -92,6 +95,8 @@ class SmtpSession:
         self._reached("connect")
         try:
             smtp = self._connected()
+            if not (envelope_from + to).isascii() and not smtp.has_extn("smtputf8"):
+                return SendResult("refused", 0, _NO_SMTPUTF8, "rcpt")
             commands = self._commands(smtp, envelope_from, to, len(message_bytes))
             phase, code, reply = self._open(smtp, commands)
             if code != 354:

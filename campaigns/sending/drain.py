@@ -17,6 +17,7 @@ from django.db import connection
 
 from campaigns.models import Campaign
 from campaigns.sending import queue
+from campaigns.sending.breaker import Breakers
 from campaigns.sending.compose import Job, job_of
 from campaigns.sending.starting import finish_campaigns
 from campaigns.sending.worker import Sender
@@ -64,21 +65,24 @@ def _send_side_by_side(seconds: float, connections: int) -> None:
     stop = threading.Event()
     keeper = threading.Thread(target=_keep_leases, args=(process, stop), daemon=True)
     keeper.start()
+    breakers = Breakers()
     try:
         with ThreadPoolExecutor(max_workers=connections) as pool:
-            for future in [pool.submit(_one_connection, f"{process}/{number}", until) for number in range(connections)]:
+            for future in [
+                pool.submit(_one_connection, f"{process}/{number}", until, breakers) for number in range(connections)
+            ]:
                 future.result()
     finally:
         stop.set()
         keeper.join()
 
 
-def _one_connection(name: str, until: float) -> None:
+def _one_connection(name: str, until: float, breakers: Breakers) -> None:
     """Work through the campaigns in turn, a block each, so that a small one need not wait for a large one."""
     jobs: dict[int, Job] = {}
     try:
         with SmtpSession(settings.MAIL_SERVER) as session:
-            sender = Sender(name, session)
+            sender = Sender(name, session, breakers)
             while time.monotonic() < until:
                 done = 0
                 for campaign_id in sendable_campaigns():

@@ -87,9 +87,11 @@ def audience_problem(campaign: Campaign) -> str:
         return pauses.SEGMENT_BROKEN
     if segment.current_version_id != campaign.segment_version_id:
         return pauses.RULE_CHANGED
-    excluded = Segment.objects.filter(pk__in=campaign.exclude_segment_ids, status="live").count()
-    if excluded != len(set(campaign.exclude_segment_ids)):
+    excluded = Segment.objects.filter(pk__in=campaign.exclude_segment_ids, status="live")
+    if len(excluded) != len(set(campaign.exclude_segment_ids)):
         return pauses.EXCLUDED_BROKEN
+    if any(one.refreshed_at is None for one in [segment, *excluded]):
+        return pauses.NOT_COUNTED
     return ""
 
 

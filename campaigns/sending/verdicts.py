@@ -16,8 +16,9 @@ GIVE_UP_AFTER = 10  # attempts: a little over a day
 POLICY_ATTEMPTS = 3
 #: refusals by policy in a row, on one connection, after which it is us and not the person
 POLICY_STREAK = 10
-#: of the last so many messages of a connection, how many refusals are too many
+#: of the last so many messages of a campaign, how many refusals are too many; and how many not taken in a row
 WINDOW, TOO_MANY = 500, 25
+IN_A_ROW = 20
 #: holds in a row after which a campaign waits for a person
 HOLDS = 6
 HOLD_SECONDS = 5

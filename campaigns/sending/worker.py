@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -12,9 +11,10 @@ from django.conf import settings
 
 from campaigns.rendering.problems import RenderFailure
 from campaigns.sending import queue
+from campaigns.sending.breaker import Breakers
 from campaigns.sending.compose import Job, Mail, compose
 from campaigns.sending.queue import Mark, Person, Told
-from campaigns.sending.verdicts import POLICY_STREAK, TOO_MANY, WINDOW, Verdict, backoff_seconds, judge
+from campaigns.sending.verdicts import POLICY_STREAK, Verdict, backoff_seconds, judge
 from campaigns.services.trouble import hold_campaign, pause_for_trouble, suppress_bounced, working_again
 from campaigns.smtp import SendResult, SmtpSession
 from consent import gate
@@ -34,9 +34,9 @@ class Sender:
 
     name: str
     session: SmtpSession
+    breakers: Breakers = field(default_factory=Breakers)
     policy_streak: int = 0
     troubled: bool = False
-    lately: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))  # True: refused
 
     def work(self, job: Job) -> int:
         """Claim one block of a campaign and send it; return how many rows were claimed."""
@@ -134,7 +134,7 @@ class Sender:
         verdict = judge(result, attempts)
         if verdict.action == "sent":
             self.policy_streak = 0
-            self.lately.append(False)
+            self.breakers.of(job.campaign_id).taken()
             if self.troubled:
                 working_again(campaign_id=job.campaign_id)
                 self.troubled = False
@@ -148,13 +148,11 @@ class Sender:
     def _failed(
         self, job: Job, profile_id: int, attempts: int, result: SendResult, verdict: Verdict, address: str
     ) -> tuple[Told, bool]:
-        self.lately.append(True)
         if verdict.suppress:
             suppress_bounced(address=address, campaign_id=job.campaign_id)
-        go_on = sum(self.lately) < TOO_MANY or sum(self.lately) * 20 <= len(self.lately)
+        go_on = not self.breakers.of(job.campaign_id).refused()
         if not go_on:
             pause_for_trouble(campaign_id=job.campaign_id, kind="refusals", reply=result.reply)
-            self.lately.clear()
         return Told(profile_id, "failed", attempts, verdict.reason, result.code, result.reply), go_on
 
     def _not_now(
@@ -162,7 +160,11 @@ class Sender:
     ) -> tuple[Told, bool]:
         """Put the message back; hold or pause the campaign when the trouble is the server's or ours."""
         if verdict.action == "retry":
-            return self._again(profile_id, attempts, result, backoff_seconds(attempts)), True
+            told = self._again(profile_id, attempts, result, backoff_seconds(attempts))
+            go_on = not self.breakers.of(job.campaign_id).put_off()
+            if not go_on:
+                pause_for_trouble(campaign_id=job.campaign_id, kind="put_off", reply=result.reply)
+            return told, go_on
         if verdict.action == "policy":
             self.policy_streak += 1
             told = self._again(profile_id, attempts, result, backoff_seconds(attempts + 1))

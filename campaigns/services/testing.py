@@ -17,7 +17,7 @@ from campaigns.sending.context import Copy, fill_in, missing_values, person_valu
 from campaigns.services.messages import sender_identity
 from campaigns.smtp import SmtpSession
 from cdp.common.errors import CdpError
-from consent.links import make_token, preferences_url, unsubscribe_url
+from consent.links import NOBODY, make_token, preferences_url, unsubscribe_url
 from consent.models import Purpose
 from profiles.models import Profile
 
@@ -97,5 +97,7 @@ def preview(
 
 def idle_links(purpose: Purpose | None) -> dict[str, str]:
     """Return links of nobody: they look and verify like real ones and change nothing."""
-    token = make_token(profile_id=0, purpose_id=(purpose.pk if purpose else 0) or 0, channel="email", reference="test")
+    token = make_token(
+        profile_id=NOBODY, purpose_id=(purpose.pk if purpose else 0) or 0, channel="email", reference="test"
+    )
     return {"unsubscribe": unsubscribe_url(token), "preferences": preferences_url(token)}

@@ -17,7 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from consent.evidence import evidence_of
-from consent.links import Link, read_token
+from consent.links import NOBODY, Link, read_token
 from consent.models import Channel, Purpose
 from consent.services.objections import (
     holds_yes,
@@ -37,6 +37,8 @@ from consent.services.unsubscribing import unsubscribe as stop
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """Show a button, or act on it."""
     link = read_token(token)
+    if link is not None and link.profile_id == NOBODY:
+        return test_link(request)
     purpose = Purpose.objects.filter(pk=link.purpose_id).first() if link is not None else None
     if link is None or purpose is None:
         return bad_link(request)
@@ -61,6 +63,8 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
     link = read_token(token)
     if link is None:
         return bad_link(request)
+    if link.profile_id == NOBODY:
+        return test_link(request)
     profile_id = alive_profiles([link.profile_id]).get(link.profile_id)
     if profile_id is None:
         return bad_link(request)
@@ -121,6 +125,11 @@ def topics_of(profile_id: int) -> list[dict[str, Any]]:
         words = text.text if text is not None else purpose.description
         topics.append({"name": purpose.name, "words": words, "boxes": boxes})
     return topics
+
+
+def test_link(request: HttpRequest) -> HttpResponse:
+    """Explain the link of a test or a preview, which stands for nobody: nothing is shown of anyone, nothing changes."""
+    return _private(render(request, "consent/test_link.html"))
 
 
 def bad_link(request: HttpRequest) -> HttpResponse:

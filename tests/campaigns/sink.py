@@ -1,7 +1,8 @@
 """A mail server on a real socket that keeps what it gets and misbehaves by the recipient's name.
 
 `cut-before-…` closes the connection at DATA, `cut-after-…` stores the message and closes it before the reply,
-`later-…` answers 451 once, `gone-…` 550 5.1.1, `rule-…` 550 5.7.1.
+`later-…` answers 451 once, `busy-…` 451 always, `gone-…` 550 5.1.1, `no-…` 550, `rule-…` 550 5.7.1.
+With `login` it asks for a user name and password and lets nobody in.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ class Sink:
 
     delay: float = 0.0
     banner: str = "220 sink ready"
+    login: bool = False
     on_store: list[object] = field(default_factory=list)
     mails: list[tuple[str, bytes]] = field(default_factory=list)
     tried: Counter[str] = field(default_factory=Counter)
@@ -84,7 +86,9 @@ class Sink:
         while line := read():
             command = line[:4].upper()
             if command in (b"EHLO", b"HELO"):
-                answer("250 sink")
+                answer("250-sink\r\n250 AUTH PLAIN" if self.login else "250 sink")
+            elif command == b"AUTH":
+                answer("535 5.7.8 who are you")
             elif command == b"MAIL":
                 answer("250 ok")
             elif command == b"RCPT":
@@ -93,6 +97,10 @@ class Sink:
                     self.tried[recipient] += 1
                 if recipient.startswith("gone"):
                     answer("550 5.1.1 no such user")
+                elif recipient.startswith("no-"):
+                    answer("550 5.2.0 not this mailbox")
+                elif recipient.startswith("busy"):
+                    answer("451 4.3.2 too busy")
                 elif recipient.startswith("rule"):
                     answer("550 5.7.1 not by our rules")
                 elif recipient.startswith("later") and self.tried[recipient] == 1:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from email import message_from_bytes
 from email.policy import default as default_policy
 
 import pytest
 from django.db import connection
 
-from campaigns.checks import needs_confirmation
 from campaigns.models import Campaign, Delivery, SendQueue
 from campaigns.report import report_of
 from campaigns.sending import queue
@@ -28,40 +26,11 @@ from consent.gate import check
 from consent.links import read_token
 from profiles.models import Profile
 from tests.campaigns.factories import campaign, message, readers, segment
+from tests.campaigns.runs import outcomes, run
 from tests.campaigns.sink import Sink
 from tests.consent.factories import person, purpose, say
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def sink(settings: object) -> Iterator[Sink]:
-    """Receive the mail of a test."""
-    server = Sink().start()
-    settings.MAIL_SERVER = server.server  # type: ignore[attr-defined]
-    yield server
-    server.stop()
-
-
-def run(row: Campaign) -> Campaign:
-    """Schedule a draft for now, start it and send until nothing is due."""
-    row.refresh_from_db()
-    if row.status == "draft":
-        schedule_campaign(campaign_id=row.pk, actor=None, confirm=needs_confirmation(row) or None)
-    start_due_campaigns()
-    while drain_sends(seconds=20):
-        pass
-    row.refresh_from_db()
-    return row
-
-
-def outcomes(row: Campaign) -> dict[str, tuple[str, str]]:
-    """Return (outcome, reason) by the local part of the address."""
-    names = dict(Profile.objects.values_list("pk", "email"))
-    return {
-        (names[one.profile_id] or str(one.profile_id)).partition("@")[0]: (one.outcome, one.reason)
-        for one in Delivery.objects.of_campaign(row.pk)
-    }
 
 
 def test_each_reader_gets_one_personal_mail_with_a_way_out(sink: Sink) -> None:
