@@ -51,6 +51,18 @@ WORDS = {
     "source.disabled": _("switched a source off"),
     "source.key_rotated": _("issued a new key for a source"),
 }
+#: kind of object -> what it is called
+KINDS = {
+    "api_token": _("API token"),
+    "campaign": _("campaign"),
+    "consentrecord": _("consent record"),
+    "delivery": _("delivery"),
+    "import": _("import"),
+    "profile": _("person"),
+    "rejectedmessage": _("rejected message"),
+    "segment": _("segment"),
+    "source": _("source"),
+}
 #: kind of object -> address of its page, by id
 PAGES = {"profile": "profiles:person"}
 
@@ -117,6 +129,7 @@ class AccessLogPage(ListPage):
         """Give every row its words and, where there is one, the page it speaks of."""
         for row in rows:
             row.words = WORDS.get(row.action, row.action)
+            row.kind_words = KINDS.get(row.object_kind, row.object_kind)
             row.url = page_of(row)
         return rows
 
