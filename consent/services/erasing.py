@@ -35,7 +35,7 @@ def erase_person(*, profile_id: int, actor: Any, reason: str) -> Erasure:
     identifiers = list(Identifier.objects.filter(profile_id=profile_id).values_list("kind", "value"))
     tombs = suppress_identifiers(identifiers=identifiers, reason=SuppressionReason.ERASURE, actor=actor)
     counts: Counter[str] = Counter({"consent_suppression": len(tombs)})
-    for holder in reversed(list(personal_data)):  # type: ignore[call-overload]  # Registry.__iter__ gives an iterator
+    for holder in reversed(list(personal_data)):
         counts.update(holder.erase(profile_id))
     Profile.objects.filter(pk=profile_id, erased_at=None).update(erased_at=timezone.now())
     receipt, fresh = Erasure.objects.get_or_create(

@@ -97,7 +97,7 @@ def forget_states_of_nobody() -> int:
             "DELETE FROM consent_consentstate s "
             "WHERE NOT EXISTS (SELECT 1 FROM profiles_profile p WHERE p.id = s.profile_id)"
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _state_row(key: tuple[int, int, str], holding: Statement) -> tuple[object, ...]:

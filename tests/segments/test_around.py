@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from cdp.common import registry
 from segments import home, membership, tasks
+from segments.differences import Moved
 from segments.models import Membership, MembershipChange, Segment, SegmentSize, TouchedProfile
 from tests.consent.factories import person as reachable
 from tests.consent.factories import purpose, say
@@ -124,7 +125,8 @@ def test_the_tasks_do_their_part() -> None:
     assert members(made) == {early.pk, late.pk}
     week = timedelta(days=5)
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE profiles_interaction SET occurred_at = occurred_at - %s", [week])
+        back = "UPDATE profiles_interaction SET occurred_at = occurred_at - make_interval(days => %s)"
+        cursor.execute(back, [week.days])
     Segment.objects.update(swept_at=now - week)
     tasks.sweep()
     assert members(made) == {late.pk}
@@ -159,9 +161,9 @@ def test_a_refresh_over_stale_statistics_still_writes_only_the_difference() -> N
     people = [person(traits={"plan": "pro"}) for _ in range(20)]
     made = segment("Pros", trait("plan", "is", "pro"))
     before = MembershipChange.objects.count()
-    assert membership.refresh_segment(made.pk) == membership.Moved(0, 0)
+    assert membership.refresh_segment(made.pk) == Moved(0, 0)
     Membership.objects.filter(profile_id=people[0].pk).delete()
     people[1].traits = {}
     people[1].save()
-    assert membership.refresh_segment(made.pk) == membership.Moved(1, 1)
+    assert membership.refresh_segment(made.pk) == Moved(1, 1)
     assert MembershipChange.objects.count() == before + 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -10,6 +11,7 @@ from django.test import Client
 from campaigns.checks import blocking, checks_of
 from cdp.common.models import AccessLog
 from segments import membership, services
+from segments.differences import Moved
 from segments.facts import known_catalog
 from segments.models import MembershipChange, Segment
 from segments.rules.parse import parse
@@ -92,8 +94,9 @@ def test_what_nobody_began_with_is_no_fault_yet(client_as: Clients) -> None:
 @pytest.mark.parametrize("spoil", ["broken", "never refreshed"])
 def test_a_campaign_does_not_go_to_a_segment_whose_members_are_not_known(spoil: str) -> None:
     planned = campaign(reachable())
-    fields = {"status": "broken"} if spoil == "broken" else {"refreshed_at": None}
+    fields: dict[str, Any] = {"status": "broken"} if spoil == "broken" else {"refreshed_at": None}
     assert "segment_fresh" in {check.code for check in checks_of(planned)}
+    assert planned.segment_id is not None
     Segment.objects.filter(pk=planned.segment_id).update(**fields)
     stops = {check.code for check in blocking(checks_of(planned))}
     assert stops & {"segment_broken", "segment_stale"}
@@ -107,4 +110,4 @@ def test_a_refresh_brings_the_members_that_the_comparison_promised() -> None:
     promised = services.compare_with_saved(made, parse(data), known_catalog())
     services.update_rule(segment=made, rule=data)
     moved = membership.refresh_segment(made.pk)
-    assert moved == membership.Moved(promised.enter, promised.leave)
+    assert moved == Moved(promised.enter, promised.leave)

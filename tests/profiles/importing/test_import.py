@@ -7,6 +7,7 @@ import pytest
 from cdp.common.errors import CdpError
 from profiles.handlers import tombstones
 from profiles.importing import commit, runner
+from profiles.importing.people import create_people
 from profiles.models import IdentityLink, Import, ImportRow, Profile, TraitChange
 from profiles.models.imports import ImportState
 from profiles.services import imports as service
@@ -180,8 +181,7 @@ def test_undo_keeps_what_was_changed_since() -> None:
 
 
 def test_a_worker_that_dies_leaves_whole_blocks_and_another_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit, "next_rows", lambda job, after, limit=0: _next_rows(job, after, 10))
-    _next_rows = commit.next_rows.__wrapped__ if hasattr(commit.next_rows, "__wrapped__") else _real_next_rows
+    monkeypatch.setattr(commit, "next_rows", lambda job, after, limit=0: _real_next_rows(job, after, 10))
     job = checked("email\n" + "".join(f"p{n}@example.org\n" for n in range(35)))
     service.confirm_import(import_id=job.pk, actor=None)
     wrote = []
@@ -190,7 +190,7 @@ def test_a_worker_that_dies_leaves_whole_blocks_and_another_goes_on(monkeypatch:
         wrote.append(rows)
         if len(wrote) == 3:
             raise MemoryError
-        _real_create(rows, said)  # type: ignore[arg-type]
+        _real_create(rows, said)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(commit, "create_people", die_in_the_third)
     runner.run_imports()
@@ -206,7 +206,7 @@ def test_a_worker_that_dies_leaves_whole_blocks_and_another_goes_on(monkeypatch:
 
 
 _real_next_rows = commit.next_rows
-_real_create = commit.create_people
+_real_create = create_people
 
 
 def test_pause_go_on_and_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,4 +248,4 @@ def test_the_file_is_gone_when_the_import_is_over(django_capture_on_commit_callb
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]  # pytest-django gives no type
         runner.run_imports()
     job.refresh_from_db()
-    assert not job.file and not storage.exists(name)
+    assert name and not job.file and not storage.exists(name)

@@ -61,9 +61,7 @@ def test_a_marketer_walks_from_file_to_people(client_as: Callable[[str], Client]
     assert anna is not None
     timeline = client.get(reverse("profiles:person", args=[anna.uuid])).text
     assert "Came in with a file" in timeline and "contacts.csv" in timeline
-    rejected = b"".join(client.get(reverse("profiles:import_rejected", args=[job.pk])).streaming_content).decode(
-        "utf-8-sig"
-    )
+    rejected = client.get(reverse("profiles:import_rejected", args=[job.pk])).getvalue().decode("utf-8-sig")
     assert (
         rejected.splitlines()[1].startswith("3;E-mailadres;E-mailadres: Not a mail address;")
         and "broken;Bob;Gent" in rejected

@@ -81,7 +81,7 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
         )
     )
     count = draw(st.sampled_from(["at_least", "at_most", "exactly", "never"]))
-    node = {"type": "event", "name": draw(st.sampled_from(EVENTS)), "count": count, "window": window}
+    node: dict[str, Any] = {"type": "event", "name": draw(st.sampled_from(EVENTS)), "count": count, "window": window}
     if count != "never":
         node["times"] = draw(st.integers(1 if count == "at_least" else 0, 3))
     node["where"] = draw(st.lists(comparisons(["total", "sku"]), max_size=2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -31,7 +32,8 @@ TEXTUAL = [key for key, operator in OPERATORS.items() if operator.takes in ("sca
 @pytest.mark.parametrize("operator", TEXTUAL)
 def test_keys_names_and_values_are_parameters(text: str, operator: str) -> None:
     somebody = person(traits={text: text})
-    happened(somebody, text, **{text: text})
+    properties: dict[str, Any] = {text: text}
+    happened(somebody, text, **properties)
     value = [text] if OPERATORS[operator].takes == "scalars" else text
     comparison = {"key": text, "operator": operator, "value": value}
     rule = parse(
