@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a table of rules beside the SQL of the same question reads best with one of each a line
 """Segments over a large base: reference rules beside the SQL that a person would write for the same question."""
 
 from __future__ import annotations

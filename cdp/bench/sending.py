@@ -96,8 +96,10 @@ def _people() -> None:
     timed_sql(
         """
         WITH people AS (
-            INSERT INTO profiles_profile (uuid, traits, origins, display_name, email, search_text, identified, first_seen_at, last_seen_at)
-            SELECT gen_random_uuid(), jsonb_build_object('first_name', 'Anna', 'city', 'Utrecht', 'bench', 'send', 'n', n), '{}',
+            INSERT INTO profiles_profile (uuid, traits, origins, display_name, email, search_text, identified,
+                                          first_seen_at, last_seen_at)
+            SELECT gen_random_uuid(),
+                   jsonb_build_object('first_name', 'Anna', 'city', 'Utrecht', 'bench', 'send', 'n', n), '{}',
                    'Anna ' || n, 'bench' || n || '@example.org', '', true, now(), now()
             FROM generate_series(1, %s) AS n RETURNING id, email)
         INSERT INTO profiles_identifier (kind, value, profile_id, verified, first_seen_at, last_seen_at, assertions)

@@ -107,9 +107,7 @@ class AccessLogPage(ListPage):
     )
     empty = (
         _("Nobody looked yet"),
-        _(
-            "Every look at a person's page, every export and every API token is noted here, and cannot be edited."
-        ),
+        _("Every look at a person's page, every export and every API token is noted here, and cannot be edited."),
         "",
         "",
     )

@@ -101,5 +101,3 @@ class SourceCounter(models.Model):
                 name="sourcecounter_adds_up",
             ),
         ]
-
-

@@ -80,9 +80,7 @@ class IdentityLink(models.Model):
     """Two identifiers seen together. The set of links alone decides who is who, whatever order they arrived in."""
 
     #: `low` is found by the unique index, `high` by its own below
-    low = models.ForeignKey(
-        Identifier, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
-    )
+    low = models.ForeignKey(Identifier, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+")
     high = models.ForeignKey(
         Identifier, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
     )

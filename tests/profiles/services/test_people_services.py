@@ -7,10 +7,10 @@ from django.db import connection
 
 from cdp.common.errors import CdpError
 from profiles.models import Profile, RawMessage, Source, TraitChange
+from profiles.processing.drain import drain_inbox
 from profiles.services.personal_data import collect, erase, without_person
 from profiles.services.profiles import PersonRow, restrict_person, upsert_people, upsert_person
 from profiles.services.traits import set_traits
-from profiles.processing.drain import drain_inbox
 from tests.profiles.processing.inbox import again, identify, person, put, send, source, track
 
 pytestmark = pytest.mark.django_db

@@ -22,7 +22,7 @@ from segments.rules.evaluate import meets
 from segments.rules.explain import explain
 from segments.rules.operators import OPERATORS
 from segments.rules.parse import parse
-from segments.rules.sql import counts_sql, members_sql
+from segments.rules.sql import ALL_TABLES, counts_sql, members_sql
 from tests.segments.factories import changed, happened, identifier, members, person
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -271,3 +271,28 @@ def monkeypatch_now(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr("segments.membership.moment_now", lambda given=None: moment_now(given or now))
 
     return put
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("count", ["at_least", "at_most", "exactly", "never"])
+@pytest.mark.parametrize("days", [2, 5])
+def test_counts_agree_at_their_very_borders(count: str, days: int) -> None:
+    people = [person() for _ in range(5)]
+    for times, profile in enumerate(people):
+        for _time in range(times):
+            happened(profile, "Order", NOW - timedelta(days=3))
+    mine = [row.pk for row in people]
+    catalog, moment = known_catalog(), moment_now(NOW)
+    leaves = [{"type": "event", "name": "Order", "count": count, "window": {"kind": "last", "days": days}}]
+    if count != "never":
+        leaves = [{**leaves[0], "times": times} for times in range(1 if count == "at_least" else 0, 5)]
+    wider = parse({"include": {**leaves[0], "window": {"kind": "last", "days": 9}}, "exclude": None})
+    for leaf in leaves:
+        rule = parse({"include": leaf, "exclude": None})
+        copied = fill_block(mine, Needs.of([rule, wider], catalog), moment)
+        facts = {row.pk: load_person(row, catalog, {"Order"}) for row in people}
+        oracle = {key for key, fact in facts.items() if meets(rule, fact, catalog, moment)}
+        assert {row[0] for row in _query(*members_sql(rule, catalog, moment))} & set(mine) == oracle
+        for tables in (ALL_TABLES, copied):
+            sql, params = members_sql(rule, catalog, moment, ids=mine, tables=tables)
+            assert {row[0] for row in _query(sql, params)} == oracle, leaf
