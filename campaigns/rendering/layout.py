@@ -43,13 +43,14 @@ def letter_document(body_html: str, preheader: str, footer: str) -> str:
 
 def footer_section() -> str:
     """Return the footer as MJML: who sends this, why, and the way out. Filled in for each person."""
+    stop, choose = escape(_("Unsubscribe")), escape(_("Preferences"))
     return (
         '<mj-section padding="16px 8px"><mj-column>'
         f'<mj-text font-size="13px" line-height="1.6" color="{SECOND}" align="center">'
         "{{ sender.identity }}<br />"
         f"{_because()}<br />"
-        f'<a href="{{{{ links.unsubscribe }}}}" style="color:{SECOND}">{escape(_("Unsubscribe"))}</a> · '
-        f'<a href="{{{{ links.preferences }}}}" style="color:{SECOND}">{escape(_("Preferences"))}</a>'
+        f'<a href="{{{{ links.unsubscribe }}}}" style="color:{SECOND}">{stop}</a> · '
+        f'<a href="{{{{ links.preferences }}}}" style="color:{SECOND}">{choose}</a>'
         "</mj-text></mj-column></mj-section>"
     )
 
@@ -68,7 +69,8 @@ def _because() -> str:
 
 def footer_text() -> str:
     """Return the footer of the plain-text part."""
+    stop, choose = _("Unsubscribe"), _("Preferences")
     return (
         f"\n\n--\n{{{{ sender.identity }}}}\n{_because()}\n"
-        f"{_('Unsubscribe')}: {{{{ links.unsubscribe }}}}\n{_('Preferences')}: {{{{ links.preferences }}}}\n"
+        f"{stop}: {{{{ links.unsubscribe }}}}\n{choose}: {{{{ links.preferences }}}}\n"
     )

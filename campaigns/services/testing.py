@@ -46,11 +46,12 @@ def send_test(*, version: MessageVersion, purpose: Purpose | None, to: str, prof
         recipient = deliverable(to)
     except (ValueError, UnicodeError):
         raise CdpError("test.no_address", _("Your account has no mail address; add one first."), place="to") from None
-    purpose = purpose or Purpose(slug="test", name=_("Test"), basis="consent")
+    mark = _("Test")
+    purpose = purpose or Purpose(slug="test", name=mark, basis="consent")
     copy, links = preview(version=version, purpose=purpose, profile=profile)
     content = frame_of(version, purpose, "test", test=True).fill(
         to=recipient,
-        subject=f"[{_('Test')}] {copy.subject}",
+        subject=f"[{mark}] {copy.subject}",
         text=copy.text,
         html=copy.html,
         message_key=str(uuid.uuid4()),

@@ -137,7 +137,8 @@ def delivery_mail(request: HttpRequest, campaign_id: int, key: UUID) -> HttpResp
         raise Http404
     copy = _copy(delivery)
     if copy is None:
-        return sandboxed_html(f"<p>{escape(gettext('This mail cannot be shown.'))}</p>")
+        words = gettext("This mail cannot be shown.")
+        return sandboxed_html(f"<p>{escape(words)}</p>")
     return sandboxed_html(plain_page(copy) if request.GET.get("view") == "plain" else copy.html)
 
 
