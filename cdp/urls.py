@@ -5,6 +5,8 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from cdp.api_root import api_urls
 
+handler403 = "cdp.home.refused.refused"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("cdp.home.urls")),
     path("", include("cdp.health.urls")),
