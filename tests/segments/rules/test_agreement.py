@@ -283,7 +283,9 @@ def test_counts_agree_at_their_very_borders(count: str, days: int) -> None:
             happened(profile, "Order", NOW - timedelta(days=3))
     mine = [row.pk for row in people]
     catalog, moment = known_catalog(), moment_now(NOW)
-    leaves = [{"type": "event", "name": "Order", "count": count, "window": {"kind": "last", "days": days}}]
+    leaves: list[dict[str, Any]] = [
+        {"type": "event", "name": "Order", "count": count, "window": {"kind": "last", "days": days}}
+    ]
     if count != "never":
         leaves = [{**leaves[0], "times": times} for times in range(1 if count == "at_least" else 0, 5)]
     wider = parse({"include": {**leaves[0], "window": {"kind": "last", "days": 9}}, "exclude": None})
