@@ -103,7 +103,7 @@ def test_a_rejected_message_is_mended_and_sent_through_again(client_as: ClientAs
     source, _key = create_source(name="Shop", kind="browser")
     message = rejected(source)
     client = client_as(MARKETER)
-    assert "no_user_anon_id" in client.get(reverse("profiles:rejected")).content.decode()
+    assert "Nobody is named: no userId and no anonymousId" in client.get(reverse("profiles:rejected")).content.decode()
     url = reverse("profiles:rejected_detail", args=[message.pk])
     assert "needs userId" in client.get(url).content.decode()
     wrong = client.post(url, {"payload": "{"})
