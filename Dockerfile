@@ -19,4 +19,4 @@ COPY --from=build --chown=klantbeeld /app /app
 USER klantbeeld
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
-CMD ["granian", "--interface", "asgi", "--host", "0.0.0.0", "--port", "8000", "cdp.asgi:application"]
+CMD ["granian", "--interface", "asgi", "--host", "0.0.0.0", "--port", "8000", "--no-ws", "--workers-kill-timeout", "10", "cdp.asgi:application"]

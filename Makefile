@@ -43,7 +43,7 @@ run: assets translations ## start everything in one terminal (DEMO=0: without de
 	@DEMO=$(or $(DEMO),1) exec $(BIN)/python manage.py run
 
 web: assets translations ## the web process alone
-	@exec $(BIN)/python -m granian --interface asgi --host $(or $(HOST),127.0.0.1) --port $(PORT) --no-ws cdp.asgi:application
+	@exec $(BIN)/python -m granian --interface asgi --host $(or $(HOST),127.0.0.1) --port $(PORT) --no-ws --workers-kill-timeout 10 cdp.asgi:application
 
 worker: $(LOCAL_STAMP) ## the worker alone
 	@exec $(BIN)/python -m celery -A cdp worker --loglevel INFO

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -71,7 +73,10 @@ def live_site(**variables: str) -> Iterator[Site]:
     command += ["--workers", "1", "--no-ws", "cdp.asgi:application"]
     with tempfile.TemporaryFile("w+") as log:
         site = Site(f"http://localhost:{port}", environment, log=lambda: _written(log))
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        # A group of its own: a worker that outlives its parent is found and ended with it.
+        process = subprocess.Popen(
+            command, cwd=REPOSITORY, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
         try:
             _wait_for(site.url + "/healthz", process, log)
             yield site
@@ -82,6 +87,8 @@ def live_site(**variables: str) -> Iterator[Site]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: IO[str]) -> None:
