@@ -7,6 +7,7 @@ import multiprocessing
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,9 @@ async def _run(port: int, bodies: Sequence[bytes], headers: bytes, path: str, co
     waits = []
     for share in shares:
         done: asyncio.Future[None] = loop.create_future()
-        connection = _Connection(share, done)
-        made.append(connection)
         waits.append(done)
-        await loop.create_connection(lambda one=connection: one, "127.0.0.1", port)  # type: ignore[misc]
+        _transport, connection = await loop.create_connection(partial(_Connection, share, done), "127.0.0.1", port)
+        made.append(connection)
     await asyncio.gather(*waits)
     return made
 
