@@ -91,7 +91,7 @@ format: $(DEV_STAMP) ## put the code in shape
 	$(BIN)/ruff format .
 
 bench: $(DEV_STAMP) ## measure the budgets beside the machine's bare limits
-	@$(BIN)/python -m cdp.bench
+	@$(BIN)/python -m bench
 
 LOCK := $(BIN)/pip-compile --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-options \
   --no-emit-find-links --no-header --quiet --allow-unsafe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_noop as _
 
-from cdp.common.stored_words import say_stored
+from cdp.common.stored_texts import display_stored
 
 BY_HAND = _("Paused by hand.")
 LATE = _("Its hour passed while nothing was running. Resume to send it now, or cancel it.")
@@ -35,6 +35,6 @@ TROUBLE = {
 _ALL = (BY_HAND, LATE, SEGMENT_BROKEN, RULE_CHANGED, EXCLUDED_BROKEN, NOT_COUNTED, *TROUBLE.values())
 
 
-def say_pause(reason: str) -> str:
+def pause_text(reason: str) -> str:
     """Return a stored reason in the reader's language; a reason that a person wrote stays as it is."""
-    return say_stored(reason, _ALL)
+    return display_stored(reason, _ALL)

@@ -63,7 +63,7 @@ _SENTENCES: dict[str, Promise] = {
 }
 
 
-def in_words(outcome: str, reason: str) -> str:
+def reason_text(outcome: str, reason: str) -> str:
     """Return the decision as a sentence."""
     if outcome == "sent":
         return str(_("Handed over to the mail server."))

@@ -18,7 +18,7 @@ class CdpConfig(AppConfig):
     def ready(self) -> None:
         """Keep roles, schedules and the broker's queue in step after every migrate."""
         # These need the app registry, so they cannot be imported with this module.
-        from cdp.embedded.broker import install_broker
+        from cdp.broker.transport import install_broker
         from cdp.role_sync import sync_roles
         from cdp.schedules import sync_schedules
 

@@ -10,7 +10,7 @@ import psycopg
 from django.db import connection
 from django_celery_beat.schedulers import DatabaseScheduler
 
-from cdp.embedded.broker_options import connection_string
+from cdp.broker.options import connection_string
 from cdp.health.heartbeats import BEAT, beat_once
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from cdp.embedded.broker_options import transport_options
+from cdp.broker.options import transport_options
 from cdp.embedded.postgres import database_url
 from cdp.embedded.secret_files import read_or_make_secret
 from cdp.environment import Environment

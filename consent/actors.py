@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from profiles.models import Source
 
 
-def actors_in_words(actors: Iterable[str]) -> dict[str, str]:
+def actor_names(actors: Iterable[str]) -> dict[str, str]:
     """Return the words of each actor code (`subject`, `source:5`, `user:anna`, `system:join`), in one query."""
     codes = set(actors)
     numbers = {int(code[7:]) for code in codes if code.startswith("source:") and code[7:].isdecimal()}

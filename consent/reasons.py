@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from consent.policy import decisions
 
-REASON_WORDS: dict[str, str | Promise] = {
+REASON_TEXTS: dict[str, str | Promise] = {
     "": _("allowed"),
     decisions.PURPOSE_INACTIVE: _("the purpose is switched off, or is not meant for this channel"),
     decisions.ERASED: _("the person was erased"),
@@ -21,6 +21,6 @@ REASON_WORDS: dict[str, str | Promise] = {
 }
 
 
-def reason_words(code: str) -> str:
+def reason_text(code: str) -> str:
     """Return a reason as a sentence; an unknown one as it is."""
-    return str(REASON_WORDS.get(code, code.replace("_", " ")))
+    return str(REASON_TEXTS.get(code, code.replace("_", " ")))

@@ -21,13 +21,13 @@ from cdp.common.registry import (
 from consent import tasks
 from consent.api.others import PermissionViewSet, PurposeViewSet, SuppressionViewSet
 from consent.api.records import ConsentRecordViewSet
-from consent.handlers import keep_people, lookup_tombstones, on_change
+from consent.changes import keep_people, lookup_tombstones, on_change
 from consent.home import agreed_card
 from consent.import_targets import consent_targets
-from consent.panel import consent_panel, consent_timeline
+from consent.panels import consent_panel, consent_timeline
 from consent.services.erasing import collect_consent_data, erase_consent_data
 from consent.services.sealing import ledger_health
-from profiles.handlers import change_handlers, keepers, tombstones
+from profiles.changes import change_handlers, keepers, tombstones
 from profiles.importing.targets import import_targets
 
 __all__ = ["register", "tasks"]  # tasks are imported so that Celery knows them in every process

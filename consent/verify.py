@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from consent.policy.canonical import GENESIS, payload_digest, words_digest
+from consent.policy.canonical import GENESIS, payload_digest, text_digest
 from consent.policy.chain import Link, Problem, check_chain, seal_hash, seal_root
 
 _FIELDS = tuple(Link.__dataclass_fields__)
@@ -50,7 +50,7 @@ def _time(text: str) -> datetime:
 
 def _check_texts(texts: list[dict[str, Any]]) -> Iterator[Problem]:
     for text in texts:
-        if words_digest(text["text"]) != text["digest"]:
+        if text_digest(text["text"]) != text["digest"]:
             yield Problem("words", f"text {text['id']}", "the words were altered")
 
 

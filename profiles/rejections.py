@@ -6,7 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from cdp.common.stored_words import say_stored
+from cdp.common.stored_texts import display_stored
 
 _WORDS: dict[str, Promise] = {
     "event_name_too_long": _("The event's name is too long"),
@@ -44,11 +44,11 @@ _DETAILS = (
 )
 
 
-def say_rejection(code: str) -> str:
+def rejection_text(code: str) -> str:
     """Return the reason behind a stored code in the reader's language; an unknown code as it is."""
     return str(_WORDS.get(code, code))
 
 
-def say_detail(detail: str) -> str:
+def detail_text(detail: str) -> str:
     """Return a stored detail in the reader's language; what came from outside stays as it is."""
-    return say_stored(detail, _DETAILS)
+    return display_stored(detail, _DETAILS)

@@ -1,4 +1,4 @@
-"""A person's timeline: what profiles itself tells, and how the stories of all apps are woven into one."""
+"""A person's timeline: what profiles itself tells, and how the stories of all apps are resolved into one."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def trait_changes(profile_id: int, before: datetime | None, limit: int, kinds: s
 
 
 def _change_entry(group: Mapping[str, Any], sources: Mapping[int, str]) -> TimelineEntry:
-    origin = sources.get(group["source_id"] or 0, "") or cause_words(group["cause"])
+    origin = sources.get(group["source_id"] or 0, "") or cause_label(group["cause"])
     keys = group["keys"]
     if len(keys) == 1:
         key, old, new = keys[0], group["olds"][0], group["news"][0]
@@ -232,7 +232,7 @@ def source_names(ids: Iterable[int]) -> dict[int, str]:
     return dict(Source.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
 
 
-def cause_words(cause: str) -> str:
+def cause_label(cause: str) -> str:
     """Write the cause of a change for a reader: `import:12` becomes `import 12`."""
     head, _colon, tail = cause.partition(":")
     words = {

@@ -19,7 +19,7 @@ from cdp.common.errors import CdpError
 from cdp.common.masking import can_see_pii, mask_name
 from profiles.models import Profile
 from segments import services
-from segments.facts import moment_now
+from segments.catalog_loader import moment_now
 from segments.models import Membership, MembershipChange, Segment, Status
 from segments.rules.describe import describe
 from segments.rules.operators import CONSENT_STATES, COUNTS, OPERATORS, WINDOWS

@@ -19,17 +19,17 @@ from django.utils import timezone
 from django.utils.translation import override
 
 from cdp.common.wake import wake
-from segments.blocks import WORTH, Needs, fill_block
-from segments.differences import Moved, clear_members, move_everybody, move_some
-from segments.facts import catalog_for, known_catalog, moment_now, referencing
+from segments.catalog_loader import catalog_for, known_catalog, moment_now, referencing
+from segments.membership_diff import Moved, clear_members, move_everybody, move_some
 from segments.models import Membership, Segment, Status
 from segments.rules.catalog import Catalog
 from segments.rules.check import check
-from segments.rules.edges import Edge, moving_edges
 from segments.rules.errors import RuleError
 from segments.rules.nodes import Moment, Rule
 from segments.rules.parse import parse
+from segments.rules.sliding_windows import Edge, moving_edges
 from segments.rules.sql import ALL_TABLES, Tables, members_sql
+from segments.touched_batch import WORTH, Needs, fill_block
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from cdp.common import registry
-from profiles.handlers import change_handlers
-from segments import handlers, home, membership
+from profiles.changes import change_handlers
+from segments import changes, home, membership
 from segments.api import SegmentViewSet
 
 
@@ -22,17 +22,17 @@ def register() -> None:
             permission="segments.view_segment",
         ),
     )
-    change_handlers.add("segments", handlers.touch)
+    change_handlers.add("segments", changes.touch)
     registry.queues.add("segments_touched", registry.QueueDepth(measure=membership.queue_state))
-    registry.personal_data.add("segments", registry.PersonalDataHolder(collect=handlers.collect, erase=handlers.erase))
-    registry.timeline.add("segments", handlers.timeline)
+    registry.personal_data.add("segments", registry.PersonalDataHolder(collect=changes.collect, erase=changes.erase))
+    registry.timeline.add("segments", changes.timeline)
     registry.profile_panels.add(
         "segments",
         registry.ProfilePanel(
-            template="segments/panel.html", context=handlers.panel, order=30, permission="segments.view_segment"
+            template="segments/panel.html", context=changes.panel, order=30, permission="segments.view_segment"
         ),
     )
-    registry.search_providers.add("segments", handlers.search)
+    registry.search_providers.add("segments", changes.search)
     registry.home_cards.add(
         "segments_moved",
         registry.HomeCard(

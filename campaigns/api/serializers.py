@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from campaigns.models import BodyFormat, Campaign, Delivery, Message
-from campaigns.reasons import in_words
+from campaigns.reasons import reason_text
 from campaigns.services.campaigns import Plan
 from campaigns.services.messages import Content
 
@@ -136,4 +136,4 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
 
     def get_explanation(self, row: Delivery) -> str:
         """Return the decision as a sentence."""
-        return in_words(row.outcome, row.reason)
+        return reason_text(row.outcome, row.reason)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models.message import Message, MessageVersion
-from campaigns.pauses import say_pause
+from campaigns.pauses import pause_text
 from campaigns.querysets.campaigns import CampaignQuerySet
 
 
@@ -97,9 +97,9 @@ class Campaign(models.Model):
         return self.status == CampaignStatus.DRAFT
 
     @property
-    def pause_words(self) -> str:
+    def pause_label(self) -> str:
         """Return why it stands still, in the reader's language."""
-        return say_pause(self.pause_reason)
+        return pause_text(self.pause_reason)
 
     @property
     def under_way(self) -> bool:

@@ -155,13 +155,13 @@ def _xml_place(body: str) -> tuple[int, str]:
 def _plain_text(html: str, places: Placeholders, *, with_footer: bool) -> str:
     text = get_text(f"<html><body>{places.comments_to_text(html)}</body></html>", _TEXT_CONFIG)
     lines = [line.rstrip() for line in text.strip().split("\n")]
-    text = _LINK.sub(_link_in_words, re.sub(r"\n{3,}", "\n\n", "\n".join(lines)))
+    text = _LINK.sub(_link_text, re.sub(r"\n{3,}", "\n\n", "\n".join(lines)))
     # A line with nothing but a block tag would leave an empty line behind in every mail.
     text = re.sub(rf"(?m)^[ ]*((?:{places.nonce}x\d+x)+)[ ]*\n", lambda m: _swallow_line(m, places), text)
     return text + (places.take_out(footer_text()) if with_footer else "\n")
 
 
-def _link_in_words(match: re.Match[str]) -> str:
+def _link_text(match: re.Match[str]) -> str:
     """Return `words <address>`: an address between angle brackets stays whole in any mail program (RFC 3986, C)."""
     words, address = match[1].strip(), match[2]
     return address if words in ("", address) else f"{words} <{address}>"

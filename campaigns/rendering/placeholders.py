@@ -50,7 +50,7 @@ class Placeholders:
         pattern = re.compile(rf"<!--\s*{self.nonce}x(\d+)x\s*-->|{self.nonce}x(\d+)x")
         return pattern.sub(lambda match: self.taken[int(match[1] or match[2])], text)
 
-    def words_in(self, text: str) -> bool:
+    def text_of(self, text: str) -> bool:
         """Tell whether the text holds a placeholder."""
         return self.nonce in text
 

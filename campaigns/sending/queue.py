@@ -30,22 +30,22 @@ RETURNING queue.profile_id, queue.attempts
 # leaves at most one message per connection of which nobody can know. The mark is set only while the claim is still
 # ours and the campaign still being sent, so pause, cancel and recovery are felt within one message.
 _STEP = """
-WITH told AS (
+WITH written AS (
     UPDATE campaigns_delivery
     SET outcome = %(outcome)s::text, reason = %(reason)s::text,
         smtp_code = %(code)s::smallint, smtp_reply = %(reply)s::text,
         attempts = %(attempts)s::smallint,
         finished_at = CASE WHEN %(outcome)s::text = 'pending' THEN NULL ELSE now() END
-    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(told)s::bigint
+    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(written)s::bigint
       AND (outcome = 'pending' OR (outcome = 'unknown' AND NOT %(again)s::boolean))
 ), gone AS (
     DELETE FROM campaigns_sendqueue
-    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(told)s::bigint AND NOT %(again)s::boolean
+    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(written)s::bigint AND NOT %(again)s::boolean
 ), again AS (
     UPDATE campaigns_sendqueue
     SET phase = 'waiting', worker = '', lease_until = NULL, attempts = %(attempts)s::smallint,
         due_at = now() + make_interval(secs => %(wait)s::float8)
-    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(told)s::bigint AND %(again)s::boolean
+    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(written)s::bigint AND %(again)s::boolean
       AND worker = %(worker)s::text
 ), marked AS (
     UPDATE campaigns_sendqueue
@@ -64,7 +64,7 @@ SELECT count(*) FROM marked
 
 
 @dataclass(frozen=True)
-class Told:
+class SendOutcome:
     """What became of a message, to be written down."""
 
     profile_id: int
@@ -93,7 +93,7 @@ def claim(*, campaign_id: int, worker: str, limit: int) -> list[tuple[int, int]]
         return sorted(cursor.fetchall())
 
 
-def step(*, campaign_id: int, worker: str, told: Told | None, mark: Mark | None) -> bool:
+def step(*, campaign_id: int, worker: str, outcome: SendOutcome | None, mark: Mark | None) -> bool:
     """Write the last result and mark the next message in one commit; tell whether the next may be handed over.
 
     Prepared on the server: planning this statement anew for every message would cost more than running it.
@@ -106,14 +106,14 @@ def step(*, campaign_id: int, worker: str, told: Told | None, mark: Mark | None)
                 "campaign": campaign_id,
                 "worker": worker,
                 "lease": LEASE_SECONDS,
-                "told": told.profile_id if told else None,
-                "outcome": told.outcome if told else "",
-                "reason": told.reason if told else "",
-                "code": told.code if told else 0,
-                "reply": told.reply[:500].replace("\x00", "") if told else "",
-                "attempts": told.attempts if told else 0,
-                "again": bool(told and told.outcome == "pending"),
-                "wait": told.wait_seconds if told else 0.0,
+                "written": outcome.profile_id if outcome else None,
+                "outcome": outcome.outcome if outcome else "",
+                "reason": outcome.reason if outcome else "",
+                "code": outcome.code if outcome else 0,
+                "reply": outcome.reply[:500].replace("\x00", "") if outcome else "",
+                "attempts": outcome.attempts if outcome else 0,
+                "again": bool(outcome and outcome.outcome == "pending"),
+                "wait": outcome.wait_seconds if outcome else 0.0,
                 "next": mark.profile_id if mark else None,
                 "context": json.dumps(mark.context) if mark else "{}",
                 "record": mark.record_id if mark else None,

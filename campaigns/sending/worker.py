@@ -13,7 +13,7 @@ from campaigns.rendering.problems import RenderFailure
 from campaigns.sending import queue
 from campaigns.sending.breaker import Breakers
 from campaigns.sending.compose import Job, Mail, compose
-from campaigns.sending.queue import Mark, Person, Told
+from campaigns.sending.queue import Mark, Person, SendOutcome
 from campaigns.sending.verdicts import POLICY_STREAK, Verdict, backoff_seconds, judge
 from campaigns.services.trouble import hold_campaign, pause_for_trouble, suppress_bounced, working_again
 from campaigns.smtp import SendResult, SmtpSession
@@ -49,7 +49,7 @@ class Sender:
         return len(claimed)
 
     def _send_block(self, job: Job, attempts: dict[int, int]) -> None:
-        told: Told | None = None
+        outcome: SendOutcome | None = None
         try:
             for person, decision, mail in self._permitted(job, sorted(attempts)):
                 mark = Mark(
@@ -58,16 +58,18 @@ class Sender:
                     keyed_digest(settings.SUPPRESSION_KEY, "email", decision.address),
                     mail.context,
                 )
-                last, told = told, None
-                if not queue.step(campaign_id=job.campaign_id, worker=self.name, told=last, mark=mark):
+                last, outcome = outcome, None
+                if not queue.step(campaign_id=job.campaign_id, worker=self.name, outcome=last, mark=mark):
                     return  # paused, cancelled or taken over
                 result = self.session.send(job.envelope_from, mail.to, mail.content)
-                told, go_on = self._told(job, person.profile_id, attempts[person.profile_id] + 1, result, decision)
+                outcome, go_on = self._outcome(
+                    job, person.profile_id, attempts[person.profile_id] + 1, result, decision
+                )
                 if not go_on:
                     return
         finally:
-            if told is not None:
-                queue.step(campaign_id=job.campaign_id, worker=self.name, told=told, mark=None)
+            if outcome is not None:
+                queue.step(campaign_id=job.campaign_id, worker=self.name, outcome=outcome, mark=None)
 
     def _permitted(self, job: Job, profile_ids: list[int]) -> Iterator[tuple[Person, Decision, Mail]]:
         """Yield those who may have the mail, asking the gate anew whenever the last answer is no longer fresh."""
@@ -127,9 +129,9 @@ class Sender:
             )
         return skips
 
-    def _told(
+    def _outcome(
         self, job: Job, profile_id: int, attempts: int, result: SendResult, decision: Decision
-    ) -> tuple[Told, bool]:
+    ) -> tuple[SendOutcome, bool]:
         """Return what to write down and whether to go on with the block."""
         verdict = judge(result, attempts)
         if verdict.action == "sent":
@@ -138,41 +140,41 @@ class Sender:
             if self.troubled:
                 working_again(campaign_id=job.campaign_id)
                 self.troubled = False
-            return Told(profile_id, "sent", attempts, code=result.code, reply=result.reply), True
+            return SendOutcome(profile_id, "sent", attempts, code=result.code, reply=result.reply), True
         if verdict.action == "unknown":
-            return Told(profile_id, "unknown", attempts, verdict.reason, result.code, result.reply), True
+            return SendOutcome(profile_id, "unknown", attempts, verdict.reason, result.code, result.reply), True
         if verdict.action == "failed":
             return self._failed(job, profile_id, attempts, result, verdict, decision.address)
         return self._not_now(job, profile_id, attempts, result, verdict)
 
     def _failed(
         self, job: Job, profile_id: int, attempts: int, result: SendResult, verdict: Verdict, address: str
-    ) -> tuple[Told, bool]:
+    ) -> tuple[SendOutcome, bool]:
         if verdict.suppress:
             suppress_bounced(address=address, campaign_id=job.campaign_id)
         go_on = not self.breakers.of(job.campaign_id).refused()
         if not go_on:
             pause_for_trouble(campaign_id=job.campaign_id, kind="refusals", reply=result.reply)
-        return Told(profile_id, "failed", attempts, verdict.reason, result.code, result.reply), go_on
+        return SendOutcome(profile_id, "failed", attempts, verdict.reason, result.code, result.reply), go_on
 
     def _not_now(
         self, job: Job, profile_id: int, attempts: int, result: SendResult, verdict: Verdict
-    ) -> tuple[Told, bool]:
+    ) -> tuple[SendOutcome, bool]:
         """Put the message back; hold or pause the campaign when the trouble is the server's or ours."""
         if verdict.action == "retry":
-            told = self._again(profile_id, attempts, result, backoff_seconds(attempts))
+            outcome = self._again(profile_id, attempts, result, backoff_seconds(attempts))
             go_on = not self.breakers.of(job.campaign_id).put_off()
             if not go_on:
                 pause_for_trouble(campaign_id=job.campaign_id, kind="put_off", reply=result.reply)
-            return told, go_on
+            return outcome, go_on
         if verdict.action == "policy":
             self.policy_streak += 1
-            told = self._again(profile_id, attempts, result, backoff_seconds(attempts + 1))
+            outcome = self._again(profile_id, attempts, result, backoff_seconds(attempts + 1))
             if self.policy_streak < POLICY_STREAK:
-                return told, True
+                return outcome, True
             self.policy_streak = 0
             pause_for_trouble(campaign_id=job.campaign_id, kind="policy", reply=result.reply)
-            return told, False
+            return outcome, False
         self.troubled = True
         if verdict.action == "stop":
             pause_for_trouble(campaign_id=job.campaign_id, kind="login", reply=result.reply)
@@ -182,5 +184,5 @@ class Sender:
         return self._again(profile_id, attempts - 1, result, 0.0), False
 
     @staticmethod
-    def _again(profile_id: int, attempts: int, result: SendResult, wait: float) -> Told:
-        return Told(profile_id, "pending", attempts, "", result.code, result.reply, wait)
+    def _again(profile_id: int, attempts: int, result: SendResult, wait: float) -> SendOutcome:
+        return SendOutcome(profile_id, "pending", attempts, "", result.code, result.reply, wait)

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from campaigns.checks import blocking, checks_of, needs_confirmation
 from campaigns.models import Campaign, CampaignStatus, Message
-from campaigns.pauses import BY_HAND, say_pause
+from campaigns.pauses import BY_HAND, pause_text
 from campaigns.rendering.mime import one_line
 from campaigns.sending.starting import audience_problem, cancel_waiting
 from campaigns.services.messages import sender_identity
@@ -125,7 +125,7 @@ def resume_campaign(*, campaign_id: int) -> Campaign:
     """Go on with a held campaign; what was put off is tried at once."""
     campaign = _locked(campaign_id)
     if campaign.audience_built_at is None and (problem := audience_problem(campaign)):
-        raise CdpError("campaign.segment_changed", say_pause(problem), status=409)
+        raise CdpError("campaign.segment_changed", pause_text(problem), status=409)
     campaign = _move(
         campaign_id,
         {CampaignStatus.PAUSED},

@@ -73,7 +73,7 @@ def tell(request: HttpRequest, error: CdpError) -> None:
     messages.error(request, f"{error.place}: {error.message}" if error.place else str(error.message))
 
 
-def place_in_words(error: CdpError, form: BaseForm) -> str:
+def place_text(error: CdpError, form: BaseForm) -> str:
     """Return where a message is wrong as its writer knows it, such as "Text, line 3"."""
     name = str(error.detail.get("field") or error.place)
     label = str(form.fields[name].label) if name in form.fields else name

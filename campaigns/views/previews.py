@@ -15,7 +15,7 @@ from campaigns.models import MessageVersion
 from campaigns.sending.context import Copy
 from campaigns.services.messages import check_content
 from campaigns.services.testing import preview
-from campaigns.views.common import campaign_or_404, chosen_person, needs, place_in_words
+from campaigns.views.common import campaign_or_404, chosen_person, needs, place_text
 from cdp.common.errors import CdpError
 from cdp.common.masking import can_see_pii
 from cdp.common.sandbox import sandboxed_html
@@ -39,7 +39,7 @@ def check_message(request: HttpRequest) -> HttpResponse:
             error = refused
     context = {
         "error": error,
-        "place": place_in_words(error, MessageForm()) if error else "",
+        "place": place_text(error, MessageForm()) if error else "",
         "warnings": warnings,
         "copy": copy,
         "version": version,

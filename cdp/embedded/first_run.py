@@ -13,9 +13,9 @@ from django.db import transaction
 
 from cdp.common.models import ApiToken
 from cdp.common.roles import ADMINISTRATOR, ROLES
-from cdp.demo.behaviour import BACKEND, WEB
-from cdp.demo.content import ensure_sources
 from cdp.embedded.secret_files import write_private
+from demo.behaviour import BACKEND, WEB
+from demo.content import ensure_sources
 
 #: what the token is called in the list of tokens
 LABEL = "first start"

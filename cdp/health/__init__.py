@@ -1,1 +1,1 @@
-"""Whether it runs: heartbeats, probes, checks with their mends."""
+"""Whether it runs: heartbeats, probes, checks with their fixes."""

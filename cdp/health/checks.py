@@ -32,14 +32,14 @@ Outcome = tuple[bool, str, str]
 
 @dataclass(frozen=True)
 class Result:
-    """One line: what was looked at, whether it is right, what was found, and how to mend it."""
+    """One line: what was looked at, whether it is right, what was found, and how to fix it."""
 
     name: str
     label: str
     ok: bool
     critical: bool
     found: str
-    mend: str
+    fix: str
 
     def as_json(self) -> dict[str, Any]:
         """Return the line for `--json`."""
@@ -56,14 +56,14 @@ def run_checks() -> list[Result]:
 def _run(name: str, label: str, run: Callable[[], Outcome], critical: bool) -> Result:
     try:
         with transaction.atomic():
-            ok, found, mend = run()
+            ok, found, fix = run()
     except Exception as error:  # noqa: BLE001 - a check must never hide the others
-        ok, found, mend = (
+        ok, found, fix = (
             False,
             f"{type(error).__name__}: {str(error).strip()[:300]}",
             _("Mend what the message names."),
         )
-    return Result(name, label, ok, critical, found, "" if ok else mend)
+    return Result(name, label, ok, critical, found, "" if ok else fix)
 
 
 def _one(query: str) -> Any:
@@ -133,9 +133,9 @@ def _clock() -> Outcome:
     before = time.time()
     database = float(_one("SELECT extract(epoch FROM clock_timestamp())"))
     skew = database - (before + time.time()) / 2
-    mend = _("Let both machines follow a time server (chrony, systemd-timesyncd).")
+    fix = _("Let both machines follow a time server (chrony, systemd-timesyncd).")
     found = _("%(seconds)s s apart") % {"seconds": number_format(skew, 2, use_l10n=True)}
-    return abs(skew) <= SKEW_ALLOWED, found, mend
+    return abs(skew) <= SKEW_ALLOWED, found, fix
 
 
 def _superuser() -> Outcome:
@@ -173,8 +173,8 @@ def _partitions() -> Outcome:
         else _("next month is missing; about %(rows)s rows in default partitions")
     )
     found = words % {"rows": number_format(stray, use_l10n=True, force_grouping=True)}
-    mend = _("Let the worker run profiles.maintain_partitions, or call it in the admin's schedules.")
-    return bool(ahead), found, mend
+    fix = _("Let the worker run profiles.maintain_partitions, or call it in the admin's schedules.")
+    return bool(ahead), found, fix
 
 
 def _writable() -> Outcome:

@@ -46,7 +46,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 class HealthPage(PermissionRequiredMixin, TemplateView):
-    """Show every check with its mend, the signs of life and the queues."""
+    """Show every check with its fix, the signs of life and the queues."""
 
     template_name = "health/health.html"
     permission_required = "common.view_heartbeat"

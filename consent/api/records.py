@@ -58,7 +58,7 @@ class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
         )
         read_only_fields = fields
 
-    def get_words(self, record: ConsentRecord) -> str:
+    def get_text(self, record: ConsentRecord) -> str:
         """Return the words that were shown."""
         return record.text.text if record.text is not None else ""
 
@@ -69,7 +69,7 @@ class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
 
 
 class RecordInput(serializers.Serializer[ConsentRecord]):
-    """What a person said."""
+    """What a person data."""
 
     profile = serializers.UUIDField(help_text="public id of the person")
     purpose = serializers.CharField(max_length=60, help_text="short name of the purpose")
@@ -121,16 +121,16 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
 
     @extend_schema(request=RecordInput, responses={201: RecordSerializer})
     def create(self, request: Request) -> Response:
-        """Record what a person said. A permission needs words (`text_version`) or `evidence.proof`."""
+        """Record what a person data. A permission needs words (`text_version`) or `evidence.proof`."""
         form = RecordInput(data=request.data)
         form.is_valid(raise_exception=True)
-        said = form.validated_data
-        person = _person(str(said["profile"]))
-        purpose = find_purpose(said["purpose"])
-        text = _text(purpose.pk, said.get("text_version"), said["language"])
-        occurred_at = _moment(said.get("occurred_at"))
-        evidence = {key: value for key, value in said["evidence"].items() if isinstance(key, str)}
-        if said["state"] == GIVEN and text is None and not evidence.get("proof"):
+        data = form.validated_data
+        person = _person(str(data["profile"]))
+        purpose = find_purpose(data["purpose"])
+        text = _text(purpose.pk, data.get("text_version"), data["language"])
+        occurred_at = _moment(data.get("occurred_at"))
+        evidence = {key: value for key, value in data["evidence"].items() if isinstance(key, str)}
+        if data["state"] == GIVEN and text is None and not evidence.get("proof"):
             raise CdpError(
                 "consent.no_proof",
                 _(
@@ -139,14 +139,14 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
                 ),
                 place="evidence",
             )
-        if said["state"] == GIVEN and purpose.is_marketing:
-            _refuse_over_objection(person, purpose.pk, said["channel"], said["method"])
+        if data["state"] == GIVEN and purpose.is_marketing:
+            _refuse_over_objection(person, purpose.pk, data["channel"], data["method"])
         record = record_consent(
             profile_id=person.pk,
             purpose=purpose,
-            channel=said["channel"],
-            state=said["state"],
-            method=said["method"],
+            channel=data["channel"],
+            state=data["state"],
+            method=data["method"],
             actor=request.user,
             text=text,
             evidence=evidence,
@@ -156,7 +156,7 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
 
 
 def _refuse_over_objection(person: Profile, purpose_id: int, channel: str, method: str) -> None:
-    """Let only what the person said themselves, on a form, follow an objection by way of the API."""
+    """Let only what the person data themselves, on a form, follow an objection by way of the API."""
     decision = check(profile_ids=[person.pk], purpose_id=purpose_id, channel=channel)[person.pk]
     if decision.reason == OBJECTED and method not in (Method.FORM, Method.DOUBLE_OPT_IN, Method.PAPER, Method.MAIL):
         raise CdpError(

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from consent.policy.canonical import words_digest
+from consent.policy.canonical import text_digest
 
 
 class Basis(models.TextChoices):
@@ -59,7 +59,7 @@ class Purpose(models.Model):
         return self.name
 
     @property
-    def channel_words(self) -> list[str]:
+    def channel_label(self) -> list[str]:
         """Return what its channels are called in the reader's language."""
         return [str(Channel(channel).label) for channel in self.channels]
 
@@ -94,5 +94,5 @@ class ConsentText(models.Model):
 
     def save(self, *args: object, **kwargs: object) -> None:
         """Seal the words by their digest, which the ledger covers."""
-        self.digest = words_digest(self.text)
+        self.digest = text_digest(self.text)
         super().save(*args, **kwargs)  # type: ignore[arg-type]  # passed through as they came

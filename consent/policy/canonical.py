@@ -33,7 +33,7 @@ def moment(value: datetime) -> str:
     return utc.isoformat(timespec="microseconds")[:26] + "Z"  # a third of the time of strftime
 
 
-def words_digest(text: str) -> str:
+def text_digest(text: str) -> str:
     """Return the digest of a text shown to people."""
     return sha256(text.encode())
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from consent.actors import actors_in_words
+from consent.actors import actor_names
 from consent.models import ConsentRecord
 from profiles.models import Identifier, Profile
 
@@ -22,7 +22,7 @@ def with_people(rows: Sequence[ConsentRecord]) -> Sequence[ConsentRecord]:
     """Give each record `row.person`, whose subject it is now (None once erased), and `row.who`, who said it."""
     owner = dict(Identifier.objects.filter(pk__in={row.identifier_id for row in rows}).values_list("pk", "profile_id"))
     people = Profile.objects.in_bulk(set(owner.values()))
-    words = actors_in_words(row.actor for row in rows)
+    words = actor_names(row.actor for row in rows)
     for row in rows:
         row.who = words[row.actor]  # type: ignore[attr-defined]  # for the template
         found: Any = people.get(owner.get(row.identifier_id, 0))

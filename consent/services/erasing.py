@@ -15,7 +15,7 @@ from consent.models import ConsentEvidence, ConsentRecord, ConsentState, Erasure
 from consent.services.entries import actor_label
 from consent.services.subjects import lock_profiles
 from consent.services.suppressing import suppress_identifiers
-from profiles.handlers import Change, announce
+from profiles.changes import Change, announce
 from profiles.models import Identifier, Profile
 
 

@@ -10,7 +10,7 @@ from consent.policy.states import Lowering, lowerings
 from consent.services.entries import ConsentEntry
 from consent.services.recording import record_consents
 from consent.services.states import History, histories
-from profiles.handlers import IdentifierMove
+from profiles.changes import IdentifierMove
 
 
 def keep_strictest(moves: Sequence[IdentifierMove]) -> list[int]:

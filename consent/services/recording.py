@@ -20,7 +20,7 @@ from consent.services.copying import copy_rows
 from consent.services.entries import ConsentEntry, actor_label, check_entries
 from consent.services.states import refresh_states
 from consent.services.subjects import alive_profiles, lock_chains, lock_profiles, profiles_of, strongest_identifiers
-from profiles.handlers import Change, announce
+from profiles.changes import Change, announce
 from profiles.models import Source
 
 

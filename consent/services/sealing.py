@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from cdp.common.arrays import bulk_cursor
 from consent.models import ConsentEvidence, ConsentRecord, ConsentState, ConsentText, LedgerSeal
-from consent.policy.canonical import GENESIS, payload_digest, words_digest
+from consent.policy.canonical import GENESIS, payload_digest, text_digest
 from consent.policy.chain import Link, Problem, check_chain, seal_hash, seal_root
 from consent.services.states import derive
 
@@ -64,7 +64,7 @@ def verify_ledger() -> list[Problem]:
 
 def _everything() -> Iterator[Problem]:
     yield from check_chain(links())
-    yield from _check_words()
+    yield from _check_texts()
     yield from _check_heads()
     yield from _check_evidence()
     yield from _check_seals()
@@ -127,9 +127,9 @@ def link_of(row: ConsentRecord, words: dict[int, str]) -> Link:
     )
 
 
-def _check_words() -> Iterator[Problem]:
+def _check_texts() -> Iterator[Problem]:
     for text in ConsentText.objects.iterator():
-        if words_digest(text.text) != text.digest:
+        if text_digest(text.text) != text.digest:
             yield Problem("words", f"text {text.pk}", f"the words of {text} were altered")
 
 

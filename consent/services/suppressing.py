@@ -74,7 +74,7 @@ def lift_suppression(*, suppression_id: int, actor: Any, note: str) -> Suppressi
     return row
 
 
-def entombed_identifiers(identifiers: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+def erased_identifiers(identifiers: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Return the identifiers of erased people among those given."""
     digests: dict[str, tuple[str, str]] = {digest_of(kind, value): (kind, value) for kind, value in identifiers}
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""What the privacy officer does with one person: record what was said, take out the evidence, erase."""
+"""What the privacy officer does with one person: record what was data, take out the evidence, erase."""
 
 from __future__ import annotations
 
@@ -45,23 +45,23 @@ def topic_choices() -> list[tuple[str, str]]:
 @permission_required("consent.add_consentrecord", raise_exception=True)
 @require_http_methods(["GET", "POST"])
 def record_statement(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Record what a person said by letter, phone or paper."""
+    """Record what a person data by letter, phone or paper."""
     profile = alive_or_404(uuid)
     form = StatementForm(request.POST or None, topics=topic_choices(), initial={"state": request.GET.get("state", "")})
     if request.method == "POST" and form.is_valid():
-        said = form.cleaned_data
-        proof = evidence_of(request, page=request.path, proof=said["proof"])
-        purpose_id, _colon, channel = said["topic"].partition(":")
+        data = form.cleaned_data
+        proof = evidence_of(request, page=request.path, proof=data["proof"])
+        purpose_id, _colon, channel = data["topic"].partition(":")
         try:
-            if said["state"] == OBJECTED:
-                object_to_marketing(profile_id=profile.pk, method=said["method"], actor=request.user, evidence=proof)
+            if data["state"] == OBJECTED:
+                object_to_marketing(profile_id=profile.pk, method=data["method"], actor=request.user, evidence=proof)
             else:
                 record_consent(
                     profile_id=profile.pk,
                     purpose=int(purpose_id),
                     channel=channel,
-                    state=said["state"],
-                    method=said["method"],
+                    state=data["state"],
+                    method=data["method"],
                     actor=request.user,
                     evidence=proof,
                 )

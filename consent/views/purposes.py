@@ -106,7 +106,7 @@ def texts_of(purpose: Purpose) -> list[dict[str, Any]]:
     rows = []
     for text in texts:
         older = next((item for item in texts if item.language == text.language and item.version < text.version), None)
-        rows.append({"text": text, "agreed": agreed.get(text.pk, 0), "diff": words_changed(older, text)})
+        rows.append({"text": text, "agreed": agreed.get(text.pk, 0), "diff": text_changed(older, text)})
     return rows
 
 
@@ -121,7 +121,7 @@ def agreed_by_text(purpose: Purpose) -> dict[int, int]:
     return {row.pk: row.people for row in rows}  # type: ignore[attr-defined]  # annotated by the statement
 
 
-def words_changed(older: ConsentText | None, newer: ConsentText) -> list[tuple[str, str]]:
+def text_changed(older: ConsentText | None, newer: ConsentText) -> list[tuple[str, str]]:
     """Return the words as (same | added | removed, words)."""
     if older is None:
         return []

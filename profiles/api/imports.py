@@ -114,17 +114,17 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         """Upload a file. With a mapping the dry run starts at once."""
         form = ImportInput(data=request.data)
         form.is_valid(raise_exception=True)
-        told = form.validated_data
-        job = service.receive_file(upload=told["file"], name=told["file"].name or "", actor=request.user)
-        if told.get("encoding") or told.get("delimiter"):
+        data = form.validated_data
+        job = service.receive_file(upload=data["file"], name=data["file"].name or "", actor=request.user)
+        if data.get("encoding") or data.get("delimiter"):
             job = service.set_reading(
                 import_id=job.pk,
-                encoding=told.get("encoding") or job.encoding,
-                delimiter=told.get("delimiter") or job.delimiter,
+                encoding=data.get("encoding") or job.encoding,
+                delimiter=data.get("delimiter") or job.delimiter,
             )
-        if told.get("mapping"):
-            proof = _json(told["proof"], "proof") if told.get("proof") else None
-            job = service.start_check(import_id=job.pk, mapping=_json(told["mapping"], "mapping"), proof=proof)
+        if data.get("mapping"):
+            proof = _json(data["proof"], "proof") if data.get("proof") else None
+            job = service.start_check(import_id=job.pk, mapping=_json(data["mapping"], "mapping"), proof=proof)
         return self._answer(job, status.HTTP_201_CREATED)
 
     @extend_schema(request=CheckInput, responses=ImportSerializer)
@@ -133,9 +133,9 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         """Run the dry run with a mapping."""
         form = CheckInput(data=request.data)
         form.is_valid(raise_exception=True)
-        told = form.validated_data
+        data = form.validated_data
         return self._answer(
-            service.start_check(import_id=self._number(), mapping=told["mapping"], proof=told.get("proof"))
+            service.start_check(import_id=self._number(), mapping=data["mapping"], proof=data.get("proof"))
         )
 
     @extend_schema(request=None, responses=ImportSerializer)

@@ -46,7 +46,7 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
 
 
 class SourceInput(serializers.Serializer[Source]):
-    """What is told to make a source."""
+    """What is data to make a source."""
 
     name = serializers.CharField(max_length=services.MAX_NAME)
     kind = serializers.ChoiceField(choices=[kind.value for kind in services.KEYED_KINDS])
@@ -121,16 +121,16 @@ class SourceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         form = SourceChange(data=request.data)
         form.is_valid(raise_exception=True)
         source: Source = self.get_object()
-        told = form.validated_data
-        if "name" in told or "allowed_origins" in told:
+        data = form.validated_data
+        if "name" in data or "allowed_origins" in data:
             source = services.update_source(
                 source_id=source.pk,
-                name=told.get("name", source.name),
-                allowed_origins=told.get("allowed_origins", source.allowed_origins),
+                name=data.get("name", source.name),
+                allowed_origins=data.get("allowed_origins", source.allowed_origins),
                 actor=request.user,
             )
-        if "enabled" in told:
-            source = services.set_enabled(source_id=source.pk, enabled=told["enabled"], actor=request.user)
+        if "enabled" in data:
+            source = services.set_enabled(source_id=source.pk, enabled=data["enabled"], actor=request.user)
         return Response(self.get_serializer(source).data)
 
     @extend_schema(request=KeyRotation, responses=SourceWithKey)

@@ -68,7 +68,7 @@ class Collector:
         if self._writer is not None:
             return
         self._waker = Waker(self._config.wake)
-        self._writer = Writer(self._config.dsn, asyncio.get_running_loop(), self._waker.nudge)
+        self._writer = Writer(self._config.dsn, asyncio.get_running_loop(), self._waker.wake_soon)
         self._book = SourceBook(self._config)
         for thread in (self._waker, self._writer, self._book):
             thread.start()

@@ -11,31 +11,31 @@ PAUSE_SECONDS = 0.15
 
 
 class Waker(threading.Thread):
-    """Call `wake` soon after `nudge`; many nudges make one call. Failure is ignored: beat wakes the processor too."""
+    """Call `wake` soon after `wake_soon`; many wakes make one call. Failure is ignored: beat wakes too."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         super().__init__(name="collector-waker", daemon=True)
         self._wake = wake
-        self._nudged = threading.Event()
+        self._woken = threading.Event()
         self._ended = threading.Event()
         self._quiet = False
 
-    def nudge(self) -> None:
+    def wake_soon(self) -> None:
         """Ask for a wake-up."""
-        self._nudged.set()
+        self._woken.set()
 
     def stop(self) -> None:
         """End the thread."""
         self._ended.set()
-        self._nudged.set()
+        self._woken.set()
 
     def run(self) -> None:
-        """Wait for nudges."""
+        """Wait for wakes."""
         while not self._ended.is_set():
-            self._nudged.wait()
+            self._woken.wait()
             if self._ended.is_set():
                 return
-            self._nudged.clear()
+            self._woken.clear()
             try:
                 self._wake()
                 self._quiet = False

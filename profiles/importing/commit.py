@@ -13,13 +13,13 @@ import msgspec
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from profiles.handlers import Change, announce, entombed
+from profiles.changes import Change, announce, find_erased
 from profiles.importing.dryrun import target_job
 from profiles.importing.jobs import renew
 from profiles.importing.people import (
     Person,
     PersonRow,
-    Said,
+    Provenance,
     Stored,
     create_people,
     json_text,
@@ -83,7 +83,7 @@ def _commit_block(job: Import, targets: Sequence[ImportTarget], source_id: int, 
     with connection.cursor() as cursor:  # both only trade work now for work later, and the block is whole or not at all
         cursor.execute("SET LOCAL gin_pending_list_limit = '1GB'; SET LOCAL synchronous_commit = off")
     as_planned = {row.line: (row.outcome, row.profile_id) for row in rows}
-    said = Said(cause=f"import:{job.pk}", source_id=source_id, priority=priority, at=timezone.now())
+    said = Provenance(cause=f"import:{job.pk}", source_id=source_id, priority=priority, at=timezone.now())
     # the claim first: a worker that lost its lease must not get as far as writing
     renew(job, rows_done=job.rows_done + len(rows), done_line=rows[-1].line)
     live = _write(_leave_out_erased(rows), said)
@@ -104,7 +104,7 @@ def _commit_block(job: Import, targets: Sequence[ImportTarget], source_id: int, 
 
 def _leave_out_erased(rows: Sequence[PersonRow]) -> list[PersonRow]:
     """Mark rows of people erased since the dry run; return the others."""
-    erased = entombed([(kind, value) for row in rows for kind, value in row.data["i"]])
+    erased = find_erased([(kind, value) for row in rows for kind, value in row.data["i"]])
     live = []
     for row in rows:
         if erased and any((kind, value) in erased for kind, value in row.data["i"]):
@@ -114,7 +114,7 @@ def _leave_out_erased(rows: Sequence[PersonRow]) -> list[PersonRow]:
     return live
 
 
-def _write(rows: Sequence[PersonRow], said: Said) -> list[PersonRow]:
+def _write(rows: Sequence[PersonRow], said: Provenance) -> list[PersonRow]:
     """Create and update people; return the rows that came through."""
     stored = load_identifiers([(kind, value) for row in rows for kind, value in row.data["i"]])
     people = load_people({item.profile_id for item in stored.values()})

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection, transaction
 from psycopg import sql
 
-from profiles.handlers import entombed
+from profiles.changes import find_erased
 from profiles.identity.traits import TRUSTED_ADDRESS
 from profiles.importing.decoding import MARK_ERRORS, reader_encoding
 from profiles.importing.dialect import BrokenRow, Row, read_rows
@@ -84,7 +84,7 @@ def _store(job: Import, block: list[StageRow], checker: RowChecker) -> int:
     if not block:
         return 0
     keys = [(kind, value) for row in block if row[5] for kind, value in row[5]["i"]]
-    erased = entombed(keys)
+    erased = find_erased(keys)
     if erased:
         block = [_without_erased(row, erased) for row in block]
     fill_stage(job.pk, block, checker.kinds)

@@ -32,7 +32,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class Provenance:
     """Who says it, when, and with what weight."""
 
     cause: str  # import:12
@@ -160,14 +160,14 @@ COPY_PROFILES = (
     "last_seen_at) FROM STDIN"
 )
 COPY_IDENTIFIERS = (
-    "COPY profiles_identifier (id, kind, value, profile_id, founded_profile_id, verified, source_id, first_seen_at, "
+    "COPY profiles_identifier (id, kind, value, profile_id, anchored_profile_id, verified, source_id, first_seen_at, "
     "last_seen_at, assertions) FROM STDIN"
 )
 COPY_LINKS = "COPY profiles_identitylink (low_id, high_id, first_at, tie, weak, manual, source_id) FROM STDIN"
 COPY_CHANGES = "COPY profiles_traitchange (profile_id, key, old, new, source_id, at, cause) FROM STDIN"
 
 
-def _assertions(values: Mapping[str, Any], said: Said, line: int, at: str) -> dict[str, Assertion]:
+def _assertions(values: Mapping[str, Any], said: Provenance, line: int, at: str) -> dict[str, Assertion]:
     tie = f"{said.cause}:{line}"
     return {
         name: assertion(
@@ -193,7 +193,7 @@ def _random_uuids(count: int) -> list[str]:
     ]
 
 
-def first_word(values: Mapping[str, Any], said: Said, at: str, tie: str) -> tuple[str, str, str]:
+def first_word(values: Mapping[str, Any], said: Provenance, at: str, tie: str) -> tuple[str, str, str]:
     """Return (traits, origins, assertions) of somebody of whom nothing was said before, as JSON for COPY.
 
     The same as `assertion` and `winners` give (a test holds them together), at a third of the time: all values of a
@@ -214,7 +214,7 @@ def first_word(values: Mapping[str, Any], said: Said, at: str, tie: str) -> tupl
     return first, second, third
 
 
-def create_people(rows: Sequence[PersonRow], said: Said) -> None:
+def create_people(rows: Sequence[PersonRow], said: Provenance) -> None:
     """Make a person of each row; raises IntegrityError when an identifier came to be in the meantime.
 
     A row that brings no number for its person (the one it was to change went away) gets one here.
@@ -241,9 +241,9 @@ def create_people(rows: Sequence[PersonRow], said: Said) -> None:
         first = 0
         for kind, value in data["i"]:
             number = next(identifier_ids)
-            founder, text = ("\\N", "{}") if first else (row.profile_id, made)
+            anchor, text = ("\\N", "{}") if first else (row.profile_id, made)
             identifiers.append(
-                f"{number}\t{kind}\t{copy_text(value)}\t{row.profile_id}\t{founder}\tt\t{said.source_id}\t{now}\t{now}\t{text}\n"
+                f"{number}\t{kind}\t{copy_text(value)}\t{row.profile_id}\t{anchor}\tt\t{said.source_id}\t{now}\t{now}\t{text}\n"
             )
             if first:
                 links.append(f"{first}\t{number}\t{now}\t{tie}\tf\tf\t{said.source_id}\n")
@@ -254,7 +254,7 @@ def create_people(rows: Sequence[PersonRow], said: Said) -> None:
     copy_lines(COPY_LINKS, links)
 
 
-def update_people(rows: Sequence[PersonRow], people: Mapping[int, Person], said: Said) -> None:
+def update_people(rows: Sequence[PersonRow], people: Mapping[int, Person], said: Provenance) -> None:
     """Bring each row to its person, as far as its rules and other sources' priorities allow."""
     changed: dict[int, Person] = {}
     touched: dict[int, Stored] = {}
@@ -286,7 +286,7 @@ def update_people(rows: Sequence[PersonRow], people: Mapping[int, Person], said:
         copy_rows(COPY_CHANGES, changes)
 
 
-def _say(row: PersonRow, person: Person, match: Stored, said: Said) -> None:
+def _say(row: PersonRow, person: Person, match: Stored, said: Provenance) -> None:
     """Fold the row's values into what was said under the identifier, and note what that changes."""
     values = {name: value for name, value in row.data.get("t", {}).items() if person.traits.get(name) != value}
     values |= {name: value for name, value in row.data.get("f", {}).items() if name not in person.traits}
@@ -307,7 +307,7 @@ def _say(row: PersonRow, person: Person, match: Stored, said: Said) -> None:
 
 
 def _insert_identifiers(
-    new: Sequence[tuple[PersonRow, Stored, str, str]], people: Mapping[int, Person], said: Said
+    new: Sequence[tuple[PersonRow, Stored, str, str]], people: Mapping[int, Person], said: Provenance
 ) -> None:
     """Add identifiers to people who are there, each linked to the one the row was matched by."""
     if not new:

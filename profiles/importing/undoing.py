@@ -15,7 +15,7 @@ import msgspec
 from django.db import connection, transaction
 from django.utils import timezone
 
-from profiles.handlers import Change, announce, kept_people
+from profiles.changes import Change, announce, kept_people
 from profiles.identity.traits import winners
 from profiles.importing.jobs import renew
 from profiles.importing.people import (

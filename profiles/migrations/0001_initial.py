@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(max_length=40)),
                 ('value', models.CharField(max_length=320)),
-                ('founded_profile_id', models.BigIntegerField(null=True)),
+                ('anchored_profile_id', models.BigIntegerField(null=True)),
                 ('verified', models.BooleanField(default=False)),
                 ('first_seen_at', models.DateTimeField()),
                 ('last_seen_at', models.DateTimeField()),

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from profiles.models.source import Source
-from profiles.rejections import say_detail, say_rejection
+from profiles.rejections import detail_text, rejection_text
 
 
 class RawMessage(models.Model):
@@ -72,14 +72,14 @@ class RejectedMessage(models.Model):
         indexes = [models.Index(fields=["source", "-received_at"], name="rejected_source_idx")]
 
     @property
-    def reason_words(self) -> str:
+    def reason_text(self) -> str:
         """Return why it was not stored, in the reader's language."""
-        return say_rejection(self.code)
+        return rejection_text(self.code)
 
     @property
-    def detail_words(self) -> str:
+    def detail_text(self) -> str:
         """Return the detail of the reason in the reader's language."""
-        return say_detail(self.detail)
+        return detail_text(self.detail)
 
 
 class SourceCounter(models.Model):

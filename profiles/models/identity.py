@@ -54,8 +54,8 @@ class Identifier(models.Model):
     #: no database foreign key: on a distributed server this table is sharded by value, profiles by id
     profile = models.ForeignKey(Profile, on_delete=models.DO_NOTHING, db_constraint=False, related_name="identifiers")
     #: the profile that came to life with this identifier; a group of identifiers lives in the lowest profile that one
-    #: of its members founded, so parted people get their own profile back
-    founded_profile_id = models.BigIntegerField(null=True)
+    #: of its members anchored, so parted people get their own profile back
+    anchored_profile_id = models.BigIntegerField(null=True)
     verified = models.BooleanField(default=False)  # asserted by a trusted source, or confirmed by the person
     #: no index and no database constraint: a handful of sources, millions of rows, and nobody asks by it
     source = models.ForeignKey(

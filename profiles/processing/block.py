@@ -10,15 +10,16 @@ from datetime import UTC, date, datetime
 from django.db import transaction
 
 from profiles import partitions
-from profiles.handlers import Change, NewInteraction, announce, change_handlers, entombed
+from profiles.changes import Change, NewInteraction, announce, change_handlers, find_erased
 from profiles.identity.messages import Message, Origin, Rejection, Rules, read_body
 from profiles.identity.traits import Assertion, assertion, merge_into, stamp
-from profiles.processing import people, store
-from profiles.processing.catalogue import Voice, load_rules, load_voices
+from profiles.processing import store
 from profiles.processing.claim import Entry, RawBody, fitting, load_bodies, release
+from profiles.processing.sources import SourceInfo, load_rules, load_sources
 from profiles.processing.store import RejectedRow, SeenKey, Tally
-from profiles.processing.weave import Sighting, Woven, weave
-from profiles.processing.weave_rows import Pair
+from profiles.resolution import profiles as people
+from profiles.resolution.resolve import Observation, Resolved, resolve
+from profiles.resolution.rows import Pair
 
 Place = tuple[int, int]  # raw id, position within the body
 
@@ -86,8 +87,8 @@ def process_entries(entries: Sequence[Entry], *, skip: Mapping[Place, str] | Non
     `skip` names messages that may not be stored, with the reason: they go to the rejected list.
     """
     chosen = fitting(entries)
-    rules, voices = load_rules(), load_voices()
-    work = read_bodies(load_bodies(chosen), rules, voices)
+    rules, sources = load_rules(), load_sources()
+    work = read_bodies(load_bodies(chosen), rules, sources)
     for item in [item for item in work.items if skip and (item.origin.raw_id, item.message.position) in skip]:
         work.items.remove(item)
         reason = (skip or {})[(item.origin.raw_id, item.message.position)]
@@ -95,32 +96,32 @@ def process_entries(entries: Sequence[Entry], *, skip: Mapping[Place, str] | Non
     require_months(work.items)
     messages = len(work.items) + len(work.rejected)
     drop_known(work)
-    drop_entombed(work)
+    drop_erased(work)
     for item in work.items:
         work.tally(item.origin.source_id, item.origin.received_at).stored += 1
-    store_items(work.items, rules, voices)
+    store_items(work.items, rules, sources)
     store.write_rejected(work.rejected)
     store.add_to_counters(work.tallies)
     release(chosen)
     return BlockResult(len(chosen), messages, len(work.items))
 
 
-def read_bodies(bodies: Sequence[RawBody], rules: Rules, voices: Mapping[int, Voice]) -> Work:
+def read_bodies(bodies: Sequence[RawBody], rules: Rules, sources: Mapping[int, SourceInfo]) -> Work:
     """Read every message of these bodies; what cannot be stored is noted with its reason."""
     work = Work()
     for raw in bodies:
         entry = raw.entry
-        voice = voices.get(entry.source_id)
-        if voice is None:  # the source was deleted, and its counters with it
+        source = sources.get(entry.source_id)
+        if source is None:  # the source was deleted, and its counters with it
             continue
         received_at = entry.received_at.astimezone(UTC)
-        origin = Origin(voice.id, voice.trusted, voice.priority, received_at, entry.raw_id, raw.endpoint)
+        origin = Origin(source.id, source.trusted, source.priority, received_at, entry.raw_id, raw.endpoint)
         for result in read_body(raw.body, origin, rules):
             if isinstance(result, Rejection):
-                work.tally(voice.id, received_at).rejected += 1
+                work.tally(source.id, received_at).rejected += 1
                 work.rejected.append(
                     RejectedRow(
-                        voice.id,
+                        source.id,
                         received_at,
                         entry.raw_id,
                         result.position,
@@ -164,10 +165,10 @@ def drop_known(work: Work) -> None:
     work.items = [item for key, item in first.items() if key in new]
 
 
-def drop_entombed(work: Work) -> None:
+def drop_erased(work: Work) -> None:
     """Reject what belongs to erased people: the erasure keeps them out."""
     pairs = sorted({pair for item in work.items for pair in item.message.identifiers})
-    gone = entombed(pairs)
+    gone = find_erased(pairs)
     if not gone:
         return
     kept = []
@@ -185,46 +186,48 @@ def _without_ids(row: RejectedRow) -> RejectedRow:
     return RejectedRow(row.source_id, row.received_at, row.raw_id, row.position, "", row.code, "", {})
 
 
-def store_items(items: Sequence[Item], rules: Rules, voices: Mapping[int, Voice]) -> None:
-    """Resolve who these messages are about, store what they did and said, and tell the other apps."""
+def store_items(items: Sequence[Item], rules: Rules, sources: Mapping[int, SourceInfo]) -> None:
+    """Resolve who these messages are about, store what they did and assertions, and tell the other apps."""
     if not items:
         return
-    said = _assertions(items)
-    woven = weave(_sightings(items), rules.kinds, said=said)
-    interactions = _interactions(items, woven)
-    created_ids = woven.created_profile_ids
-    changed = set(woven.changed_profile_ids)
+    assertions = _assertions_of(items)
+    resolved = resolve(_observations(items), rules.kinds, assertions=assertions)
+    interactions = _interactions(items, resolved)
+    created_ids = resolved.created_profile_ids
+    changed = set(resolved.changed_profile_ids)
     by_id = {
-        woven.identifiers[pair].id: (woven.identifiers[pair].profile_id, values)
-        for pair, values in said.items()
-        if woven.identifiers[pair].profile_id not in created_ids or woven.identifiers[pair].founded is None
+        resolved.identifiers[pair].id: (resolved.identifiers[pair].profile_id, values)
+        for pair, values in assertions.items()
+        if resolved.identifiers[pair].profile_id not in created_ids or resolved.identifiers[pair].anchored is None
     }
-    told = people.add_assertions({id: values for id, (_profile, values) in by_id.items()})
-    changed |= {by_id[id][0] for id in told}
-    spans, profile_spans = _spans(items, woven)
+    changed_ids = people.add_assertions({id: values for id, (_profile, values) in by_id.items()})
+    changed |= {by_id[id][0] for id in changed_ids}
+    spans, profile_spans = _spans(items, resolved)
     people.touch(spans, {id: span for id, span in profile_spans.items() if id not in created_ids})
-    people.refresh(changed, created=created_ids, cause="merge" if woven.moves else "", at=items[0].origin.received_at)
+    people.refresh(
+        changed, created=created_ids, cause="merge" if resolved.moves else "", at=items[0].origin.received_at
+    )
     announce(
         Change(
             profile_ids=set(profile_spans) | changed,
             cause="collect",
             interactions=interactions,
-            moved=woven.moves,
+            moved=resolved.moves,
             created_profile_ids=set(created_ids),
         )
     )
 
 
-def _assertions(items: Sequence[Item]) -> dict[Pair, dict[str, Assertion]]:
+def _assertions_of(items: Sequence[Item]) -> dict[Pair, dict[str, Assertion]]:
     """Return what identify messages say, under the identifier that each hangs on."""
-    said: dict[Pair, dict[str, Assertion]] = {}
+    assertions: dict[Pair, dict[str, Assertion]] = {}
     for item in items:
         traits = item.message.traits
         if not traits:
             continue
         origin, at = item.origin, stamp(item.message.occurred_at)
         merge_into(
-            said.setdefault(item.message.identifiers[0], {}),
+            assertions.setdefault(item.message.identifiers[0], {}),
             {
                 name: assertion(
                     value,
@@ -239,12 +242,12 @@ def _assertions(items: Sequence[Item]) -> dict[Pair, dict[str, Assertion]]:
                 for name, value in traits.items()
             },
         )
-    return said
+    return assertions
 
 
-def _sightings(items: Sequence[Item]) -> list[Sighting]:
+def _observations(items: Sequence[Item]) -> list[Observation]:
     return [
-        Sighting(
+        Observation(
             item.message.identifiers,
             item.message.occurred_at,
             item.tie,
@@ -256,9 +259,9 @@ def _sightings(items: Sequence[Item]) -> list[Sighting]:
     ]
 
 
-def _interactions(items: Sequence[Item], woven: Woven) -> list[NewInteraction]:
+def _interactions(items: Sequence[Item], resolved: Resolved) -> list[NewInteraction]:
     """Write the interactions; return them as news when any app listens."""
-    identifiers = woven.identifiers
+    identifiers = resolved.identifiers
     lines = []
     news: list[NewInteraction] = []
     listened = bool(list(change_handlers.items()))
@@ -303,14 +306,14 @@ def _interactions(items: Sequence[Item], woven: Woven) -> list[NewInteraction]:
 Spans = dict[int, tuple[datetime, datetime]]
 
 
-def _spans(items: Sequence[Item], woven: Woven) -> tuple[Spans, Spans]:
+def _spans(items: Sequence[Item], resolved: Resolved) -> tuple[Spans, Spans]:
     """Return when each known identifier, and each person, was first and last seen in this block."""
     spans: Spans = {}
     profiles: Spans = {}
     for item in items:
         at = item.message.occurred_at
         for pair in item.message.identifiers:
-            row = woven.identifiers[pair]
+            row = resolved.identifiers[pair]
             for table, id in ((spans, row.id), (profiles, row.profile_id)):
                 known = table.get(id)
                 if known is None:

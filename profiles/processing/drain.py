@@ -14,9 +14,9 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from profiles import partitions
 from profiles.processing.block import BlockResult, MonthsMissing, Place, process_entries, read_bodies
-from profiles.processing.catalogue import load_rules, load_voices
 from profiles.processing.claim import MAX_BLOCK_ROWS, Entry, claim, claim_these, load_bodies
-from profiles.processing.weave import Stale
+from profiles.processing.sources import load_rules, load_sources
+from profiles.resolution.write import ConcurrentUpdate
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def process_block(rows: int = MAX_BLOCK_ROWS) -> BlockResult | None:
     try:
         with _no_cycle_search():
             return _persist(run)
-    except (OperationalError, InterfaceError, Stale):
+    except (OperationalError, InterfaceError, ConcurrentUpdate):
         raise
     except Exception:
         logger.warning("a block of %d bodies failed; looking for the message", len(claimed), exc_info=True)
@@ -95,7 +95,7 @@ def _persist(run: Callable[[], T]) -> T:
             if not made:
                 # Rows of such a month already sit in the default partition: there it stays, without a partition.
                 partitions.accept_default(missing.months)
-        except (OperationalError, Stale) as error:
+        except (OperationalError, ConcurrentUpdate) as error:
             if attempt == MAX_TRIES - 1 or not _is_race(error):
                 raise
             time.sleep(random.uniform(0.005, 0.05) * (attempt + 1))  # noqa: S311 - spreads retries, guards nothing
@@ -105,7 +105,7 @@ def _persist(run: Callable[[], T]) -> T:
 def _is_race(error: Exception) -> bool:
     """Tell whether an error is the loss of a race (deadlock, serialization failure, lock timeout)."""
     cause = error.__cause__
-    return isinstance(error, Stale) or getattr(cause, "sqlstate", "") in {"40P01", "40001", "55P03"}
+    return isinstance(error, ConcurrentUpdate) or getattr(cause, "sqlstate", "") in {"40P01", "40001", "55P03"}
 
 
 def _take_apart(raw_ids: Sequence[int]) -> BlockResult:
@@ -129,7 +129,7 @@ def _try_some(raw_ids: Sequence[int]) -> BlockResult:
             return result
         more = _try_some(rest)
         return BlockResult(result.bodies + more.bodies, result.messages + more.messages, result.stored + more.stored)
-    except (OperationalError, InterfaceError, Stale):
+    except (OperationalError, InterfaceError, ConcurrentUpdate):
         raise
     except Exception:  # noqa: BLE001 - see process_block
         return _take_apart(raw_ids)
@@ -152,7 +152,7 @@ def _without_poison(raw_id: int) -> BlockResult:
 
 def _places(raw_id: int) -> list[Place]:
     with transaction.atomic():
-        work = read_bodies(load_bodies(claim_these([raw_id])), load_rules(), load_voices())
+        work = read_bodies(load_bodies(claim_these([raw_id])), load_rules(), load_sources())
     return [(item.origin.raw_id, item.message.position) for item in work.items]
 
 
@@ -186,7 +186,7 @@ def _trial(raw_id: int, leave_out: set[Place]) -> str:
 
     try:
         return _persist(run)
-    except (OperationalError, InterfaceError, Stale):
+    except (OperationalError, InterfaceError, ConcurrentUpdate):
         raise
     except Exception as error:  # noqa: BLE001 - see process_block
         return f"{type(error).__name__}: {error}"[:300].replace("\x00", "")

@@ -11,13 +11,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cdp.common.errors import CdpError
-from profiles.handlers import Change, announce
+from profiles.changes import Change, announce
 from profiles.models import Identifier, IdentityLink, Merge, Profile
 from profiles.models.identity import MergeState
-from profiles.processing import people
-from profiles.processing.catalogue import load_rules
-from profiles.processing.weave import Sighting, Woven, reweave, weave
-from profiles.processing.weave_rows import lock_profiles
+from profiles.processing.sources import load_rules
+from profiles.resolution import profiles as people
+from profiles.resolution.resolve import Observation, Resolved, resolve, resolve_again
+from profiles.resolution.rows import lock_profiles
 from profiles.services.traits import anchor_of
 
 
@@ -35,19 +35,19 @@ def merge_profiles(*, winner_id: int, loser_id: int, actor: Any = None) -> int:
     _links_between(_ids_of(winner_id), _ids_of(loser_id)).update(denied_at=None, denied_by=None)
     pairs = ((one.kind, one.value), (other.kind, other.value))
     now = timezone.now()
-    woven = weave(
-        [Sighting(pairs, now, uuid4().hex, None, trusted=False, manual=True)],
+    resolved = resolve(
+        [Observation(pairs, now, uuid4().hex, None, trusted=False, manual=True)],
         load_rules().kinds,
         cause="manual",
         by=getattr(actor, "pk", None),
     )
-    target = woven.profile_of(pairs[0])
-    if target != woven.profile_of(pairs[1]):
+    target = resolved.profile_of(pairs[0])
+    if target != resolved.profile_of(pairs[1]):
         raise CdpError("merge.refused", _("Somebody said of these people that they are two; undo that first."))
     Merge.objects.filter(
         state=MergeState.QUARANTINED, winner_id=min(winner_id, loser_id), loser_id=max(winner_id, loser_id)
     ).delete()
-    _finish(woven, "merge", {winner_id, loser_id})
+    _finish(resolved, "merge", {winner_id, loser_id})
     return target
 
 
@@ -70,9 +70,9 @@ def undo_merge(*, merge_id: int, actor: Any = None) -> tuple[int, int]:
     if not moved or not kept:
         raise CdpError("merge.nothing_to_part", _("One of the two sides has no identifiers left."), status=409)
     _deny(moved, kept, getattr(actor, "pk", None))
-    woven = reweave(moved | kept, load_rules().kinds, cause="undo", by=getattr(actor, "pk", None))
+    resolved = resolve_again(moved | kept, load_rules().kinds, cause="undo", by=getattr(actor, "pk", None))
     Merge.objects.filter(pk=merge_id, state=MergeState.DONE).update(state=MergeState.UNDONE, undone_at=timezone.now())
-    _finish(woven, "undo", {merge.winner_id, merge.loser_id})
+    _finish(resolved, "undo", {merge.winner_id, merge.loser_id})
     return merge.winner_id, merge.loser_id
 
 
@@ -106,7 +106,7 @@ def _links_between(one: Any, other: Any) -> Any:
 
 
 def _deny(moved: set[int], kept: set[int], by: int | None) -> None:
-    """Deny every link between two sides, and one between their founders even when none was said."""
+    """Deny every link between two sides, and one between their anchors even when none was said."""
     now = timezone.now()
     _links_between(moved, kept).update(denied_at=now, denied_by_id=by)
     low, high = sorted((min(moved), min(kept)))
@@ -120,9 +120,14 @@ def _deny(moved: set[int], kept: set[int], by: int | None) -> None:
         )
 
 
-def _finish(woven: Woven, cause: str, profile_ids: set[int]) -> None:
-    changed = woven.changed_profile_ids | profile_ids
-    people.refresh(changed, created=woven.created_profile_ids, cause=cause, at=timezone.now())
+def _finish(resolved: Resolved, cause: str, profile_ids: set[int]) -> None:
+    changed = resolved.changed_profile_ids | profile_ids
+    people.refresh(changed, created=resolved.created_profile_ids, cause=cause, at=timezone.now())
     announce(
-        Change(profile_ids=changed, cause=cause, moved=woven.moves, created_profile_ids=set(woven.created_profile_ids))
+        Change(
+            profile_ids=changed,
+            cause=cause,
+            moved=resolved.moves,
+            created_profile_ids=set(resolved.created_profile_ids),
+        )
     )

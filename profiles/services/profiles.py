@@ -13,23 +13,23 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cdp.common.errors import CdpError
-from profiles.handlers import Change, announce, entombed
+from profiles.changes import Change, announce, find_erased
 from profiles.identity.graph import kind_of
 from profiles.identity.junk import is_junk
 from profiles.identity.messages import Rules
 from profiles.identity.normalise import normalise
 from profiles.identity.traits import Assertion, assertion, merge_into, stamp
 from profiles.models import Profile, Source
-from profiles.processing import people
-from profiles.processing.catalogue import load_rules
-from profiles.processing.weave import Sighting, Woven, weave
-from profiles.processing.weave_rows import Pair, find_identifiers
+from profiles.processing.sources import load_rules
+from profiles.resolution import profiles as people
+from profiles.resolution.resolve import Observation, Resolved, resolve
+from profiles.resolution.rows import Pair, find_identifiers
 from profiles.services.traits import checked_traits
 
 
 @dataclass(frozen=True, kw_only=True)
 class PersonRow:
-    """A person as told: identifiers as (kind, value), and traits. An address among the traits is an identifier too."""
+    """A person to write: identifiers as (kind, value), and traits; an address among the traits is an identifier too."""
 
     identifiers: Sequence[Pair]
     traits: dict[str, Any] = field(default_factory=dict)
@@ -51,15 +51,15 @@ def upsert_people(*, rows: Sequence[PersonRow], source: Source, cause: str) -> l
     """Make or update people in bulk, each found by its identifiers; return one outcome per row, in order."""
     rules, now = load_rules(), timezone.now()
     prepared = [_prepared(row, rules) for row in rows]
-    gone = entombed(sorted({pair for pairs, _code in prepared for pair in pairs}))
+    gone = find_erased(sorted({pair for pairs, _code in prepared for pair in pairs}))
     ready = {number: pairs for number, (pairs, code) in enumerate(prepared) if not code and gone.isdisjoint(pairs)}
-    said: dict[Pair, dict[str, Assertion]] = {}
-    sightings = []
+    assertions: dict[Pair, dict[str, Assertion]] = {}
+    observations = []
     for number, pairs in ready.items():
         tie = uuid4().hex
-        sightings.append(Sighting(pairs, now, tie, source.pk, source.trusted))
+        observations.append(Observation(pairs, now, tie, source.pk, source.trusted))
         merge_into(
-            said.setdefault(pairs[0], {}),
+            assertions.setdefault(pairs[0], {}),
             {
                 name: assertion(
                     value,
@@ -75,9 +75,9 @@ def upsert_people(*, rows: Sequence[PersonRow], source: Source, cause: str) -> l
             },
         )
     before = find_identifiers({pair for pairs in ready.values() for pair in pairs}) if ready else {}
-    woven = weave(sightings, rules.kinds, said=said)
-    diffs = _write(woven, said, cause)
-    return [_outcome(number, prepared, ready, woven, before, diffs) for number in range(len(rows))]
+    resolved = resolve(observations, rules.kinds, assertions=assertions)
+    diffs = _write(resolved, assertions, cause)
+    return [_outcome(number, prepared, ready, resolved, before, diffs) for number in range(len(rows))]
 
 
 def _prepared(row: PersonRow, rules: Rules) -> tuple[tuple[Pair, ...], str]:
@@ -97,20 +97,20 @@ def _prepared(row: PersonRow, rules: Rules) -> tuple[tuple[Pair, ...], str]:
     return tuple(ordered), "" if ordered else "identifier.missing"
 
 
-def _write(woven: Woven, said: dict[Pair, dict[str, Assertion]], cause: str) -> dict[int, people.TraitDiff]:
-    if not woven.identifiers:
+def _write(resolved: Resolved, assertions: dict[Pair, dict[str, Assertion]], cause: str) -> dict[int, people.TraitDiff]:
+    if not resolved.identifiers:
         return {}
-    told = {woven.identifiers[pair].id: values for pair, values in said.items()}
-    profile_of = {woven.identifiers[pair].id: woven.identifiers[pair].profile_id for pair in said}
-    changed = set(woven.changed_profile_ids) | {profile_of[id] for id in people.add_assertions(told)}
+    by_identifier = {resolved.identifiers[pair].id: values for pair, values in assertions.items()}
+    profile_of = {resolved.identifiers[pair].id: resolved.identifiers[pair].profile_id for pair in assertions}
+    changed = set(resolved.changed_profile_ids) | {profile_of[id] for id in people.add_assertions(by_identifier)}
     now = timezone.now()
-    diffs = people.refresh(changed, created=woven.created_profile_ids, at=now)
+    diffs = people.refresh(changed, created=resolved.created_profile_ids, at=now)
     announce(
         Change(
             profile_ids=changed,
             cause=cause.partition(":")[0],
-            moved=woven.moves,
-            created_profile_ids=set(woven.created_profile_ids),
+            moved=resolved.moves,
+            created_profile_ids=set(resolved.created_profile_ids),
         )
     )
     return diffs
@@ -120,14 +120,14 @@ def _outcome(
     number: int,
     prepared: list[tuple[tuple[Pair, ...], str]],
     ready: dict[int, tuple[Pair, ...]],
-    woven: Woven,
+    resolved: Resolved,
     before: dict[Pair, Any],
     diffs: dict[int, people.TraitDiff],
 ) -> PersonOutcome:
     pairs, code = prepared[number]
     if number not in ready:
         return PersonOutcome(profile_id=None, identifier_id=None, outcome="rejected", code=code or "erased")
-    row = woven.identifiers[pairs[0]]
+    row = resolved.identifiers[pairs[0]]
     diff = diffs.get(row.profile_id)
     known = any(pair in before for pair in pairs)
     added = any(pair not in before for pair in pairs)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cdp.common.errors import CdpError
-from profiles.handlers import Change, announce
+from profiles.changes import Change, announce
 from profiles.identity.cleaning import Unstorable, is_clean
 from profiles.identity.normalise import normal_email
 from profiles.identity.traits import (
@@ -25,9 +25,9 @@ from profiles.identity.traits import (
     stamp,
 )
 from profiles.models import Identifier, Profile, Source
-from profiles.processing import people
-from profiles.processing.catalogue import load_rules
-from profiles.processing.weave_rows import lock_profiles
+from profiles.processing.sources import load_rules
+from profiles.resolution import profiles as people
+from profiles.resolution.rows import lock_profiles
 
 
 def checked_traits(values: Mapping[str, Any], *, trusted: bool = True) -> dict[str, Any]:

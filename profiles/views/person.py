@@ -29,7 +29,7 @@ from cdp.common.registry import TimelineEntry
 from profiles.forms.people import KINDS, kind_of_value, text_of_value
 from profiles.models import Identifier, IdentifierKind, Merge, Profile, Source, TraitChange
 from profiles.models.identity import MergeState
-from profiles.timeline import cause_words, masked, source_names, timeline_page
+from profiles.timeline import cause_label, masked, source_names, timeline_page
 from profiles.views.people import shown_name
 
 CHIPS = (
@@ -124,7 +124,7 @@ def trait_history(request: HttpRequest, uuid: UUID) -> HttpResponse:
             "at": row.at,
             "old": row.old if see else mask_value(key, row.old),
             "new": row.new if see else mask_value(key, row.new),
-            "origin": names.get(row.source_id or 0) or cause_words(row.cause),
+            "origin": names.get(row.source_id or 0) or cause_label(row.cause),
         }
         for row in rows
     ]
@@ -180,7 +180,7 @@ def drawn_panels(request: HttpRequest, profile: Profile) -> Iterator[tuple[str, 
 def short_origin(cause: str, source: Source | None) -> str:
     """Return one word or two for where a value came from; the whole name is shown on hover."""
     if source is None or not cause.startswith("identify"):
-        return cause_words(cause)
+        return cause_label(cause)
     return {"browser": _("web"), "server": _("server")}.get(source.kind, source.name)
 
 
@@ -201,7 +201,7 @@ def traits_of(profile: Profile, *, see_pii: bool) -> list[dict[str, Any]]:
                 "value": value if see_pii else mask_value(key, value),
                 "source": sources.get(origin.get("s") or 0, ""),
                 "short": short_origin(str(origin.get("c", "")), sources.get(origin.get("s") or 0)),
-                "cause": cause_words(str(origin.get("c", ""))),
+                "cause": cause_label(str(origin.get("c", ""))),
                 "at": at,
             }
         )
@@ -256,10 +256,10 @@ def timeline_context(request: HttpRequest, profile: Profile) -> dict[str, Any]:
 def by_day(entries: list[TimelineEntry], begun: date | None = None) -> list[tuple[str, list[TimelineEntry]]]:
     """Group entries under the words for their day; the day that the stretch above has `begun` gets none again."""
     days = groupby(entries, key=lambda entry: timezone.localdate(entry.at))
-    return [("" if day == begun else day_words(day), list(group)) for day, group in days]
+    return [("" if day == begun else day_label(day), list(group)) for day, group in days]
 
 
-def day_words(day: date) -> str:
+def day_label(day: date) -> str:
     """Return `Today`, `Yesterday`, `9 November`, or with the year when it is another one."""
     today = timezone.localdate()
     if day == today:

@@ -16,7 +16,7 @@ from segments.rules.nodes import (
     walk_rule,
 )
 from segments.rules.operators import OPERATORS
-from segments.rules.words import gettext_noop as _
+from segments.rules.texts import gettext_noop as _
 
 #: nodes of a rule with the rules of all segments that it takes in
 MAX_TOTAL_NODES = 400

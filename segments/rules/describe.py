@@ -20,8 +20,8 @@ from segments.rules.nodes import (
     Window,
 )
 from segments.rules.operators import CONSENT_STATES, COUNTS, OPERATORS, SEEN
-from segments.rules.words import Translate
-from segments.rules.words import gettext_noop as _
+from segments.rules.texts import Translate
+from segments.rules.texts import gettext_noop as _
 
 CHANNELS = {"email": _("e-mail"), "sms": _("text message"), "phone": _("phone call")}
 SHOWN_VALUES = 8

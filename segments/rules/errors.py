@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from segments.rules.words import Translate
+from segments.rules.texts import Translate
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ from segments.rules.operators import OPERATORS, holds
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class PastEvent:
     """One thing that a person did."""
 
     name: str
@@ -43,7 +43,7 @@ class Person:
     first_seen_at: datetime
     last_seen_at: datetime
     traits: Mapping[str, Any] = field(default_factory=dict)
-    happenings: tuple[Happening, ...] = ()
+    events: tuple[PastEvent, ...] = ()
     identifiers: frozenset[str] = frozenset()
     consents: Mapping[tuple[str, str], str] = field(default_factory=dict)
     alive: bool = True
@@ -93,11 +93,11 @@ def node_holds(node: Node, person: Person, catalog: Catalog, moment: Moment) -> 
     raise AssertionError(f"cannot evaluate {node!r}")
 
 
-def matching(node: Event, person: Person, moment: Moment) -> list[Happening]:
+def matching(node: Event, person: Person, moment: Moment) -> list[PastEvent]:
     """Return what the person did that an event condition counts."""
     return [
         item
-        for item in person.happenings
+        for item in person.events
         if item.name == node.name
         and _within(node.window, item.occurred_at, moment)
         and all(holds(OPERATORS[f.operator], item.properties.get(f.key), f.value, moment) for f in node.where)

@@ -25,8 +25,8 @@ from segments.rules.nodes import (
     children,
 )
 from segments.rules.operators import CONSENT_STATES
-from segments.rules.words import Translate
-from segments.rules.words import gettext_noop as _
+from segments.rules.texts import Translate
+from segments.rules.texts import gettext_noop as _
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from segments.rules.nodes import Moment, Value
-from segments.rules.words import gettext_noop as _
+from segments.rules.texts import gettext_noop as _
 
 TEXT, NUMBER, YES_NO, DATE, LIST, OTHER = "text", "number", "yes_no", "date", "list", "object"
 ALL_TYPES = frozenset({TEXT, NUMBER, YES_NO, DATE, LIST, OTHER})

@@ -12,7 +12,7 @@ from segments.rules import nodes
 from segments.rules.errors import Problem, RuleError
 from segments.rules.nodes import Node, Rule, Scalar, Value
 from segments.rules.operators import CONSENT_STATES, COUNTS, OPERATORS, SEEN, WINDOWS
-from segments.rules.words import gettext_noop as _
+from segments.rules.texts import gettext_noop as _
 
 MAX_NODES = 100
 MAX_DEPTH = 6

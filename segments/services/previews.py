@@ -12,7 +12,7 @@ from cdp.common.errors import CdpError
 from consent.gate import decisions_sql
 from consent.models import Purpose
 from profiles.models import Profile
-from segments.facts import moment_now
+from segments.catalog_loader import moment_now
 from segments.models import Segment
 from segments.rules.catalog import Catalog
 from segments.rules.nodes import Moment, Rule

@@ -12,8 +12,8 @@ from django.utils.translation import override
 
 from cdp.common.errors import CdpError
 from cdp.common.wake import wake
-from segments.differences import clear_members
-from segments.facts import catalog_for, known_catalog, referencing
+from segments.catalog_loader import catalog_for, known_catalog, referencing
+from segments.membership_diff import clear_members
 from segments.models import Segment, SegmentVersion, Status
 from segments.rules.catalog import Catalog
 from segments.rules.check import check

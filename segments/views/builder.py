@@ -19,7 +19,7 @@ from cdp.common.masking import can_see_pii, mask_name
 from consent.models import Purpose
 from profiles.models import Profile
 from segments import services, suggestions
-from segments.facts import catalog_for, event_names, load_person, moment_now
+from segments.catalog_loader import catalog_for, event_names, load_person, moment_now
 from segments.forms import draft
 from segments.forms.tree import Tree
 from segments.models import Segment, Status

@@ -23,7 +23,7 @@ from cdp.common.masking import can_see_pii, mask_name
 from profiles.models import Profile
 from profiles.querysets.people import matching
 from segments import services
-from segments.facts import event_names, known_catalog, load_person, moment_now
+from segments.catalog_loader import event_names, known_catalog, load_person, moment_now
 from segments.home import movements
 from segments.models import Membership, MembershipChange, Segment, SegmentVersion, Status
 from segments.rules.catalog import Catalog

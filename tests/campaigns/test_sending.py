@@ -230,7 +230,7 @@ def test_what_a_dead_worker_was_handing_over_is_unknown_and_the_rest_goes_on(sin
     claimed = queue.claim(campaign_id=row.pk, worker="dead", limit=5)
     assert len(claimed) == 5
     mark = queue.Mark(claimed[0][0], Delivery.objects.first().consent_record_id, "d", {})  # type: ignore[union-attr]
-    assert queue.step(campaign_id=row.pk, worker="dead", told=None, mark=mark)
+    assert queue.step(campaign_id=row.pk, worker="dead", outcome=None, mark=mark)
     SendQueue.objects.update(lease_until="2026-01-01T00:00Z")
     row = run(row)
     assert row.status == "done"

@@ -8,8 +8,8 @@ from celery import current_app
 from django.db import connection
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from cdp.broker.options import connection_string, transport_options
 from cdp.drains import place
-from cdp.embedded.broker_options import connection_string, transport_options
 from cdp.schedules import INTERVALS, sync_schedules
 
 

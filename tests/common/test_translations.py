@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils.translation import override
 from django.utils.translation.template import templatize
 
-from cdp.common.stored_words import say_stored
+from cdp.common.stored_texts import display_stored
 
 ROOT = Path(settings.BASE_DIR)
 APPS = ("cdp", "profiles", "consent", "segments", "campaigns")
@@ -140,11 +140,11 @@ def test_a_stored_sentence_is_said_in_the_readers_language() -> None:
     sentence = "The mail server cannot be reached: %(reply)s. Check EMAIL_URL and the server, then resume."
     stored = sentence % {"reply": "421 (100%) busy.\nLater"}
     with override("nl"):
-        assert "421 (100%) busy.\nLater" in say_stored(stored, [sentence])
-        assert say_stored(stored, [sentence]).startswith("De mailserver is niet bereikbaar")
-        assert say_stored("Holiday of the team", [sentence]) == "Holiday of the team"
+        assert "421 (100%) busy.\nLater" in display_stored(stored, [sentence])
+        assert display_stored(stored, [sentence]).startswith("De mailserver is niet bereikbaar")
+        assert display_stored("Holiday of the team", [sentence]) == "Holiday of the team"
     with override("en"):
-        assert say_stored(stored, [sentence]) == stored
+        assert display_stored(stored, [sentence]) == stored
 
 
 @pytest.mark.django_db

@@ -14,11 +14,11 @@ from cdp.common.errors import CdpError
 from consent.gate import check
 from consent.import_targets import consent_targets
 from consent.models import ConsentRecord, Purpose
-from profiles.handlers import Change, IdentifierMove, announce, kept_people
+from profiles.changes import Change, IdentifierMove, announce, kept_people
 from profiles.importing.targets import ImportTarget, Proof, TargetJob, TargetRow
 from profiles.models import Identifier, Profile
 from tests.consent.factories import at, payload_of, person, purpose, say, source, state_of
-from tests.consent.test_handlers import event
+from tests.consent.test_changes import event
 
 pytestmark = pytest.mark.django_db
 PROOF = Proof(source="paper form at the fair", obtained_on="2026-11-01", wording="Yes, mail me")

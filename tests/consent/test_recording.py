@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from cdp.common.errors import CdpError
 from consent.models import ConsentEvidence, ConsentRecord, ConsentState
 from consent.services import ConsentEntry, record_consents, verify_ledger
-from profiles.handlers import Change, change_handlers
+from profiles.changes import Change, change_handlers
 from tests.consent.factories import at, identifier, payload_of, person, purpose, say, state_of
 
 pytestmark = pytest.mark.django_db

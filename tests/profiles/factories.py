@@ -28,7 +28,7 @@ def make_profile(*, name: str = "", email: str = "", traits: dict[str, Any] | No
     fields.setdefault("search_text", f"{name} {email}".lower().strip())
     person = Profile.objects.create(display_name=name, email=email, traits=traits or {}, **fields)
     if email:
-        make_identifier(person, "email", email, founded_profile_id=person.pk)
+        make_identifier(person, "email", email, anchored_profile_id=person.pk)
     return person
 
 

@@ -15,7 +15,7 @@ from pytest_django import Settings
 from cdp.mailbox.store import MailStore
 from tests import database
 from tests.live import Site
-from tests.scenarios.house import House, user_of, whole_house
+from tests.scenarios.installation import House, user_of, whole_house
 from tests.scenarios.world import make_world
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 from segment.analytics.client import Client
 
 from profiles.services.sources import create_source
-from tests.scenarios.house import House, eventually
+from tests.scenarios.installation import House, eventually
 
 #: where to keep pictures of the pages that the stories pass, for people to look at; unset: nowhere
 PICTURES = os.environ.get("SCENARIO_PICTURES", "")

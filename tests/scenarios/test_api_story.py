@@ -10,7 +10,7 @@ import httpx
 import pytest
 from drf_spectacular.validation import validate_schema
 
-from tests.scenarios.house import House, eventually
+from tests.scenarios.installation import House, eventually
 from tests.scenarios.steps import find_person, make_purpose, say, sdk, taken
 
 CITY = "Zwolle"

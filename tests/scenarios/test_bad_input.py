@@ -20,7 +20,7 @@ from consent.models import ConsentRecord, Purpose, Suppression
 from profiles.models import Import, Profile, RawMessage, Source
 from profiles.services.sources import create_source
 from segments.models import Segment, SegmentVersion
-from tests.scenarios.house import House, eventually, user_of
+from tests.scenarios.installation import House, eventually, user_of
 from tests.scenarios.matrix import API, NEVER, PAGES
 from tests.scenarios.steps import fits, until
 from tests.scenarios.walk import address, api_arguments, ask, browser_of, routes

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from profiles.services.sources import create_source
 from profiles.views.snippets import snippets_for
-from tests.scenarios.house import House
+from tests.scenarios.installation import House
 from tests.scenarios.steps import find_person, fits, sdk, until
 from tests.shop import shop
 

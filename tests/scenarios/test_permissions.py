@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from cdp.common.models import ApiToken
 from cdp.common.roles import ANALYST, PERMISSIONS, ROLES
-from tests.scenarios.house import user_of
+from tests.scenarios.installation import user_of
 from tests.scenarios.matrix import ADMIN_MODELS, ANYONE, API, KNOWN, NEVER, PAGES, READ_ONLY
 from tests.scenarios.walk import address, api_arguments, ask, browser_of, routes
 from tests.scenarios.world import SECRETS

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
-from tests.scenarios.house import user_of
+from tests.scenarios.installation import user_of
 
 ARGUMENTS: dict[str, list[Any]] = {
     "mailbox_mail": ["mail"], "mailbox_html": ["mail"], "profiles:settle_join": ["merge"],

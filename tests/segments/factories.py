@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from profiles.handlers import Change, announce
+from profiles.changes import Change, announce
 from profiles.models import Identifier, Profile, Source
 from segments import services
 from segments.membership import refresh_segment

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from cdp.common import registry
 from segments import home, membership, tasks
-from segments.differences import Moved
+from segments.membership_diff import Moved
 from segments.models import Membership, MembershipChange, Segment, SegmentSize, TouchedProfile
 from tests.consent.factories import person as reachable
 from tests.consent.factories import purpose, say

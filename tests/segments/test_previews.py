@@ -11,8 +11,8 @@ from django.test import Client
 from campaigns.checks import blocking, checks_of
 from cdp.common.models import AccessLog
 from segments import membership, services
-from segments.differences import Moved
-from segments.facts import known_catalog
+from segments.catalog_loader import known_catalog
+from segments.membership_diff import Moved
 from segments.models import MembershipChange, Segment
 from segments.rules.parse import parse
 from tests.campaigns.factories import campaign

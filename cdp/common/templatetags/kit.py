@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 from cdp.common import masking, svg
 from cdp.common.counting import COUNT_CAP
-from cdp.common.trait_words import say_trait
+from cdp.common.trait_labels import trait_label
 
 register = template.Library()
 
@@ -112,7 +112,7 @@ def label(key: Any) -> str:
     text = str(key)
     words = "".join(f" {c.lower()}" if c.isupper() and i and text[i - 1].islower() else c for i, c in enumerate(text))
     words = words.replace("_", " ").replace("-", " ").strip() or text
-    return say_trait(words.upper() if words in ABBREVIATIONS else words[:1].upper() + words[1:])
+    return trait_label(words.upper() if words in ABBREVIATIONS else words[:1].upper() + words[1:])
 
 
 @register.filter

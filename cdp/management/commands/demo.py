@@ -15,11 +15,11 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from cdp.common.errors import CdpError
-from cdp.demo import content
-from cdp.demo.behaviour import BACKEND, WEB
-from cdp.demo.push import PushFailed, push
-from cdp.demo.world import PEOPLE, SEED, make_world
 from cdp.embedded.secret_files import write_private
+from demo import content
+from demo.behaviour import BACKEND, WEB
+from demo.push import PushFailed, push
+from demo.world import PEOPLE, SEED, make_world
 from profiles.models import InboxEntry, Source, SourceCounter
 from profiles.processing.drain import drain_inbox
 

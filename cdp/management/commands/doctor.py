@@ -1,4 +1,4 @@
-"""`manage.py doctor`: every check with its result and its mend."""
+"""`manage.py doctor`: every check with its result and its fix."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cdp.health.checks import run_checks
 class Command(BaseCommand):
     """Look at the installation; exit with 1 when something that matters is wrong."""
 
-    help = "Check the installation and say how to mend what is wrong."
+    help = "Check the installation and say how to fix what is wrong."
     requires_system_checks: list[str] = []  # it must also speak when those fail
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             for result in results:
                 sign = "ok  " if result.ok else ("FAIL" if result.critical else "warn")
                 self.stdout.write(f"{sign}  {result.label}: {result.found}")
-                if result.mend:
-                    self.stdout.write(f"      -> {result.mend}")
+                if result.fix:
+                    self.stdout.write(f"      -> {result.fix}")
         if not ok:
             sys.exit(1)

@@ -15,7 +15,7 @@ from asgiref.sync import sync_to_async
 from profiles.collector.limits import MAX_BODY
 from profiles.models import Source
 from profiles.services.sources import rotate_key, set_enabled
-from tests.profiles.collector.door import (
+from tests.profiles.collector.endpoint import (
     EVENT,
     at_the_door,
     browser_source,

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.profiles.collector.door import (
+from tests.profiles.collector.endpoint import (
     EVENT,
     at_the_door,
     browser_source,

@@ -17,7 +17,7 @@ from profiles.models import RawMessage
 from profiles.querysets.live import events_of
 from profiles.views.snippets import snippets_for
 from tests.live import REPOSITORY, Site
-from tests.profiles.collector.door import browser_source, server_source, stored
+from tests.profiles.collector.endpoint import browser_source, server_source, stored
 from tests.shop import shop
 
 pytestmark = pytest.mark.django_db(transaction=True)

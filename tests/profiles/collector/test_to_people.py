@@ -13,7 +13,7 @@ from cdp.common.roles import MARKETER
 from profiles.models import Interaction, RejectedMessage, SourceCounter
 from profiles.processing.drain import drain_inbox
 from profiles.services.rejected import replay_rejected
-from tests.profiles.collector.door import EVENT, at_the_door, browser_source, post, server_source
+from tests.profiles.collector.endpoint import EVENT, at_the_door, browser_source, post, server_source
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

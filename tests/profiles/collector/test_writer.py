@@ -22,12 +22,12 @@ def bodies(count: int, loop: asyncio.AbstractEventLoop) -> list[Accepted]:
 
 
 def write(count: int, dsn: str) -> tuple[list[object], Writer, list[int]]:
-    """Hand over `count` bodies before the writer starts; return what each was told, the writer and its nudges."""
-    nudges: list[int] = []
+    """Hand over `count` bodies before the writer starts; return what each was told, the writer and its wakes."""
+    wakes: list[int] = []
 
     async def run() -> tuple[list[object], Writer]:
         loop = asyncio.get_running_loop()
-        writer = Writer(dsn, loop, lambda: nudges.append(1))
+        writer = Writer(dsn, loop, lambda: wakes.append(1))
         items = bodies(count, loop)
         for item in items:
             writer.submit(item)
@@ -38,7 +38,7 @@ def write(count: int, dsn: str) -> tuple[list[object], Writer, list[int]]:
         return list(told), writer
 
     told, writer = asynchronous.run(run())
-    return told, writer, nudges
+    return told, writer, wakes
 
 
 def stored() -> tuple[int, int]:
@@ -50,20 +50,20 @@ def stored() -> tuple[int, int]:
 
 
 def test_who_waits_together_shares_one_commit() -> None:
-    told, writer, nudges = write(500, collector_dsn())
+    told, writer, wakes = write(500, collector_dsn())
     assert told == [None] * 500
     assert stored() == (500, 1)
-    assert (writer.groups, writer.rows, len(nudges)) == (1, 500, 1)
+    assert (writer.groups, writer.rows, len(wakes)) == (1, 500, 1)
 
 
 def test_a_group_has_an_end() -> None:
-    told, _writer, _nudges = write(MAX_GROUP_ROWS + 1, collector_dsn())
+    told, _writer, _wakes = write(MAX_GROUP_ROWS + 1, collector_dsn())
     assert told == [None] * (MAX_GROUP_ROWS + 1)
     assert stored() == (MAX_GROUP_ROWS + 1, 2)
 
 
 def test_without_a_database_everybody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("profiles.collector.writer.RETRY_SECONDS", 0.1)
-    told, _writer, nudges = write(3, "host=/nonexistent dbname=none")
+    told, _writer, wakes = write(3, "host=/nonexistent dbname=none")
     assert all(isinstance(answer, NotStored) for answer in told)
-    assert not nudges
+    assert not wakes

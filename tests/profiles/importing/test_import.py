@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cdp.common.errors import CdpError
-from profiles.handlers import tombstones
+from profiles.changes import tombstones
 from profiles.importing import commit, runner
 from profiles.importing.people import create_people
 from profiles.models import IdentityLink, Import, ImportRow, Profile, TraitChange

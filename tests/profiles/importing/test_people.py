@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiles.identity.traits import assertion, stamp, winners
-from profiles.importing.people import Said, first_word
+from profiles.importing.people import Provenance, first_word
 
 NAMES = st.sampled_from(["email", "phone", "city", "first_name", "tags", "age"])
 VALUES = st.one_of(
@@ -28,7 +28,7 @@ def unescape(text: str) -> Any:
 
 @given(st.dictionaries(NAMES, VALUES))
 def test_first_words_are_what_the_rules_of_traits_make_of_them(values: dict[str, Any]) -> None:
-    said = Said(cause="import:7", source_id=3, priority=60, at=datetime(2026, 5, 1, tzinfo=UTC))
+    said = Provenance(cause="import:7", source_id=3, priority=60, at=datetime(2026, 5, 1, tzinfo=UTC))
     at = stamp(said.at)
     general = {
         name: assertion(

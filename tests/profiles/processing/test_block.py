@@ -11,7 +11,7 @@ import pytest
 from django.db import connection, connections
 from django.db.models import Sum
 
-from profiles import handlers, partitions
+from profiles import changes, partitions
 from profiles.models import (
     Identifier,
     InboxEntry,
@@ -96,11 +96,11 @@ def test_bad_messages_are_listed_and_the_counters_add_up() -> None:
 
 
 def test_one_poison_message_goes_to_the_list_and_its_neighbours_land(monkeypatch: pytest.MonkeyPatch) -> None:
-    def choke(change: handlers.Change) -> None:
+    def choke(change: changes.Change) -> None:
         if any(item.name == "Poison" for item in change.interactions):
             raise ValueError("cannot digest this")
 
-    monkeypatch.setitem(handlers.change_handlers._items, "test.choke", choke)
+    monkeypatch.setitem(changes.change_handlers._items, "test.choke", choke)
     origin = source()
     for number in range(5):
         put(
@@ -165,7 +165,7 @@ def test_a_late_message_does_not_roll_a_trait_back() -> None:
 
 def test_what_belongs_to_an_erased_person_is_kept_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
-        handlers.tombstones._items, "test.stone", lambda pairs: {pair for pair in pairs if pair[1] == "gone@shop.nl"}
+        changes.tombstones._items, "test.stone", lambda pairs: {pair for pair in pairs if pair[1] == "gone@shop.nl"}
     )
     send(source(), identify("m1", userId="u9", traits={"email": "gone@shop.nl"}), track("m2", userId="u1"))
     assert not Identifier.objects.filter(value__in=["gone@shop.nl", "u9"]).exists()

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from consent.models import Purpose
 from profiles.models import Profile
 from segments import membership
-from segments.blocks import Needs, fill_block
-from segments.facts import event_names, known_catalog, load_person, moment_now
+from segments.catalog_loader import event_names, known_catalog, load_person, moment_now
 from segments.models import Segment, SegmentVersion
 from segments.rules.evaluate import meets
 from segments.rules.explain import explain
 from segments.rules.operators import OPERATORS
 from segments.rules.parse import parse
 from segments.rules.sql import ALL_TABLES, counts_sql, members_sql
+from segments.touched_batch import Needs, fill_block
 from tests.segments.factories import changed, happened, identifier, members, person
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""Identity resolution: find or make the people whom identifiers belong to, merge and unmerge them, write their rows."""
