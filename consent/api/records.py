@@ -58,7 +58,7 @@ class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
         )
         read_only_fields = fields
 
-    def get_text(self, record: ConsentRecord) -> str:
+    def get_words(self, record: ConsentRecord) -> str:
         """Return the words that were shown."""
         return record.text.text if record.text is not None else ""
 

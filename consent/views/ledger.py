@@ -53,7 +53,7 @@ class LedgerList(ListPage):
         Column(name="person", label=_("Person"), export=lambda row: row.profile_id),
         Column(name="purpose", label=_("Purpose"), export=lambda row: row.purpose.slug),
         Column(name="channel", label=_("Channel"), export=lambda row: row.channel),
-        Column(name="state", label=_("Provenance"), export=lambda row: row.state),
+        Column(name="state", label=_("Said"), export=lambda row: row.state),
         Column(name="method", label=_("How"), export=lambda row: row.method),
         Column(name="actor", label=_("By"), export=lambda row: row.actor),
     )
@@ -72,7 +72,7 @@ class LedgerList(ListPage):
         ),
         Filter(
             name="state",
-            label=_("Provenance"),
+            label=_("Said"),
             choices=State.choices,
             apply=lambda rows, value: rows.filter(state=value),
         ),

@@ -75,7 +75,7 @@ def test_the_doctor_names_each_failure_with_its_mend() -> None:
     checks = {check["name"]: check for check in told["checks"]}
     assert told["ok"] is False
     assert checks["worker"]["ok"] is False
-    assert "celery" in checks["worker"]["mend"]
+    assert "celery" in checks["worker"]["fix"]
     assert checks["postgres.durability"]["ok"] is True
     assert checks["migrations"]["ok"] is True
 
