@@ -36,7 +36,7 @@ def measure() -> Iterator[Figure]:
     run_imports(3600)
     committed = clock.lap()
     job.refresh_from_db()
-    assert job.state == "done", (job.state, job.error)
+    assert job.state == "done", (job.state, job.error_code)
     assert job.counts["outcomes"]["created"] == ROWS, job.counts
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     bare_seconds = _bare(data)

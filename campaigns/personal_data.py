@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign, Delivery, Message, SendQueue
-from campaigns.reasons import reason_text
+from campaigns.reasons import outcome_text
 from cdp.common.registry import TimelineEntry
 from profiles.models import Profile
 
@@ -45,7 +45,7 @@ def collect(profile_id: int) -> dict[str, Any]:
                 "subject": row.message_version.subject,
                 "outcome": row.outcome,
                 "reason": row.reason,
-                "explanation": reason_text(row.outcome, row.reason),
+                "explanation": outcome_text(row.outcome, row.reason),
                 "consent_record": row.consent_record_id,
                 "decided_at": row.decided_at.isoformat(),
                 "finished_at": row.finished_at.isoformat() if row.finished_at else None,
@@ -99,7 +99,7 @@ def _entry(row: Delivery) -> TimelineEntry:
         at=row.decided_at,
         kind="message",
         title=title,
-        detail="" if row.outcome == "sent" else reason_text(row.outcome, row.reason),
+        detail="" if row.outcome == "sent" else outcome_text(row.outcome, row.reason),
         chip=row.get_outcome_display(),
         url=reverse("campaigns:delivery", args=[row.campaign_id, row.uuid]),
         major=row.outcome == "sent",
@@ -116,7 +116,7 @@ def profile_panel(request: Any, profile: Profile) -> dict[str, Any] | None:
     )
     shown = list(rows)
     return {
-        "messages": [{"row": row, "words": reason_text(row.outcome, row.reason)} for row in shown[:PANEL_ROWS]],
+        "messages": [{"row": row, "words": outcome_text(row.outcome, row.reason)} for row in shown[:PANEL_ROWS]],
         "more": len(shown) > PANEL_ROWS,
     }
 

@@ -1,77 +1,110 @@
-"""Every outcome and reason in words: the codes are stable, the sentences are for people."""
+"""What became of a message to one person, and why: the codes are stored, the sentences are for people."""
 
 from __future__ import annotations
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
-#: why somebody of the audience gets nothing; in the order of the waterfall
-SKIP_REASONS: dict[str, Promise] = {
-    "excluded": _("in an excluded segment"),
-    "purpose_inactive": _("the purpose is not active"),
-    "erased": _("erased"),
-    "restricted": _("restricted"),
-    "objected": _("objected"),
-    "withdrawn": _("withdrawn"),
-    "no_consent": _("no consent"),
-    "no_address": _("no address"),
-    "unverified_address": _("address not confirmed"),
-    "suppressed": _("suppressed"),
-    "duplicate_address": _("same address twice"),
-    "missing_field": _("a needed value is missing"),
-    "left_segment": _("left the segment"),
-    "merged": _("joined with another person"),
-    "cancelled": _("the campaign was cancelled"),
-}
-FAIL_REASONS: dict[str, Promise] = {
-    "render_error": _("message does not render"),
-    "bad_address": _("the address does not exist"),
-    "invalid_address": _("not a mail address"),
-    "refused": _("refused by the mail server"),
-    "policy_refused": _("refused by a rule of the mail server"),
-    "gave_up": _("put off by the mail server for too long"),
-}
-OTHER_REASONS: dict[str, Promise] = {
-    "lost_after_handover": _("the connection was lost after the message was handed over"),
-    "worker_died": _("the sending process stopped while handing the message over"),
-}
-REASONS: dict[str, Promise] = {**SKIP_REASONS, **FAIL_REASONS, **OTHER_REASONS}
+from cdp.common.reasons import ReasonTable, ReasonText
+from consent.reasons import GATE_REASONS
 
-_SENTENCES: dict[str, Promise] = {
-    "excluded": _("This person is a member of a segment that the campaign leaves out."),
-    "purpose_inactive": _("The purpose was not active, or not meant for mail."),
-    "erased": _("This person was erased, or is no longer a person of their own."),
-    "restricted": _("This person's data is stored but may not be used (restriction)."),
-    "objected": _("This person objected to direct marketing."),
-    "withdrawn": _("This person withdrew the permission."),
-    "no_consent": _("This person never gave permission for this purpose."),
-    "no_address": _("No mail address is known."),
-    "unverified_address": _("The address was only claimed through a public key, so it may belong to somebody else."),
-    "suppressed": _("The address is on the suppression list."),
-    "duplicate_address": _("Another person of this campaign has the same address; one mail per address."),
-    "missing_field": _("The message needs a value that this person does not have."),
-    "merged": _("This person was joined with another one after the campaign started."),
-    "cancelled": _("The campaign was cancelled before this message was sent."),
-    "render_error": _("The message could not be filled in for this person."),
-    "bad_address": _("The mail server says that the address does not exist; it is suppressed from now on."),
-    "invalid_address": _("What is stored is not a mail address."),
-    "refused": _("The mail server refused the message."),
-    "policy_refused": _("The mail server refused the message by a rule of its own, again and again."),
-    "gave_up": _("The mail server put the message off for more than a day."),
-    "lost_after_handover": _("The connection broke after the message was handed over: it may or may not have arrived."),
-    "worker_died": _("The sending process was stopped while handing the message over: it may or may not have arrived."),
-}
+#: why somebody of the audience gets nothing, in the order of the waterfall
+SKIP_REASONS = (
+    "excluded",
+    "purpose_inactive",
+    "erased",
+    "restricted",
+    "objected",
+    "withdrawn",
+    "no_consent",
+    "no_address",
+    "unverified_address",
+    "suppressed",
+    "duplicate_address",
+    "missing_field",
+    "left_segment",
+    "merged",
+    "cancelled",
+)
+FAIL_REASONS = (
+    "render_error",
+    "bad_address",
+    "invalid_address",
+    "refused",
+    "policy_refused",
+    "gave_up",
+)
+DELIVERY_REASONS = ReasonTable(
+    "delivery",
+    {
+        "excluded": ReasonText(
+            _("in an excluded segment"), _("This person is a member of a segment that the campaign leaves out.")
+        ),
+        "purpose_inactive": ReasonText(
+            GATE_REASONS.texts["purpose_inactive"].label, _("The purpose was not active, or not meant for mail.")
+        ),
+        "erased": ReasonText(
+            GATE_REASONS.texts["erased"].label, _("This person was erased, or is no longer a person of their own.")
+        ),
+        "restricted": ReasonText(
+            GATE_REASONS.texts["restricted"].label, _("This person's data is stored but may not be used (restriction).")
+        ),
+        "objected": ReasonText(GATE_REASONS.texts["objected"].label, _("This person objected to direct marketing.")),
+        "withdrawn": ReasonText(GATE_REASONS.texts["withdrawn"].label, _("This person withdrew the permission.")),
+        "no_consent": ReasonText(
+            GATE_REASONS.texts["no_consent"].label, _("This person never gave permission for this purpose.")
+        ),
+        "no_address": ReasonText(GATE_REASONS.texts["no_address"].label, _("No mail address is known.")),
+        "unverified_address": ReasonText(
+            GATE_REASONS.texts["unverified_address"].label,
+            _("The address was only claimed through a public key, so it may belong to somebody else."),
+        ),
+        "suppressed": ReasonText(GATE_REASONS.texts["suppressed"].label, _("The address is on the suppression list.")),
+        "duplicate_address": ReasonText(
+            _("same address twice"), _("Another person of this campaign has the same address; one mail per address.")
+        ),
+        "missing_field": ReasonText(
+            _("a needed value is missing"), _("The message needs a value that this person does not have.")
+        ),
+        "left_segment": ReasonText(_("left the segment")),
+        "merged": ReasonText(
+            _("joined with another person"), _("This person was joined with another one after the campaign started.")
+        ),
+        "cancelled": ReasonText(
+            _("the campaign was cancelled"), _("The campaign was cancelled before this message was sent.")
+        ),
+        "render_error": ReasonText(
+            _("message does not render"), _("The message could not be filled in for this person.")
+        ),
+        "bad_address": ReasonText(
+            _("the address does not exist"),
+            _("The mail server says that the address does not exist; it is suppressed from now on."),
+        ),
+        "invalid_address": ReasonText(_("not a mail address"), _("What is stored is not a mail address.")),
+        "refused": ReasonText(_("refused by the mail server"), _("The mail server refused the message.")),
+        "policy_refused": ReasonText(
+            _("refused by a rule of the mail server"),
+            _("The mail server refused the message by a rule of its own, again and again."),
+        ),
+        "gave_up": ReasonText(
+            _("put off by the mail server for too long"), _("The mail server put the message off for more than a day.")
+        ),
+        "lost_after_handover": ReasonText(
+            _("the connection was lost after the message was handed over"),
+            _("The connection broke after the message was handed over: it may or may not have arrived."),
+        ),
+        "worker_died": ReasonText(
+            _("the sending process stopped while handing the message over"),
+            _("The sending process was stopped while handing the message over: it may or may not have arrived."),
+        ),
+    },
+)
 
 
-def reason_text(outcome: str, reason: str) -> str:
-    """Return the decision as a sentence."""
+def outcome_text(outcome: str, reason: str) -> str:
+    """Return what became of a message as a sentence."""
     if outcome == "sent":
-        return str(_("Handed over to the mail server."))
+        return gettext("Handed over to the mail server.")
     if outcome == "pending":
-        return str(_("Waiting to be sent.")) if not reason else str(_("Put off by the mail server; tried again later."))
-    return str(_SENTENCES.get(reason) or REASONS.get(reason) or reason)
-
-
-def label_of(reason: str) -> str:
-    """Return the short name of a reason."""
-    return str(REASONS.get(reason, reason))
+        return gettext("Put off by the mail server; tried again later.") if reason else gettext("Waiting to be sent.")
+    return DELIVERY_REASONS.text(reason)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from campaigns.audience import Forecast
 from campaigns.models import Campaign, Delivery
 from campaigns.querysets.deliveries import Tally
-from campaigns.reasons import FAIL_REASONS, SKIP_REASONS, label_of
+from campaigns.reasons import DELIVERY_REASONS, FAIL_REASONS, SKIP_REASONS
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Report:
             "audience": self.total,
             **{outcome: self.tally.of(outcome) for outcome in outcomes},
             "reasons": [
-                {"outcome": outcome, "reason": reason, "label": label_of(reason), "people": people}
+                {"outcome": outcome, "reason": reason, "label": DELIVERY_REASONS.label(reason), "people": people}
                 for (outcome, reason), people in sorted(self.tally.by_reason.items())
                 if reason
             ],
@@ -56,7 +56,12 @@ def forecast_rows(campaign: Campaign, forecast: Forecast) -> list[dict[str, Any]
          "url": reverse("segments:detail", args=[campaign.segment.slug]) if campaign.segment else ""}
     ]  # fmt: skip
     rows += [
-        {"label": label_of(reason), "value": people, "kind": "minus", "url": f"{base}?{urlencode({'reason': reason})}"}
+        {
+            "label": DELIVERY_REASONS.label(reason),
+            "value": people,
+            "kind": "minus",
+            "url": f"{base}?{urlencode({'reason': reason})}",
+        }
         for reason, people in forecast.skipped.items()
     ]
     rows.append({"label": _("will be sent"), "value": forecast.will_be_sent, "kind": "total", "url": f"{base}?reason="})
@@ -77,7 +82,7 @@ def report_rows(campaign: Campaign, report: Report) -> list[dict[str, Any]]:
         if outcome in ("skipped", "failed"):
             rows.append(
                 {
-                    "label": label_of(reason),
+                    "label": DELIVERY_REASONS.label(reason),
                     "value": people,
                     "kind": "minus",
                     "url": link(outcome=outcome, reason=reason),

@@ -12,7 +12,7 @@ from cdp.common.registry import TimelineEntry
 from consent.gate import Answer, answers_for
 from consent.models import Channel, ConsentRecord
 from consent.querysets.records import of_person
-from consent.reasons import reason_text
+from consent.reasons import gate_text
 from profiles.models import Profile
 
 
@@ -33,7 +33,7 @@ def _row(answer: Answer, records: dict[int, ConsentRecord]) -> dict[str, Any]:
         "purpose": answer.purpose,
         "channel_label": dict(Channel.choices).get(answer.channel, answer.channel),
         "decision": answer.decision,
-        "reason": _allowed_because(answer) if answer.decision.allowed else reason_text(answer.decision.reason),
+        "reason": _allowed_because(answer) if answer.decision.allowed else gate_text(answer.decision.reason),
         "since": record.occurred_at if record is not None else None,
         "words": record.text.text if record is not None and record.text is not None else "",
     }

@@ -1,26 +1,33 @@
-"""Reasons of the gate in words."""
+"""Why the gate says no. `label` stands beside a count, `text` in a line about one person."""
 
 from __future__ import annotations
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
+from cdp.common.reasons import ReasonTable, ReasonText
 from consent.policy import decisions
 
-REASON_TEXTS: dict[str, str | Promise] = {
-    "": _("allowed"),
-    decisions.PURPOSE_INACTIVE: _("the purpose is switched off, or is not meant for this channel"),
-    decisions.ERASED: _("the person was erased"),
-    decisions.RESTRICTED: _("the person's data is restricted: stored, not used"),
-    decisions.OBJECTED_REASON: _("objected to marketing"),
-    decisions.WITHDRAWN_REASON: _("withdrew the permission"),
-    decisions.NO_CONSENT: _("never gave permission"),
-    decisions.NO_ADDRESS: _("no address is known"),
-    decisions.UNVERIFIED_ADDRESS: _("the address was only said by a public key"),
-    decisions.SUPPRESSED: _("the address is on the suppression list"),
-}
+GATE_REASONS = ReasonTable(
+    "gate",
+    {
+        decisions.PURPOSE_INACTIVE: ReasonText(
+            _("the purpose is not active"), _("the purpose is switched off, or is not meant for this channel")
+        ),
+        decisions.ERASED: ReasonText(_("erased"), _("the person was erased")),
+        decisions.RESTRICTED: ReasonText(_("restricted"), _("the person's data is restricted: stored, not used")),
+        decisions.OBJECTED_REASON: ReasonText(_("objected"), _("objected to marketing")),
+        decisions.WITHDRAWN_REASON: ReasonText(_("withdrawn"), _("withdrew the permission")),
+        decisions.NO_CONSENT: ReasonText(_("no consent"), _("never gave permission")),
+        decisions.NO_ADDRESS: ReasonText(_("no address"), _("no address is known")),
+        decisions.UNVERIFIED_ADDRESS: ReasonText(
+            _("address not confirmed"), _("the address was only claimed through a public key")
+        ),
+        decisions.SUPPRESSED: ReasonText(_("suppressed"), _("the address is on the suppression list")),
+    },
+)
 
 
-def reason_text(code: str) -> str:
-    """Return a reason as a sentence; an unknown one as it is."""
-    return str(REASON_TEXTS.get(code, code.replace("_", " ")))
+def gate_text(reason: str) -> str:
+    """Return the gate's answer as words; an empty reason is a yes."""
+    return GATE_REASONS.text(reason) if reason else gettext("allowed")

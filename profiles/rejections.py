@@ -1,54 +1,42 @@
-"""Why a message was not stored, in words; the codes are stored and sent to the API."""
+"""Why a message was not stored. The codes are stored, and answered by the API; `params` fill the sentence."""
 
 from __future__ import annotations
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop as _
 
-from cdp.common.stored_texts import display_stored
+from cdp.common.reasons import ReasonTable, ReasonText
 
-_WORDS: dict[str, Promise] = {
-    "event_name_too_long": _("The event's name is too long"),
-    "invalid_json": _("Not valid JSON"),
-    "invalid_key": _("A name holds a character that cannot be stored"),
-    "invalid_message_id": _("The messageId cannot be used"),
-    "junk_identifier": _("The identifier stands for nobody"),
-    "missing_type": _("The type is missing"),
-    "no_alias_ids": _("An alias names two ids"),
-    "no_event_name": _("The event has no name"),
-    "no_group_id": _("The group has no id"),
-    "no_user_anon_id": _("Nobody is named: no userId and no anonymousId"),
-    "not_an_object": _("Not a JSON object"),
-    "number_out_of_range": _("A number is too large"),
-    "too_deep": _("Nested too deeply"),
-    "too_large": _("The message is too large"),
-    "unknown_type": _("The type is unknown"),
-}
-#: details as the processing stores them
-_DETAILS = (
-    gettext_noop("more than %(count)s levels"),
-    gettext_noop("a message may have %(count)s bytes"),
-    gettext_noop("a message must be an object"),
-    gettext_noop("%(name)s must be an object"),
-    gettext_noop("messageId must be text"),
-    gettext_noop("messageId may have %(count)s characters"),
-    gettext_noop("a track message needs an event"),
-    gettext_noop("an event's name may have %(count)s characters"),
-    gettext_noop("a group message needs a groupId"),
-    gettext_noop("a message needs a userId or an anonymousId"),
-    gettext_noop("an alias message needs a previousId and a userId"),
-    gettext_noop("a name holds a NUL character"),
-    gettext_noop("an integer beyond 64 bits"),
-    gettext_noop("a number too large to hold"),
+REJECTIONS = ReasonTable(
+    "rejection",
+    {
+        "erased": ReasonText(_("This person asked to be erased")),
+        "event_name_too_long": ReasonText(
+            _("The event's name is too long"), _("An event's name may have %(limit)s characters.")
+        ),
+        "invalid_json": ReasonText(_("Not valid JSON"), _("The reader says: %(error)s")),
+        "invalid_key": ReasonText(
+            _("A name holds a character that cannot be stored"), _("The name of a field holds a NUL character.")
+        ),
+        "invalid_message_id": ReasonText(_("The messageId cannot be used"), _("The messageId must be text.")),
+        "junk_identifier": ReasonText(_("The identifier stands for nobody"), "%(values)s"),
+        "message_id_too_long": ReasonText(
+            _("The messageId is too long"), _("The messageId may have %(limit)s characters.")
+        ),
+        "missing_type": ReasonText(_("The type is missing")),
+        "no_alias_ids": ReasonText(_("An alias names two ids"), _("An alias message needs a previousId and a userId.")),
+        "no_batch": ReasonText(_("The batch is missing"), _("A batch needs a list named “batch”.")),
+        "no_event_name": ReasonText(_("The event has no name"), _("A track message needs an event.")),
+        "no_group_id": ReasonText(_("The group has no id"), _("A group message needs a groupId.")),
+        "no_user_anon_id": ReasonText(
+            _("Nobody is named: no userId and no anonymousId"), _("A message needs a userId or an anonymousId.")
+        ),
+        "not_an_object": ReasonText(_("Not a JSON object"), _("“%(name)s” must be an object.")),
+        "not_storable": ReasonText(_("The message could not be stored"), "%(error)s"),
+        "number_out_of_range": ReasonText(
+            _("A number is too large"), _("Whole numbers have at most 64 bits, others about 300 digits.")
+        ),
+        "too_deep": ReasonText(_("Nested too deeply"), _("More than %(levels)s levels.")),
+        "too_large": ReasonText(_("The message is too large"), _("A message may have %(limit)s bytes.")),
+        "unknown_type": ReasonText(_("The type is unknown"), "%(type)s"),
+    },
 )
-
-
-def rejection_text(code: str) -> str:
-    """Return the reason behind a stored code in the reader's language; an unknown code as it is."""
-    return str(_WORDS.get(code, code))
-
-
-def detail_text(detail: str) -> str:
-    """Return a stored detail in the reader's language; what came from outside stays as it is."""
-    return display_stored(detail, _DETAILS)

@@ -21,6 +21,7 @@ from profiles.models import Profile
 from segments import services
 from segments.catalog_loader import moment_now
 from segments.models import Membership, MembershipChange, Segment, Status
+from segments.reasons import broken_text
 from segments.rules.describe import describe
 from segments.rules.operators import CONSENT_STATES, COUNTS, OPERATORS, WINDOWS
 
@@ -50,6 +51,7 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
     sentence = serializers.CharField(source="current_version.sentence", read_only=True)
     name = serializers.CharField(max_length=100)
     description = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+    broken_reason = serializers.SerializerMethodField(help_text="`broken_code` as a sentence")
 
     class Meta:
         model = Segment
@@ -59,6 +61,7 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
             "name",
             "description",
             "status",
+            "broken_code",
             "broken_reason",
             "rule",
             "version",
@@ -67,7 +70,11 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
             "refreshed_at",
             "created_at",
         )
-        read_only_fields = ("id", "slug", "status", "broken_reason", "member_count", "refreshed_at", "created_at")
+        read_only_fields = ("id", "slug", "status", "broken_code", "member_count", "refreshed_at", "created_at")
+
+    def get_broken_reason(self, segment: Segment) -> str:
+        """Return what is wrong with the rule, in the reader's language."""
+        return broken_text(segment)
 
 
 class PreviewSerializer(serializers.Serializer[Any]):

@@ -18,10 +18,12 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import override
 
+from cdp.common.reasons import Reason
 from cdp.common.wake import wake
 from segments.catalog_loader import catalog_for, known_catalog, moment_now, referencing
 from segments.membership_diff import Moved, clear_members, move_everybody, move_some
 from segments.models import Membership, Segment, Status
+from segments.reasons import rule_refused
 from segments.rules.catalog import Catalog
 from segments.rules.check import check
 from segments.rules.errors import RuleError
@@ -150,12 +152,12 @@ def _evaluate(
         with transaction.atomic():
             return _diff(segment, rule, catalog, moment, cause=cause, ids=ids, tables=tables)
     except RuleError as error:
-        _break(segment, str(error), moment.now)
+        _break(segment, rule_refused(error), moment.now)
     except OperationalError:
         raise  # time ran out or the server is going: nothing is wrong with the rule
     except DatabaseError as error:
         logger.exception("segment %s cannot be evaluated", segment.pk)
-        _break(segment, f"The database refused the rule: {type(error).__name__}.", moment.now)
+        _break(segment, Reason("database_refused", {"error": type(error).__name__}), moment.now)
     return None
 
 
@@ -183,19 +185,20 @@ def _diff(
     return move_some(segment, printed, ids, now=moment.now, cause=cause)
 
 
-def _break(segment: Segment, reason: str, now: datetime) -> None:
+def _break(segment: Segment, reason: Reason, now: datetime) -> None:
     """Take everybody out of a segment whose rule cannot be used, and say so. It matches nobody until it is mended."""
     clear_members(segment, cause="broken", now=now)
     Segment.objects.filter(pk=segment.pk).update(
-        status=Status.BROKEN, broken_reason=reason[:2000], member_count=0, refreshed_at=now
+        status=Status.BROKEN, broken_code=reason.code, broken_params=reason.params, member_count=0, refreshed_at=now
     )
-    logger.warning("segment %s is broken: %s", segment.pk, reason)
+    logger.warning("segment %s is broken: %s %s", segment.pk, reason.code, dict(reason.params))
     for other in sorted(referencing(segment.pk, {key: fact.rule for key, fact in known_catalog().segments.items()})):
         row = Segment.objects.select_related("current_version").get(pk=other)
         clear_members(row, cause="broken", now=now)
         Segment.objects.filter(pk=other, status=Status.LIVE).update(
             status=Status.BROKEN,
-            broken_reason=f"It builds on the segment “{segment.name}”, which is broken.",
+            broken_code="builds_on_broken",
+            broken_params={"segment": segment.name},
             member_count=0,
             refreshed_at=now,
         )
@@ -214,14 +217,15 @@ def refresh_segment(segment_id: int, *, cause: str = "refresh", now: datetime | 
         moment = moment_now(now)
         moved = _evaluate(segment, _full_catalog(segment), moment, cause=cause)
         if moved is not None:
-            segment.status, segment.broken_reason = Status.LIVE, ""
+            segment.status, segment.broken_code, segment.broken_params = Status.LIVE, "", {}
             segment.member_count = Membership.objects.filter(segment_id=segment.pk).count()
             segment.refreshed_at = segment.swept_at = moment.now
             segment.refresh_ms = int((time.monotonic() - began) * 1000)
             segment.save(
                 update_fields=[
                     "status",
-                    "broken_reason",
+                    "broken_code",
+                    "broken_params",
                     "member_count",
                     "refreshed_at",
                     "swept_at",
@@ -283,7 +287,7 @@ def _sweep_segment(segment_id: int, now: datetime | None) -> int:
         try:
             edges = moving_edges(_usable(segment, catalog), catalog)
         except RuleError as error:
-            _break(segment, str(error), moment.now)
+            _break(segment, rule_refused(error), moment.now)
             return 0
         ids = crossed(edges, before, moment)
         whole = ids is None or len(ids) > MAX_SWEPT

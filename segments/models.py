@@ -25,7 +25,8 @@ class Segment(models.Model):
     slug = models.SlugField(max_length=110, unique=True, editable=False)
     description = models.TextField(_("description"), blank=True, max_length=2000)
     status = models.CharField(_("state"), max_length=10, choices=Status, default=Status.LIVE)
-    broken_reason = models.TextField(blank=True, editable=False)
+    broken_code = models.CharField(max_length=40, blank=True, editable=False)  # see segments.reasons
+    broken_params = models.JSONField(default=dict, editable=False)
     current_version = models.ForeignKey(
         "SegmentVersion", null=True, on_delete=models.PROTECT, related_name="+", editable=False
     )

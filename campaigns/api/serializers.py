@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from campaigns.models import BodyFormat, Campaign, Delivery, Message
-from campaigns.reasons import reason_text
+from campaigns.reasons import outcome_text
 from campaigns.services.campaigns import Plan
 from campaigns.services.messages import Content
 
@@ -94,13 +94,14 @@ class CampaignSerializer(serializers.ModelSerializer[Campaign]):
     exclude_segments = serializers.ListField(source="exclude_segment_ids", read_only=True)
     message_version = serializers.IntegerField(source="message_version.number", read_only=True, default=None)
     segment_version = serializers.IntegerField(source="segment_version.number", read_only=True, default=None)
+    pause_reason = serializers.CharField(source="pause_label", read_only=True, help_text="`pause_code` as a sentence")
 
     class Meta:
         model = Campaign
         fields = (
             "id", "name", "status", "purpose", "segment", "exclude_segments", "message", "message_version",
             "segment_version", "scheduled_at", "local_time", "time_zone", "started_at", "finished_at", "audience_total",
-            "pause_reason", "created_at", "changed_at",
+            "pause_code", "pause_reason", "created_at", "changed_at",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -136,4 +137,4 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
 
     def get_explanation(self, row: Delivery) -> str:
         """Return the decision as a sentence."""
-        return reason_text(row.outcome, row.reason)
+        return outcome_text(row.outcome, row.reason)

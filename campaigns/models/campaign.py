@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models.message import Message, MessageVersion
-from campaigns.pauses import pause_text
+from campaigns.pauses import PAUSES
 from campaigns.querysets.campaigns import CampaignQuerySet
 
 
@@ -54,7 +54,8 @@ class Campaign(models.Model):
     #: set once the decisions are all written; from then on it never changes, and the report adds up to it
     audience_total = models.PositiveIntegerField(null=True, blank=True)
     audience_built_at = models.DateTimeField(null=True, blank=True)
-    pause_reason = models.CharField(max_length=500, blank=True)
+    pause_code = models.CharField(max_length=40, blank=True)  # see campaigns.pauses
+    pause_params = models.JSONField(default=dict)
     #: the mail server's trouble, in a row, and until when it is left alone
     trouble_count = models.PositiveSmallIntegerField(default=0)
     hold_until = models.DateTimeField(null=True, blank=True)
@@ -99,7 +100,7 @@ class Campaign(models.Model):
     @property
     def pause_label(self) -> str:
         """Return why it stands still, in the reader's language."""
-        return pause_text(self.pause_reason)
+        return PAUSES.text(self.pause_code, self.pause_params) if self.pause_code else ""
 
     @property
     def under_way(self) -> bool:

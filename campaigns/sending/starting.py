@@ -33,7 +33,7 @@ def _take_due() -> list[int]:
         cursor.execute(
             """
             UPDATE campaigns_campaign
-            SET status = 'paused', pause_reason = %s, changed_at = now()
+            SET status = 'paused', pause_code = %s, pause_params = '{}', changed_at = now()
             WHERE status = 'scheduled' AND scheduled_at < now() - make_interval(hours => %s)
             """,
             [pauses.LATE, LATE_HOURS],
@@ -81,7 +81,7 @@ def build_audience(campaign_id: int) -> bool:
 
 
 def audience_problem(campaign: Campaign) -> str:
-    """Return why the audience may not be taken as it is now, in English; empty when it may."""
+    """Return the code of why the audience may not be taken as it is now; empty when it may."""
     segment = campaign.segment
     if segment is None or segment.status != "live":
         return pauses.SEGMENT_BROKEN
@@ -139,6 +139,6 @@ def cancel_waiting(campaign_id: int) -> int:
         return int(cursor.rowcount)
 
 
-def _pause(campaign_id: int, reason: str) -> None:
-    Campaign.objects.filter(pk=campaign_id, status="sending").update(status="paused", pause_reason=reason[:500])
-    logger.warning("campaign %s paused before its audience was taken", campaign_id)
+def _pause(campaign_id: int, code: str) -> None:
+    Campaign.objects.filter(pk=campaign_id, status="sending").update(status="paused", pause_code=code, pause_params={})
+    logger.warning("campaign %s paused before its audience was taken: %s", campaign_id, code)

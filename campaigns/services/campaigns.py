@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from campaigns.checks import blocking, checks_of, needs_confirmation
 from campaigns.models import Campaign, CampaignStatus, Message
-from campaigns.pauses import BY_HAND, pause_text
+from campaigns.pauses import BY_HAND, NOTE, PAUSES
 from campaigns.rendering.mime import one_line
 from campaigns.sending.starting import audience_problem, cancel_waiting
 from campaigns.services.messages import sender_identity
@@ -106,17 +106,21 @@ def schedule_campaign(
 @transaction.atomic
 def unschedule_campaign(*, campaign_id: int) -> Campaign:
     """Make a scheduled campaign a draft again."""
-    return _move(campaign_id, {CampaignStatus.SCHEDULED}, CampaignStatus.DRAFT, scheduled_at=None, pause_reason="")
+    return _move(
+        campaign_id, {CampaignStatus.SCHEDULED}, CampaignStatus.DRAFT, scheduled_at=None, pause_code="", pause_params={}
+    )
 
 
 @transaction.atomic
 def pause_campaign(*, campaign_id: int, reason: str = "") -> Campaign:
     """Hold a campaign; messages that are being handed over at this moment are finished."""
+    note = one_line(reason)[:500]
     return _move(
         campaign_id,
         {CampaignStatus.SENDING, CampaignStatus.SCHEDULED},
         CampaignStatus.PAUSED,
-        pause_reason=one_line(reason)[:500] or BY_HAND,
+        pause_code=NOTE if note else BY_HAND,
+        pause_params={"note": note} if note else {},
     )
 
 
@@ -125,12 +129,13 @@ def resume_campaign(*, campaign_id: int) -> Campaign:
     """Go on with a held campaign; what was put off is tried at once."""
     campaign = _locked(campaign_id)
     if campaign.audience_built_at is None and (problem := audience_problem(campaign)):
-        raise CdpError("campaign.segment_changed", pause_text(problem), status=409)
+        raise CdpError("campaign.segment_changed", PAUSES.text(problem), status=409)
     campaign = _move(
         campaign_id,
         {CampaignStatus.PAUSED},
         CampaignStatus.SENDING,
-        pause_reason="",
+        pause_code="",
+        pause_params={},
         trouble_count=0,
         hold_until=None,
         started_at=campaign.started_at or Now(),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 from django.db import connection
 
-from campaigns.pauses import TROUBLE
 from campaigns.sending.verdicts import HOLD_SECONDS, HOLDS
 from consent.services import suppress_address
 
@@ -44,13 +44,12 @@ def working_again(*, campaign_id: int) -> None:
 
 
 def pause_for_trouble(*, campaign_id: int, kind: str, reply: str) -> None:
-    """Pause a campaign that is being sent, saying why in plain words. Messages on their way are finished."""
-    reason = TROUBLE[kind] % {"reply": reply[:300]}
+    """Pause a campaign that is being sent; `kind` is a code of PAUSES. Messages on their way are finished."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE campaigns_campaign SET status = 'paused', pause_reason = %s, trouble_count = 0, hold_until = NULL, "
-            "changed_at = now() WHERE id = %s AND status = 'sending'",
-            [reason[:500], campaign_id],
+            "UPDATE campaigns_campaign SET status = 'paused', pause_code = %s, pause_params = %s, "
+            "trouble_count = 0, hold_until = NULL, changed_at = now() WHERE id = %s AND status = 'sending'",
+            [kind, json.dumps({"reply": reply[:300]}), campaign_id],
         )
         if cursor.rowcount:
             logger.warning("campaign %s paused: %s", campaign_id, kind)

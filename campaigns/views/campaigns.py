@@ -16,7 +16,7 @@ from campaigns.audience import forecast, forecast_people
 from campaigns.checks import blocking, checks_of, needs_confirmation
 from campaigns.forms import PlanForm, ScheduleForm
 from campaigns.models import Campaign, CampaignStatus, MessageVersion, SendQueue
-from campaigns.reasons import label_of
+from campaigns.reasons import DELIVERY_REASONS
 from campaigns.report import forecast_rows, report_of, report_rows
 from campaigns.services.campaigns import create_campaign, update_campaign
 from campaigns.services.testing import preview
@@ -184,7 +184,7 @@ def campaign_people(request: HttpRequest, campaign_id: int) -> HttpResponse:
         "campaign": campaign,
         "people": [people[key] for key in ids[:SHOWN_PEOPLE] if key in people],
         "more": len(ids) > SHOWN_PEOPLE,
-        "reason": label_of(reason) if reason else gettext("will be sent"),
+        "reason": DELIVERY_REASONS.label(reason) if reason else gettext("will be sent"),
     }
     return render(request, "campaigns/campaign_people.html", context)
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from campaigns.models import Delivery, Outcome
-from campaigns.reasons import REASONS, reason_text
+from campaigns.reasons import DELIVERY_REASONS, outcome_text
 from campaigns.rendering.problems import RenderFailure
 from campaigns.sending.context import Copy, fill_in, template_of
 from campaigns.services.testing import idle_links
@@ -53,7 +53,7 @@ class DeliveryList(ListPage):
         Filter(
             name="reason",
             label=_("Why"),
-            choices=list(REASONS.items()),
+            choices=lambda _request: DELIVERY_REASONS.choices(),
             apply=lambda rows, value: rows.filter(reason=value),
         ),
     )
@@ -91,7 +91,7 @@ class DeliveryList(ListPage):
         people = Profile.objects.in_bulk([row.profile_id for row in rows])
         for row in rows:
             row.person = people.get(row.profile_id)
-            row.words = reason_text(row.outcome, row.reason)
+            row.words = outcome_text(row.outcome, row.reason)
             row.tone = TONES[row.outcome]
         return rows
 
@@ -115,7 +115,7 @@ def delivery_page(request: HttpRequest, campaign_id: int, key: UUID) -> HttpResp
         "delivery": delivery,
         "campaign": delivery.campaign,
         "person": person,
-        "words": reason_text(delivery.outcome, delivery.reason),
+        "words": outcome_text(delivery.outcome, delivery.reason),
         "tone": TONES[delivery.outcome],
         "shown": copy is not None,
         "subject": copy.subject if copy else "",

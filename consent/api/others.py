@@ -17,7 +17,7 @@ from cdp.common.access import record_access
 from cdp.common.errors import CdpError
 from consent.gate import answers_for
 from consent.models import Basis, Channel, ConsentText, Purpose, Suppression, SuppressionReason
-from consent.reasons import reason_text
+from consent.reasons import gate_text
 from consent.services.purposes import add_text, create_purpose, update_purpose
 from consent.services.suppressing import find_suppressions, suppress_address
 from profiles.models import Profile
@@ -202,7 +202,7 @@ class PermissionViewSet(viewsets.GenericViewSet[Profile]):
                 "state": answer.state.state if answer.state is not None else "",
                 "allowed": answer.decision.allowed,
                 "reason": answer.decision.reason,
-                "reason_text": reason_text(answer.decision.reason),
+                "reason_text": gate_text(answer.decision.reason),
                 "record": answer.decision.record_id,
             }
             for answer in answers_for(profile.pk)

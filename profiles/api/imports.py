@@ -17,7 +17,7 @@ from cdp.common.access import record_access
 from cdp.common.api import StrictJSONParser
 from cdp.common.errors import CdpError
 from cdp.common.masking import can_see_pii, mask_identifier, mask_value
-from profiles.importing.reasons import explain
+from profiles.importing.reasons import error_text, explain
 from profiles.models import Import, ImportRow
 from profiles.models.imports import Outcome
 from profiles.querysets.imports import rows_page
@@ -28,6 +28,8 @@ MAX_ROWS = 200
 
 class ImportSerializer(serializers.ModelSerializer[Import]):
     """An import. `counts` holds outcomes, reasons, changed traits and what registered targets would do or did."""
+
+    error = serializers.SerializerMethodField(help_text="`error_code` as a sentence")
 
     class Meta:
         model = Import
@@ -43,12 +45,17 @@ class ImportSerializer(serializers.ModelSerializer[Import]):
             "planned",
             "rows_total",
             "rows_done",
+            "error_code",
             "error",
             "created_at",
             "checked_at",
             "finished_at",
         )
         read_only_fields = fields
+
+    def get_error(self, job: Import) -> str:
+        """Return why the import stopped, in the reader's language."""
+        return error_text(job)
 
 
 class ImportInput(serializers.Serializer[Import]):
@@ -208,7 +215,7 @@ def _row(row: ImportRow, seen: bool) -> dict[str, Any]:
         "line": row.line,
         "outcome": row.outcome,
         "code": row.reason,
-        "reason": explain(row.reason, row.detail) if row.reason else "",
+        "reason": explain(row.reason, row.params) if row.reason else "",
         "person": str(profile.uuid) if profile else None,
         "identifiers": {kind: value if seen else mask_identifier(kind, value) for kind, value in data.get("i", [])},
         "values": values if seen else mask_value("", values),

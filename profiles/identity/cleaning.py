@@ -13,12 +13,12 @@ MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 
 class Unstorable(ValueError):
-    """Say why a message cannot be stored: a stable code and a word on the place."""
+    """Say why a message cannot be stored: a stable code and the values of its sentence (profiles.rejections)."""
 
-    def __init__(self, code: str, detail: str = "") -> None:
+    def __init__(self, code: str, **params: Any) -> None:
         super().__init__(code)
         self.code = code
-        self.detail = detail
+        self.params = params
 
 
 def decode(body: bytes) -> tuple[Any, bool]:
@@ -30,15 +30,15 @@ def decode(body: bytes) -> tuple[Any, bool]:
     try:
         return msgspec.json.decode(body), True
     except RecursionError:
-        raise Unstorable("too_deep") from None
+        raise Unstorable("too_deep", levels=MAX_DEPTH) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass
     try:
         return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant), False
     except RecursionError:
-        raise Unstorable("too_deep") from None
+        raise Unstorable("too_deep", levels=MAX_DEPTH) from None
     except ValueError as error:
-        raise Unstorable("invalid_json", str(error)[:300]) from None
+        raise Unstorable("invalid_json", error=str(error)[:300]) from None
 
 
 def _refuse_constant(name: str) -> Any:
@@ -52,11 +52,11 @@ def is_clean(value: Any, depth: int = 0) -> bool:
         return "\x00" not in value
     if kind is dict:
         if depth >= MAX_DEPTH:
-            raise Unstorable("too_deep", f"more than {MAX_DEPTH} levels")
+            raise Unstorable("too_deep", levels=MAX_DEPTH)
         clean = True
         for key, item in value.items():
             if "\x00" in key:
-                raise Unstorable("invalid_key", "a name holds a NUL character")
+                raise Unstorable("invalid_key")
             item_kind = type(item)
             if item_kind is str:
                 if "\x00" in item:
@@ -66,14 +66,14 @@ def is_clean(value: Any, depth: int = 0) -> bool:
         return clean
     if kind is list:
         if depth >= MAX_DEPTH:
-            raise Unstorable("too_deep", f"more than {MAX_DEPTH} levels")
+            raise Unstorable("too_deep", levels=MAX_DEPTH)
         # Every item is looked at, even after one that needs mending: a later one may be beyond that.
         results = [is_clean(item, depth + 1) for item in value]
         return all(results)
     if kind is int and not MIN_INTEGER <= value <= MAX_INTEGER:
-        raise Unstorable("number_out_of_range", "an integer beyond 64 bits")
+        raise Unstorable("number_out_of_range")
     if kind is float and not math.isfinite(value):
-        raise Unstorable("number_out_of_range", "a number too large to hold")
+        raise Unstorable("number_out_of_range")
     return True
 
 

@@ -84,7 +84,7 @@ class Rejection:
 
     position: int
     code: str
-    detail: str
+    params: Mapping[str, Any]
     message_id: str
     payload: Any
 
@@ -94,10 +94,10 @@ def read_body(body: bytes, origin: Origin, rules: Rules) -> Iterator[Message | R
     try:
         value, exact = decode(body)
     except Unstorable as error:
-        yield Rejection(0, error.code, error.detail, "", body[:2000].decode("utf-8", "replace").replace("\x00", ""))
+        yield Rejection(0, error.code, error.params, "", body[:2000].decode("utf-8", "replace").replace("\x00", ""))
         return
     if not isinstance(value, dict):
-        yield Rejection(0, "not_an_object", "the body must be an object", "", None)
+        yield Rejection(0, "not_an_object", {"name": "body"}, "", None)
         return
     if origin.endpoint != "batch":
         value.setdefault("type", origin.endpoint)
@@ -105,7 +105,7 @@ def read_body(body: bytes, origin: Origin, rules: Rules) -> Iterator[Message | R
         return
     batch = value.get("batch")
     if not isinstance(batch, list):
-        yield Rejection(0, "no_batch", "a batch needs a list named batch", "", None)
+        yield Rejection(0, "no_batch", {}, "", None)
         return
     shared = value if value.get("context") or value.get("sentAt") or value.get("integrations") else None
     for position, item in enumerate(batch):
@@ -120,7 +120,7 @@ def _read(
     except Unstorable as error:
         message_id = item.get("messageId") if isinstance(item, dict) else ""
         shown = message_id[:MAX_MESSAGE_ID] if isinstance(message_id, str) else ""
-        return Rejection(position, error.code, error.detail, _CONTROLS.sub("", mend(shown)), _safe(item, error.code))
+        return Rejection(position, error.code, error.params, _CONTROLS.sub("", mend(shown)), _safe(item, error.code))
 
 
 def _safe(item: Any, code: str) -> Any:
@@ -138,7 +138,7 @@ def read_message(
 ) -> Message:
     """Return the checked form of one message; raise Unstorable with a stable code."""
     if type(item) is not dict:
-        raise Unstorable("not_an_object", "a message must be an object")
+        raise Unstorable("not_an_object", name="message")
     if not is_clean(item) or not exact:
         item = mend(item)
     sent = item.get("sentAt")
@@ -153,12 +153,12 @@ def read_message(
         item.pop(name, None)
     payload = _encode(item)
     if len(payload) > MAX_EVENT_BYTES:
-        raise Unstorable("too_large", f"a message may have {MAX_EVENT_BYTES} bytes")
+        raise Unstorable("too_large", limit=MAX_EVENT_BYTES)
     message_id = _message_id(item.get("messageId"), origin, position)
     kind = item.get("type")
     kind = kind.lower() if type(kind) is str else kind
     if kind not in KINDS_OF_MESSAGE:
-        raise Unstorable("missing_type" if not kind else "unknown_type", str(kind)[:100] if kind else "")
+        raise Unstorable("unknown_type", type=str(kind)[:100]) if kind else Unstorable("missing_type")
     original = item.get("originalTimestamp")
     original = original if original is not None else item.get("timestamp")
     occurred_at, warning = occurred(original, sent, origin.received_at)
@@ -205,7 +205,7 @@ def _object(item: dict[str, Any], name: str) -> dict[str, Any]:
     if value is None:
         return {}
     if type(value) is not dict:
-        raise Unstorable("not_an_object", f"{name} must be an object")
+        raise Unstorable("not_an_object", name=name)
     return value
 
 
@@ -220,9 +220,9 @@ def _message_id(value: Any, origin: Origin, position: int) -> str:
     elif value is None:
         text = ""
     else:
-        raise Unstorable("invalid_message_id", "messageId must be text")
+        raise Unstorable("invalid_message_id")
     if len(text) > MAX_MESSAGE_ID:
-        raise Unstorable("invalid_message_id", f"messageId may have {MAX_MESSAGE_ID} characters")
+        raise Unstorable("message_id_too_long", limit=MAX_MESSAGE_ID)
     return text or f"raw-{origin.raw_id}-{position}"
 
 
@@ -231,9 +231,9 @@ def _content(item: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
         event = item.get("event")
         name = " ".join(event.split()) if type(event) is str else str(event) if type(event) in (int, float) else ""
         if not name:
-            raise Unstorable("no_event_name", "a track message needs an event")
+            raise Unstorable("no_event_name")
         if len(name) > MAX_EVENT_NAME:
-            raise Unstorable("event_name_too_long", f"an event's name may have {MAX_EVENT_NAME} characters")
+            raise Unstorable("event_name_too_long", limit=MAX_EVENT_NAME)
         return name, _object(item, "properties")
     if kind in ("page", "screen"):
         properties = dict(_object(item, "properties"))
@@ -244,7 +244,7 @@ def _content(item: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
     if kind == "group":
         group_id = normalise("group_id", item.get("groupId"))
         if not group_id:
-            raise Unstorable("no_group_id", "a group message needs a groupId")
+            raise Unstorable("no_group_id")
         return _NAMES[kind], {"group_id": group_id, "traits": _object(item, "traits")}
     if kind == "alias":
         return _NAMES[kind], {"previous_id": normalise("user_id", item.get("previousId"))}
@@ -293,8 +293,8 @@ def _identifiers(
                 _take(name, claimed[name], found if trusted else claims, junk, rules)
     if not found:
         if junk:
-            raise Unstorable("junk_identifier", ", ".join(junk)[:300])
-        raise Unstorable("no_user_anon_id", "a message needs a userId or an anonymousId")
+            raise Unstorable("junk_identifier", values=", ".join(junk)[:300])
+        raise Unstorable("no_user_anon_id")
     if len(found) > 1:
         first = found[0]
         found = sorted(dict.fromkeys(found), key=lambda pair: (kind_of(pair[0], rules.kinds).priority, pair))
@@ -307,7 +307,7 @@ def _previous(item: dict[str, Any]) -> tuple[str, Any]:
     """Return the previous id of an alias: what looks generated is a device, anything else a user id."""
     previous = item.get("previousId")
     if normalise("user_id", previous) == "" or normalise("user_id", item.get("userId")) == "":
-        raise Unstorable("no_alias_ids", "an alias message needs a previousId and a userId")
+        raise Unstorable("no_alias_ids")
     text = normalise("user_id", previous)
     same_device = text == normalise("anonymous_id", item.get("anonymousId"))
     return ("anonymous_id" if same_device or _UUID.match(text) else "user_id"), previous

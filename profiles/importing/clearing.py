@@ -22,7 +22,7 @@ from profiles.services.imports import cancel_import
 _TO_NOBODY = (Outcome.REJECTED, Outcome.SKIPPED)
 _ENDED = (ImportState.DONE, ImportState.CANCELLED, ImportState.FAILED, ImportState.UNDONE)
 _WAITING = (ImportState.UPLOADED, ImportState.READY, ImportState.FAILED)
-_EMPTY: dict[str, Any] = {"cells": None, "data": None, "changes": None, "detail": ""}
+_EMPTY: dict[str, Any] = {"cells": None, "data": None, "changes": None, "params": None}
 _BLOCK = 5000
 
 # Numbers are written in many ways (06-12 34 56 78): their last digits find the candidates.

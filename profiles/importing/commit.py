@@ -13,6 +13,7 @@ import msgspec
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
+from cdp.common.reasons import Params
 from profiles.changes import Change, announce, find_erased
 from profiles.importing.dryrun import target_job
 from profiles.importing.jobs import renew
@@ -40,10 +41,10 @@ ORDER BY line LIMIT %s
 """
 _KEEP_RESULT = """
 UPDATE profiles_importrow r
-SET profile_id = w.profile_id, outcome = w.outcome, reason = w.reason, detail = w.detail, changes = w.changes,
+SET profile_id = w.profile_id, outcome = w.outcome, reason = w.reason, params = w.params, changes = w.changes,
     data = CASE WHEN w.reason = 'erased' THEN NULL ELSE r.data END
-FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::jsonb[])
-     AS w(line, profile_id, outcome, reason, detail, changes)
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::jsonb[], %s::jsonb[])
+     AS w(line, profile_id, outcome, reason, params, changes)
 WHERE r.import_id = %s AND r.line = w.line
 """
 
@@ -130,7 +131,7 @@ def _write(rows: Sequence[PersonRow], said: Provenance) -> list[PersonRow]:
             row.profile_id = match.profile_id
         problem = _problem(row, stored, people)
         if problem:
-            row.outcome, row.reason, row.detail = problem
+            row.outcome, row.reason, row.params = problem
             row.profile_id = None
         elif match is None:
             new.append(row)
@@ -143,14 +144,14 @@ def _write(rows: Sequence[PersonRow], said: Provenance) -> list[PersonRow]:
 
 def _problem(
     row: PersonRow, stored: dict[tuple[str, str], Stored], people: dict[int, Person]
-) -> tuple[str, str, str] | None:
-    """Return (outcome, reason, detail) when the row may not be written, by what is true now."""
+) -> tuple[str, str, Params | None] | None:
+    """Return (outcome, reason, its parameters) when the row may not be written, by what is true now."""
     if row.profile_id in people and people[row.profile_id].restricted:
-        return "skipped", "restricted", ""
+        return "skipped", "restricted", None
     for kind, value in row.data["i"][1:]:
         other = stored.get((kind, value))
         if other is not None and other.profile_id != row.profile_id:
-            return "rejected", "belongs_to_another", kind
+            return "rejected", "belongs_to_another", {"column": kind}
     return None
 
 
@@ -196,7 +197,7 @@ def _keep_results(import_id: int, rows: Sequence[PersonRow]) -> None:
                 [row.profile_id for row in rows],
                 [row.outcome for row in rows],
                 [row.reason for row in rows],
-                [row.detail for row in rows],
+                [json_text(row.params) if row.params else None for row in rows],
                 [json_text(row.changes) if row.changes else None for row in rows],
                 import_id,
             ],

@@ -11,9 +11,10 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TextIO
 
+from cdp.common.reasons import Params
 from profiles.importing.decoding import UNDECODABLE
 
 DELIMITERS = {";": "semicolon ;", ",": "comma ,", "\t": "tab", "|": "bar |"}
@@ -38,7 +39,7 @@ class BrokenRow:
     line: int
     text: str
     code: str
-    detail: str = ""
+    params: Params = field(default_factory=dict)
 
 
 def sniff_delimiter(sample: str) -> str:
@@ -119,7 +120,7 @@ def read_rows(stream: TextIO, delimiter: str) -> Iterator[Row | BrokenRow]:
         except csv.Error as error:
             if not lines.taken:
                 return
-            yield _break(lines, start, *_csv_reason(str(error)))
+            yield _break(lines, start, _csv_reason(str(error)))
             continue
         taken = lines.taken
         if len(taken[0]) >= MAX_LINE and len(taken) == 1 and not taken[0].endswith(("\n", "\r")):
@@ -139,16 +140,16 @@ def read_rows(stream: TextIO, delimiter: str) -> Iterator[Row | BrokenRow]:
             yield BrokenRow(start, text.replace(UNDECODABLE, "\ufffd"), "undecodable")
         elif len(cells) != width:
             if len(taken) > 1:  # a quote that was never closed took its neighbours in: let them go
-                yield _break(lines, start, "unbalanced_quote", "")
+                yield _break(lines, start, "unbalanced_quote")
             elif not any(cell.strip() for cell in cells[width:]) and len(cells) > width:
                 yield Row(start, cells[:width])
             else:
-                yield BrokenRow(start, text, "ragged", f"{width}/{len(cells)}")
+                yield BrokenRow(start, text, "ragged", {"expected": width, "found": len(cells)})
         else:
             yield Row(start, cells)
 
 
-def _break(lines: _Lines, start: int, code: str, detail: str) -> BrokenRow:
+def _break(lines: _Lines, start: int, code: str) -> BrokenRow:
     """Reject the first line of what was taken only, so that one bad quote costs one row."""
     taken = list(lines.taken)
     if len(taken[0]) >= MAX_LINE and not taken[0].endswith(("\n", "\r")):
@@ -156,10 +157,8 @@ def _break(lines: _Lines, start: int, code: str, detail: str) -> BrokenRow:
     elif len(taken) > 1:
         lines.give_back(taken[1:])
     text = taken[0].replace(UNDECODABLE, "\ufffd")
-    return BrokenRow(start, text[:MAX_CELL].replace("\0", "\ufffd"), code, detail)
+    return BrokenRow(start, text[:MAX_CELL].replace("\0", "\ufffd"), code)
 
 
-def _csv_reason(message: str) -> tuple[str, str]:
-    if "field larger than field limit" in message:
-        return "cell_too_long", str(MAX_CELL)
-    return "unbalanced_quote", ""
+def _csv_reason(message: str) -> str:
+    return "cell_too_long" if "field larger than field limit" in message else "unbalanced_quote"

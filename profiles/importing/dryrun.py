@@ -6,6 +6,7 @@ the people there are and writes down what becomes of each: so a million rows cos
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -72,11 +73,12 @@ def read_file(job: Import, checker: RowChecker, progress: Progress) -> int:
 
 def _stage_row(row: Row | BrokenRow, checker: RowChecker) -> StageRow:
     if isinstance(row, BrokenRow):
-        return (row.line, "rejected", row.code, row.detail, [row.text.rstrip("\r\n")], None)
+        return (row.line, "rejected", row.code, row.params or None, [row.text.rstrip("\r\n")], None)
     result = checker.check(row.cells)
     if isinstance(result, Refusal):
-        return (row.line, result.outcome, result.code, result.detail[:300], row.cells, None)
-    return (row.line, "", "", "", None, result)
+        params = {"column": result.column[:300]} if result.column else None
+        return (row.line, result.outcome, result.code, params, row.cells, None)
+    return (row.line, "", "", None, None, result)
 
 
 def _store(job: Import, block: list[StageRow], checker: RowChecker) -> int:
@@ -93,7 +95,7 @@ def _store(job: Import, block: list[StageRow], checker: RowChecker) -> int:
 
 def _without_erased(row: StageRow, erased: set[tuple[str, str]]) -> StageRow:
     if row[5] and any((kind, value) in erased for kind, value in row[5]["i"]):
-        return (row[0], "skipped", "erased", "", None, None)
+        return (row[0], "skipped", "erased", None, None, None)
     return row
 
 
@@ -106,8 +108,8 @@ GROUP BY {key} HAVING count(*) > 1
 #: what becomes of each row, in the order in which the reasons count; people to be created have their number already,
 #: so that the commit need not write it back
 _DECIDE = """
-INSERT INTO profiles_importrow (import_id, line, outcome, reason, detail, cells, data, profile_id, changes)
-SELECT %(import_id)s, s.line, d.outcome, d.reason, d.detail, s.cells,
+INSERT INTO profiles_importrow (import_id, line, outcome, reason, params, cells, data, profile_id, changes)
+SELECT %(import_id)s, s.line, d.outcome, d.reason, d.params, s.cells,
        s.data,
        CASE WHEN d.outcome IN ('updated', 'unchanged') THEN p.id
             WHEN d.outcome = 'created' THEN nextval(pg_get_serial_sequence('profiles_profile', 'id')) END,
@@ -129,14 +131,14 @@ LEFT JOIN LATERAL (
 ) c ON p.id IS NOT NULL
 CROSS JOIN LATERAL (
     SELECT CASE
-        WHEN s.outcome <> '' THEN ARRAY[s.outcome, s.reason, s.detail]
+        WHEN s.outcome <> '' THEN ARRAY[s.outcome, s.reason, s.params::text]
         {cases}
-        WHEN p.restricted_at IS NOT NULL THEN ARRAY['skipped', 'restricted', '']
-        WHEN p.id IS NULL THEN ARRAY['created', '', '']
-        WHEN c.changes IS NULL THEN ARRAY['unchanged', '', '']
-        ELSE ARRAY['updated', '', ''] END AS verdict
+        WHEN p.restricted_at IS NOT NULL THEN ARRAY['skipped', 'restricted', NULL]
+        WHEN p.id IS NULL THEN ARRAY['created', '', NULL]
+        WHEN c.changes IS NULL THEN ARRAY['unchanged', '', NULL]
+        ELSE ARRAY['updated', '', NULL] END AS verdict
 ) v
-CROSS JOIN LATERAL (SELECT v.verdict[1] AS outcome, v.verdict[2] AS reason, v.verdict[3] AS detail) d
+CROSS JOIN LATERAL (SELECT v.verdict[1] AS outcome, v.verdict[2] AS reason, v.verdict[3]::jsonb AS params) d
 """
 
 
@@ -160,7 +162,7 @@ def decide(job: Import, checker: RowChecker, mapping: FileMapping, priority: int
             key, twice = sql.Identifier(f"k{number}"), sql.Identifier(f"import_twice_{number}")
             cursor.execute(sql.SQL(_DUPLICATES).format(table=twice, key=key, stage=stage))
             cursor.execute(sql.SQL("ANALYZE {}").format(twice))
-            params |= {f"kind{number}": kind, f"header{number}": headers[kind]}
+            params |= {f"kind{number}": kind, f"column{number}": json.dumps({"column": headers[kind]})}
             parts = _parts(number)
             joins.append(sql.SQL(parts[0]).format(twice=twice))
             cases.append(sql.SQL(parts[1]))
@@ -183,19 +185,24 @@ def _parts(number: int) -> tuple[str, str, str]:
     """Return the joins, cases and new identifiers of the identifier column with this number; 0 is the matching one."""
     join = f" LEFT JOIN {{twice}} t{number} ON s.outcome = '' AND t{number}.key = s.k{number}"
     if number == 0:
-        return join, " WHEN t0.line < s.line THEN ARRAY['skipped', 'duplicate', t0.line::text]", ""
+        return (
+            join,
+            " WHEN t0.line < s.line THEN ARRAY['skipped', 'duplicate', jsonb_build_object('line', t0.line)::text]",
+            "",
+        )
     join += (
         f" LEFT JOIN profiles_identifier i{number}"
         f" ON s.outcome = '' AND i{number}.kind = %(kind{number})s AND i{number}.value = s.k{number}"
     )
     case = (
-        f" WHEN t{number}.line < s.line THEN ARRAY['rejected', 'duplicate_identifier', t{number}.line::text]"
+        f" WHEN t{number}.line < s.line"
+        f" THEN ARRAY['rejected', 'duplicate_identifier', jsonb_build_object('line', t{number}.line)::text]"
         f" WHEN i{number}.profile_id <> coalesce(p.id, 0)"
-        f" THEN ARRAY['rejected', 'belongs_to_another', %(header{number})s]"
+        f" THEN ARRAY['rejected', 'belongs_to_another', %(column{number})s]"
         f" WHEN p.id IS NOT NULL AND s.k{number} IS NOT NULL AND i{number}.id IS NULL AND"
         f" (SELECT count(*) FROM profiles_identifier o WHERE o.profile_id = p.id AND o.kind = %(kind{number})s)"
         f' >= (SELECT "limit" FROM profiles_identifierkind WHERE name = %(kind{number})s)'
-        f" THEN ARRAY['rejected', 'too_many_identifiers', %(header{number})s]"
+        f" THEN ARRAY['rejected', 'too_many_identifiers', %(column{number})s]"
     )
     new = (
         f" UNION ALL SELECT 'id:' || %(kind{number})s, NULL, to_jsonb(s.k{number})"

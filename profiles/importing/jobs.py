@@ -12,7 +12,6 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from profiles.models import Import
 from profiles.models.imports import ImportState
@@ -49,11 +48,11 @@ def claim_import(now: datetime | None = None) -> Import | None:
             return None
         if job.attempts >= MAX_ATTEMPTS:
             job.state, job.lease_until, job.finished_at = ImportState.FAILED, None, now
-            job.error = _("The worker stopped %(times)s times at the same place.") % {"times": job.attempts}
+            job.error_code, job.error_params = "worker_stopped", {"times": job.attempts}
         else:
             job.lease_until = now + LEASE
             job.attempts += 1
-        job.save(update_fields=["state", "lease_until", "finished_at", "error", "attempts"])
+        job.save(update_fields=["state", "lease_until", "finished_at", "error_code", "error_params", "attempts"])
     return job if job.state in ACTIVE else claim_import(now)
 
 

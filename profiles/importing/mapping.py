@@ -63,8 +63,8 @@ class FileMapping:
         return {"match": self.match, "columns": [asdict(column) for column in self.columns]}
 
 
-def _refuse(code: str, message: str, place: str = "") -> CdpError:
-    return CdpError(f"import.{code}", message, place=place)
+def _refuse(code: str, message: str, place: str = "", **detail: Any) -> CdpError:
+    return CdpError(f"import.{code}", message, place=place, detail=detail)
 
 
 def parse_mapping(raw: Any, *, header: Sequence[str], kinds: Collection[str], targets: Collection[str]) -> FileMapping:
@@ -116,7 +116,7 @@ def _parse_column(
     )
     named = {"column": plan.header}
     if plan.kind and plan.kind not in kinds:
-        raise _refuse("kind_unknown", _("%(column)s: there is no such kind of identifier.") % named, place)
+        raise _refuse("kind_unknown", _("%(column)s: there is no such kind of identifier.") % named, place, **named)
     if plan.target.startswith("trait:") and not _TRAIT_KEY.fullmatch(plan.trait):
         raise _refuse(
             "trait_name_invalid",
@@ -124,7 +124,7 @@ def _parse_column(
             place,
         )
     if plan.registered and plan.registered not in targets:
-        raise _refuse("target_unknown", _("%(column)s: there is no such target.") % named, place)
+        raise _refuse("target_unknown", _("%(column)s: there is no such target.") % named, place, **named)
     if plan.type not in TYPES:
         raise _refuse("type_unknown", _("%(column)s: there is no such type.") % named, place)
     if plan.rule not in RULES:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
+from cdp.common.reasons import Params
 from profiles.identity.traits import (
     ADDRESS_TRAITS,
     TRUSTED_ADDRESS,
@@ -51,7 +52,7 @@ class PersonRow:
     profile_id: int | None = None
     identifier_id: int | None = None
     reason: str = ""
-    detail: str = ""
+    params: Params | None = None
     changes: dict[str, list[Any]] = field(default_factory=dict)  # {trait: [old, new, assertion that was replaced]}
 
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator
 
 from cdp.common.formulas import escape_formula
-from profiles.importing.reasons import explain, reason_mend
+from profiles.importing.reasons import ROW_REASONS, explain
 from profiles.models import Import, ImportRow
 
 #: columns added in front; the underscore keeps them out of the mapping when the file comes back
@@ -44,12 +44,12 @@ def rejected_csv(job: Import, rows: Iterable[ImportRow]) -> Iterator[bytes]:
     for row in rows:
         cells = list(row.cells or ())
         whole = len(cells) == width and row.reason in (*_ABOUT_A_CELL, "duplicate_identifier")
-        column = row.detail if row.reason in _ABOUT_A_CELL else ""
+        column = str((row.params or {}).get("column", ""))
         line = [
             str(row.line),
             column,
-            explain(row.reason, row.detail),
-            reason_mend(row.reason),
+            explain(row.reason, row.params),
+            ROW_REASONS.hint(row.reason),
             "" if whole else job.delimiter.join(cells),
             *(cells if whole else [""] * width),
         ]

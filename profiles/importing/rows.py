@@ -22,11 +22,11 @@ _RULE_PART = {"overwrite": "t", "fill": "f", "create": "n"}
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a row goes no further. `detail` names the column."""
+    """Why a row goes no further."""
 
     outcome: str  # rejected | skipped
     code: str
-    detail: str = ""
+    column: str = ""  # header of the cell that is at fault
 
 
 class RowChecker:

@@ -17,6 +17,7 @@ from profiles.importing.dryrun import decide, plan_targets, read_file
 from profiles.importing.identifiers import identifier_check
 from profiles.importing.jobs import LeaseLost, StopWanted, claim_import, hand_back, heed_stop, leave, renew
 from profiles.importing.mapping import FileMapping, parse_mapping
+from profiles.importing.reasons import import_error
 from profiles.importing.rows import RowChecker
 from profiles.importing.staging import drop_stage
 from profiles.importing.targets import ImportTarget, all_targets
@@ -43,7 +44,14 @@ def run_imports(seconds: float = 50.0) -> bool:
         except StopWanted as stop:
             _stop(job, stop.state)
         except CdpError as error:
-            leave(job, ImportState.FAILED, error=str(error.message), finished_at=timezone.now())
+            reason = import_error(error)
+            leave(
+                job,
+                ImportState.FAILED,
+                error_code=reason.code,
+                error_params=reason.params,
+                finished_at=timezone.now(),
+            )
         except Exception:
             logger.exception("import %s stopped", job.pk)
             _note_trouble(job)

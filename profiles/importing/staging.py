@@ -11,10 +11,11 @@ from typing import Any
 from django.db import connection
 from psycopg import sql
 
+from cdp.common.reasons import Params
 from profiles.importing.copying import copy_json, copy_text
 
-#: line, outcome, reason, detail, original cells, checked data, identifiers in the order of the checker's kinds
-StageRow = tuple[int, str, str, str, Sequence[str] | None, dict[str, Any] | None]
+#: line, outcome, reason, its parameters, original cells, checked data, identifiers in the order of the checker's kinds
+StageRow = tuple[int, str, str, Params | None, Sequence[str] | None, dict[str, Any] | None]
 
 
 def stage_table(import_id: int) -> sql.Identifier:
@@ -30,7 +31,7 @@ def create_stage(import_id: int, key_count: int) -> None:
         cursor.execute(
             sql.SQL(
                 "CREATE UNLOGGED TABLE {} (line bigint NOT NULL, outcome text NOT NULL, reason text NOT NULL, "
-                "detail text NOT NULL, cells jsonb, data jsonb, {}) WITH (autovacuum_enabled = off)"
+                "params jsonb, cells jsonb, data jsonb, {}) WITH (autovacuum_enabled = off)"
             ).format(stage_table(import_id), keys)
         )
 
@@ -42,10 +43,10 @@ def drop_stage(import_id: int) -> None:
 
 
 def _copy_line(row: StageRow, kinds: Sequence[str]) -> str:
-    line, outcome, reason, detail, cells, data = row
+    line, outcome, reason, params, cells, data = row
     found = dict(data["i"]) if data else {}
     keys = "\t".join(copy_text(found[kind]) if kind in found else "\\N" for kind in kinds)
-    return f"{line}\t{outcome}\t{reason}\t{copy_text(detail)}\t{copy_json(cells)}\t{copy_json(data)}\t{keys}\n"
+    return f"{line}\t{outcome}\t{reason}\t{copy_json(params)}\t{copy_json(cells)}\t{copy_json(data)}\t{keys}\n"
 
 
 def fill_stage(import_id: int, rows: Iterable[StageRow], kinds: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from profiles.models.source import Source
-from profiles.rejections import detail_text, rejection_text
+from profiles.rejections import REJECTIONS
 
 
 class RawMessage(models.Model):
@@ -61,7 +61,7 @@ class RejectedMessage(models.Model):
     position = models.IntegerField(default=0)  # place within the batch
     message_id = models.CharField(max_length=128, blank=True)
     code = models.CharField(max_length=40)
-    detail = models.CharField(max_length=500, blank=True)
+    params = models.JSONField(default=dict)  # of the reason's sentence, see profiles.rejections
     payload = models.JSONField(default=dict)
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolution = models.CharField(max_length=10, blank=True)  # replayed | discarded
@@ -74,12 +74,12 @@ class RejectedMessage(models.Model):
     @property
     def reason_text(self) -> str:
         """Return why it was not stored, in the reader's language."""
-        return rejection_text(self.code)
+        return REJECTIONS.label(self.code)
 
     @property
     def detail_text(self) -> str:
-        """Return the detail of the reason in the reader's language."""
-        return detail_text(self.detail)
+        """Return what the reason says of this message, in the reader's language, or ""."""
+        return REJECTIONS.sentence(self.code, self.params)
 
 
 class SourceCounter(models.Model):

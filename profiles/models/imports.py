@@ -56,7 +56,8 @@ class Import(models.Model):
     rows_done = models.BigIntegerField(default=0)
     done_line = models.BigIntegerField(default=0)  # every row up to this line is committed
     stop_wanted = models.CharField(max_length=10, blank=True)  # paused | cancelled: heeded between two blocks
-    error = models.TextField(blank=True)
+    error_code = models.CharField(max_length=60, blank=True)  # see profiles.importing.reasons.IMPORT_ERRORS
+    error_params = models.JSONField(default=dict)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     checked_at = models.DateTimeField(null=True)
@@ -83,7 +84,7 @@ class ImportRow(models.Model):
     line = models.BigIntegerField()  # line number in the file, the header is 1
     outcome = models.CharField(max_length=10, choices=Outcome)
     reason = models.CharField(max_length=60, blank=True)  # stable code, see profiles.importing.reasons
-    detail = models.CharField(max_length=300, blank=True)  # the column, or the other line, that the reason speaks of
+    params = models.JSONField(null=True)  # of the reason: the column, or the other line, that it is about
     cells = models.JSONField(null=True)  # the original text, of rejected rows only
     data = models.JSONField(null=True)  # the checked values of the others, see profiles.importing.rows
     profile_id = models.BigIntegerField(null=True)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -53,7 +54,7 @@ class Work:
         """Return the counts of a source in an hour."""
         return self.tallies[(source_id, received_at.replace(minute=0, second=0, microsecond=0))]
 
-    def reject(self, item: Item, code: str, detail: str = "", payload: object = None) -> None:
+    def reject(self, item: Item, code: str, params: Mapping[str, Any] | None = None, payload: object = None) -> None:
         """Put a message that was read well on the rejected list."""
         origin, message = item.origin, item.message
         self.tally(origin.source_id, origin.received_at).rejected += 1
@@ -65,7 +66,7 @@ class Work:
                 message.position,
                 message.message_id,
                 code,
-                detail,
+                params or {},
                 payload if payload is not None else {},
             )
         )
@@ -92,7 +93,7 @@ def process_entries(entries: Sequence[Entry], *, skip: Mapping[Place, str] | Non
     for item in [item for item in work.items if skip and (item.origin.raw_id, item.message.position) in skip]:
         work.items.remove(item)
         reason = (skip or {})[(item.origin.raw_id, item.message.position)]
-        work.reject(item, "not_storable", reason, {"event": item.message.name})
+        work.reject(item, "not_storable", {"error": reason}, {"event": item.message.name})
     require_months(work.items)
     messages = len(work.items) + len(work.rejected)
     drop_known(work)
@@ -127,7 +128,7 @@ def read_bodies(bodies: Sequence[RawBody], rules: Rules, sources: Mapping[int, S
                         result.position,
                         result.message_id,
                         result.code,
-                        result.detail,
+                        result.params,
                         result.payload if result.payload is not None else {},
                     )
                 )
@@ -183,7 +184,7 @@ def drop_erased(work: Work) -> None:
 
 def _without_ids(row: RejectedRow) -> RejectedRow:
     """Return the row without anything that could name the erased person again."""
-    return RejectedRow(row.source_id, row.received_at, row.raw_id, row.position, "", row.code, "", {})
+    return RejectedRow(row.source_id, row.received_at, row.raw_id, row.position, "", row.code, {}, {})
 
 
 def store_items(items: Sequence[Item], rules: Rules, sources: Mapping[int, SourceInfo]) -> None:

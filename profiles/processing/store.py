@@ -116,7 +116,7 @@ class RejectedRow:
     position: int
     message_id: str
     code: str
-    detail: str
+    params: Mapping[str, Any]
     payload: Any
 
 
@@ -126,9 +126,9 @@ def write_rejected(rows: Sequence[RejectedRow]) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO profiles_rejectedmessage (source_id, received_at, raw_id, position, message_id, code, detail,"
+            "INSERT INTO profiles_rejectedmessage (source_id, received_at, raw_id, position, message_id, code, params,"
             " payload, resolution) SELECT *, '' FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::int[],"
-            " %s::text[], %s::text[], %s::text[], %s::jsonb[])",
+            " %s::text[], %s::text[], %s::jsonb[], %s::jsonb[])",
             [
                 numbers(row.source_id for row in rows),
                 moments(row.received_at for row in rows),
@@ -136,7 +136,7 @@ def write_rejected(rows: Sequence[RejectedRow]) -> None:
                 numbers(row.position for row in rows),
                 texts(row.message_id[:128] for row in rows),
                 texts(row.code[:40] for row in rows),
-                texts(row.detail[:500] for row in rows),
+                texts(_encode(row.params).decode() for row in rows),
                 texts(_encode(row.payload).decode() for row in rows),
             ],
         )

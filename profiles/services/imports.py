@@ -165,7 +165,7 @@ def start_check(*, import_id: int, mapping: Any, proof: Any = None) -> Import:
         )
     parsed = parse_mapping(mapping, header=job.header, kinds=usable_kinds(), targets=all_targets())
     job.mapping, job.proof = parsed.as_json(), parse_proof(proof)
-    job.state, job.error, job.counts, job.planned = ImportState.CHECKING, "", {}, {}
+    job.state, job.error_code, job.counts, job.planned = ImportState.CHECKING, "", {}, {}
     job.rows_total = job.rows_done = 0
     job.started_at, job.finished_at, job.attempts, job.lease_until, job.stop_wanted = timezone.now(), None, 0, None, ""
     job.save()
@@ -200,7 +200,7 @@ def resume_import(*, import_id: int) -> Import:
     job = _locked(import_id, (ImportState.PAUSED, ImportState.FAILED), _("resumed"))
     if not job.planned:
         raise CdpError("import.not_checked", _("Run the dry run first."), status=409)
-    job.state, job.stop_wanted, job.attempts, job.lease_until, job.error = ImportState.RUNNING, "", 0, None, ""
+    job.state, job.stop_wanted, job.attempts, job.lease_until, job.error_code = ImportState.RUNNING, "", 0, None, ""
     job.finished_at = None
     job.save()
     wake(TASK)
@@ -251,7 +251,7 @@ def start_undo(*, import_id: int, actor: Any) -> Import:
             "import.nothing_written", _("This import wrote nothing, so there is nothing to undo."), status=409
         )
     job.state, job.started_at, job.finished_at = ImportState.UNDOING, timezone.now(), None
-    job.stop_wanted, job.attempts, job.lease_until, job.rows_done, job.error = "", 0, None, 0, ""
+    job.stop_wanted, job.attempts, job.lease_until, job.rows_done, job.error_code = "", 0, None, 0, ""
     job.confirmed_by = actor
     job.save()
     wake(TASK)

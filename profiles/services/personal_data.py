@@ -147,8 +147,8 @@ def _cut_from_rejected(values: set[str]) -> int:
     """Empty the rejected messages that carry any of these values."""
     cut = 0
     for row in RejectedMessage.objects.exclude(payload={}).iterator(chunk_size=500):
-        if mentions(row.payload, values) or any(item and item in row.detail for item in values):
-            row.payload, row.detail, row.message_id = {}, "", ""
-            row.save(update_fields=["payload", "detail", "message_id"])
+        if mentions(row.payload, values) or any(item and item in str(row.params) for item in values):
+            row.payload, row.params, row.message_id = {}, {}, ""
+            row.save(update_fields=["payload", "params", "message_id"])
             cut += 1
     return cut

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from profiles.importing.decoding import ENCODINGS
 from profiles.importing.dialect import DELIMITERS
 from profiles.importing.headers import trait_key
-from profiles.importing.reasons import explain, reason_mend, reason_text
+from profiles.importing.reasons import ROW_REASONS, error_text, explain
 from profiles.importing.targets import all_targets
 from profiles.models import Import, ImportRow
 from profiles.models.imports import ImportState, Outcome
@@ -61,6 +61,7 @@ def map_context(job: Import, posted: Mapping[str, Any] | None, proof: Mapping[st
     before = Import.objects.filter(file_digest=job.file_digest, state=ImportState.DONE).exclude(pk=job.pk).first()
     return {
         "job": job,
+        "job_error": error_text(job),
         "step": 2,
         "preview": preview,
         "preview_rows": preview.rows[:5],
@@ -103,8 +104,8 @@ def result_context(job: Import) -> dict[str, Any]:
         {
             "outcome": Outcome(outcome).label,
             "tone": _TONES.get(outcome, ""),
-            "reason": reason_text(code),
-            "mend": reason_mend(code),
+            "reason": ROW_REASONS.label(code),
+            "mend": ROW_REASONS.hint(code),
             "count": count,
             "url": rows_url(job, outcome=outcome, reason=code),
         }
@@ -119,6 +120,7 @@ def result_context(job: Import) -> dict[str, Any]:
     return {
         "keep_days": settings.IMPORT_ROWS_KEEP_DAYS,
         "job": job,
+        "job_error": error_text(job),
         "step": {ImportState.READY: 3, ImportState.CHECKING: 3}.get(ImportState(job.state), _late_step(job)),
         "figures": figures,
         "reasons": reasons,
@@ -171,7 +173,7 @@ def _progress(job: Import) -> dict[str, Any]:
 def rows_title(chosen: Mapping[str, str]) -> str:
     """Return the heading of a list of rows."""
     if chosen["reason"]:
-        return reason_text(chosen["reason"])
+        return ROW_REASONS.label(chosen["reason"])
     if chosen["changed"]:
         return _("Rows that change “%(name)s”") % {"name": chosen["changed"]}
     if chosen["outcome"]:
@@ -186,8 +188,8 @@ def shown_row(row: ImportRow) -> dict[str, Any]:
         "line": row.line,
         "outcome": row.get_outcome_display(),
         "tone": _TONES.get(row.outcome, ""),
-        "reason": explain(row.reason, row.detail) if row.reason else "",
-        "mend": reason_mend(row.reason),
+        "reason": explain(row.reason, row.params) if row.reason else "",
+        "mend": ROW_REASONS.hint(row.reason),
         "profile": getattr(row, "profile", None),
         "identifiers": data.get("i", []),
         "changes": [(key, change[0], change[1]) for key, change in (row.changes or {}).items()],

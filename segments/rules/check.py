@@ -20,6 +20,20 @@ from segments.rules.texts import gettext_noop as _
 
 #: nodes of a rule with the rules of all segments that it takes in
 MAX_TOTAL_NODES = 400
+#: what can be wrong with a rule that was right once, so that a broken segment stores code and values only
+TEXTS = {
+    "unknown_event": _("Nobody did %(name)s so far. Check the spelling."),
+    "unknown_purpose": _("The purpose %(name)s does not exist (any more)."),
+    "unknown_channel": _("The purpose %(name)s is not used for the channel %(channel)s."),
+    "unknown_identifier": _("There is no kind of identifier named %(name)s."),
+    "unknown_segment": _("The segment with number %(number)s does not exist (any more)."),
+    "unusable_segment": _("The segment %(name)s is broken or archived, so nothing can build on it."),
+    "builds_on_unusable": _("The segment %(name)s builds on one that is broken or archived."),
+    "unknown_trait": _("Nobody has the trait %(name)s. Check the spelling."),
+    "wrong_type": _("The comparison does not fit: %(name)s holds %(types)s."),
+    "circle": _("Segments may not build on each other in a circle: %(circle)s."),
+    "too_many_in_all": _("With the segments that it builds on, this rule has more than %(limit)s conditions."),
+}
 
 
 def check(rule: Rule, catalog: Catalog, *, segment_id: int | None = None) -> None:
@@ -31,32 +45,29 @@ def check(rule: Rule, catalog: Catalog, *, segment_id: int | None = None) -> Non
         raise RuleError(problems)
 
 
+def _problem(path: str, code: str, **values: object) -> Problem:
+    return Problem(path=path, code=code, text=TEXTS[code], values=values)
+
+
 def _check_node(path: str, node: Node, catalog: Catalog) -> list[Problem]:
     if isinstance(node, Trait):
         return _check_trait(path, node, catalog)
     if isinstance(node, Event) and catalog.events is not None and node.name not in catalog.events:
-        text = _("Nobody did %(name)s so far. Check the spelling.")
-        return [Problem(path=path, code="unknown_event", text=text, values={"name": node.name})]
+        return [_problem(path, "unknown_event", name=node.name)]
     if isinstance(node, Consent):
         purpose = catalog.purposes.get(node.purpose)
         if purpose is None:
-            text = _("The purpose %(name)s does not exist (any more).")
-            return [Problem(path=path, code="unknown_purpose", text=text, values={"name": node.purpose})]
+            return [_problem(path, "unknown_purpose", name=node.purpose)]
         if node.channel not in purpose.channels:
-            text = _("The purpose %(name)s is not used for the channel %(channel)s.")
-            values = {"name": purpose.name, "channel": node.channel}
-            return [Problem(path=path, code="unknown_channel", text=text, values=values)]
+            return [_problem(path, "unknown_channel", name=purpose.name, channel=node.channel)]
     if isinstance(node, HasIdentifier) and node.kind not in catalog.identifiers:
-        text = _("There is no kind of identifier named %(name)s.")
-        return [Problem(path=path, code="unknown_identifier", text=text, values={"name": node.kind})]
+        return [_problem(path, "unknown_identifier", name=node.kind)]
     if isinstance(node, Member):
         fact = catalog.segments.get(node.segment)
         if fact is None:
-            text = _("The segment with number %(number)s does not exist (any more).")
-            return [Problem(path=path, code="unknown_segment", text=text, values={"number": node.segment})]
+            return [_problem(path, "unknown_segment", number=node.segment)]
         if fact.rule is None:
-            text = _("The segment %(name)s is broken or archived, so nothing can build on it.")
-            return [Problem(path=path, code="unusable_segment", text=text, values={"name": fact.name})]
+            return [_problem(path, "unusable_segment", name=fact.name)]
     return []
 
 
@@ -65,13 +76,10 @@ def _check_trait(path: str, node: Trait, catalog: Catalog) -> list[Problem]:
         return []
     types = catalog.traits.get(node.key)
     if types is None:
-        text = _("Nobody has the trait %(name)s. Check the spelling.")
-        return [Problem(path=path, code="unknown_trait", text=text, values={"name": node.key})]
+        return [_problem(path, "unknown_trait", name=node.key)]
     operator = OPERATORS[node.operator]
     if types and not types & operator.types:
-        text = _("The comparison does not fit: %(name)s holds %(types)s.")
-        values = {"name": node.key, "types": ", ".join(sorted(types))}
-        return [Problem(path=path, code="wrong_type", text=text, values=values)]
+        return [_problem(path, "wrong_type", name=node.key, types=", ".join(sorted(types)))]
     return []
 
 
@@ -84,16 +92,12 @@ def _check_references(rule: Rule, catalog: Catalog, segment_id: int | None) -> l
         found = _follow(node.segment, catalog, (segment_id,) if segment_id else ())
         if isinstance(found, tuple):
             names = [catalog.segments[item].name if item in catalog.segments else str(item) for item in found]
-            text = _("Segments may not build on each other in a circle: %(circle)s.")
-            return [Problem(path=path, code="circle", text=text, values={"circle": " → ".join(names)})]
+            return [_problem(path, "circle", circle=" → ".join(names))]
         if found < 0:
-            text = _("The segment %(name)s builds on one that is broken or archived.")
-            name = catalog.segments[node.segment].name
-            return [Problem(path=path, code="unusable_segment", text=text, values={"name": name})]
+            return [_problem(path, "builds_on_unusable", name=catalog.segments[node.segment].name)]
         total += found
         if total > MAX_TOTAL_NODES:
-            text = _("With the segments that it builds on, this rule has more than %(limit)s conditions.")
-            return [Problem(path=path, code="too_many", text=text, values={"limit": MAX_TOTAL_NODES})]
+            return [_problem(path, "too_many_in_all", limit=MAX_TOTAL_NODES)]
     return []
 
 

@@ -158,8 +158,8 @@ def _add_version(segment: Segment, data: Any, rule: Rule, catalog: Catalog, user
     )
     # Not refreshed: the engine leaves it alone until the members were made with this version.
     segment.refreshed_at = None
-    segment.status, segment.broken_reason = Status.LIVE, ""
-    segment.save(update_fields=["current_version", "refreshed_at", "status", "broken_reason"])
+    segment.status, segment.broken_code, segment.broken_params = Status.LIVE, "", {}
+    segment.save(update_fields=["current_version", "refreshed_at", "status", "broken_code", "broken_params"])
     wake("segments.refresh")
 
 

@@ -10,19 +10,20 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_http_methods, require_POST
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
 from cdp.common.masking import can_see_pii, mask_name
 from consent.models import Purpose
+from consent.reasons import GATE_REASONS
 from profiles.models import Profile
 from segments import services, suggestions
 from segments.catalog_loader import catalog_for, event_names, load_person, moment_now
 from segments.forms import draft
 from segments.forms.tree import Tree
 from segments.models import Segment, Status
+from segments.reasons import broken_text
 from segments.rules.catalog import Catalog
 from segments.rules.check import check
 from segments.rules.describe import describe
@@ -31,18 +32,6 @@ from segments.rules.explain import explain
 from segments.rules.nodes import Rule
 from segments.rules.parse import parse
 from segments.services.previews import SAMPLE, Counts
-
-REASONS = {
-    "no_consent": gettext_noop("no consent"),
-    "withdrawn": gettext_noop("withdrawn"),
-    "objected": gettext_noop("objected"),
-    "suppressed": gettext_noop("suppressed"),
-    "restricted": gettext_noop("restricted"),
-    "erased": gettext_noop("erased"),
-    "no_address": gettext_noop("no address"),
-    "unverified_address": gettext_noop("address not verified"),
-    "purpose_inactive": gettext_noop("purpose not active"),
-}
 
 
 @dataclass
@@ -132,6 +121,7 @@ def page(
     context = {
         "tree": Tree(item.data, item.problems if show or item.segment else (), item.segment),
         "segment": item.segment,
+        "broken_reason": broken_text(item.segment) if item.segment else "",
         "name": name,
         "error": error,
         "faulty": bool(show and item.problems),
@@ -213,9 +203,7 @@ def mailing(request: HttpRequest, item: Draft, moment: Any) -> dict[str, Any]:
     found = services.mailable(item.rule, item.catalog, chosen, moment)
     if found is None:
         return {"purposes": purposes, "purpose": chosen}
-    why_not = sorted(
-        ((_(REASONS.get(key, key)), value) for key, value in found.items() if key), key=lambda row: -row[1]
-    )
+    why_not = sorted(((GATE_REASONS.label(key), value) for key, value in found.items() if key), key=lambda row: -row[1])
     return {"purposes": purposes, "purpose": chosen, "mailable": found.get("", 0), "why_not": why_not}
 
 

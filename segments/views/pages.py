@@ -26,6 +26,7 @@ from segments import services
 from segments.catalog_loader import event_names, known_catalog, load_person, moment_now
 from segments.home import movements
 from segments.models import Membership, MembershipChange, Segment, SegmentVersion, Status
+from segments.reasons import broken_text
 from segments.rules.catalog import Catalog
 from segments.rules.check import check
 from segments.rules.describe import describe
@@ -56,17 +57,6 @@ def version_sentence(version: SegmentVersion, catalog: Catalog | None = None) ->
         return describe(parse(version.rule), catalog or known_catalog(), _)
     except RuleError:
         return version.sentence
-
-
-def broken_reason_of(segment: Segment) -> str:
-    """Say in the reader's language what is wrong with the rule now; as it was stored when nothing is any more."""
-    if segment.current_version is None:
-        return segment.broken_reason
-    try:
-        check(parse(segment.current_version.rule), known_catalog(), segment_id=segment.pk)
-    except RuleError as error:
-        return " ".join(problem.message(_) for problem in error.problems)
-    return segment.broken_reason
 
 
 class SegmentList(ListPage):
@@ -117,7 +107,7 @@ class SegmentList(ListPage):
         catalog = known_catalog()
         for row in rows:
             row.sentence = sentence_of(row, catalog)
-            row.broken_reason = broken_reason_of(row) if row.status == Status.BROKEN else ""
+            row.broken_reason = broken_text(row)
             row.entered, row.left = moved.get(row.pk, (0, 0))
         return rows
 
@@ -261,13 +251,12 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
     entered, left = movements([segment.pk])[segment.pk]
     version = segment.current_version
     count = segment.member_count
-    if segment.status == Status.BROKEN:
-        segment.broken_reason = broken_reason_of(segment)
     versions, catalog = list(segment.versions.select_related("created_by")[:10]), known_catalog()
     for row in versions:
         row.sentence = version_sentence(row, catalog)
     context = {
         "segment": segment,
+        "broken_reason": broken_text(segment),
         "sentence": sentence_of(segment),
         "changes": [{"entered": row.entered, "at": row.at, "person": people.get(row.profile_id)} for row in changes],
         "entered": entered,

@@ -163,7 +163,7 @@ def test_each_fault_of_the_mail_server_gets_its_outcome(sink: Sink) -> None:
 def test_refusals_by_rule_pause_the_campaign_and_burn_nobody(sink: Sink) -> None:
     news = purpose()
     row = run(campaign(*readers(80, news, prefix="rule"), of=news))
-    assert row.status == "paused" and "5.7.1" in row.pause_reason
+    assert row.status == "paused" and "5.7.1" in row.pause_label
     assert sum(sink.tried.values()) <= 40
     assert set(outcomes(row).values()) == {("pending", "")}
     everybody = [one.profile_id for one in Delivery.objects.of_campaign(row.pk)]
@@ -181,7 +181,7 @@ def test_a_server_out_of_reach_holds_then_pauses_and_loses_nobody(sink: Sink) ->
         Campaign.objects.update(hold_until="2026-01-01T00:00Z")
         hold_campaign(campaign_id=row.pk, reply="refused")
     row.refresh_from_db()
-    assert row.status == "paused" and "cannot be reached" in row.pause_reason
+    assert row.status == "paused" and "cannot be reached" in row.pause_label
 
 
 def test_pause_stops_and_resume_sends_the_rest_once(sink: Sink) -> None:

@@ -44,7 +44,7 @@ def test_a_campaign_that_is_a_few_hours_late_starts_once() -> None:
 
 def test_a_campaign_more_than_six_hours_late_asks_instead_of_sending() -> None:
     row = started(scheduled(late=timedelta(hours=6, minutes=1)))
-    assert row.status == "paused" and "Its hour passed" in row.pause_reason
+    assert row.status == "paused" and "Its hour passed" in row.pause_label
     assert not Delivery.objects.exists()
     resume_campaign(campaign_id=row.pk)
     assert started(row).status == "sending" and Delivery.objects.count() == 2
@@ -57,7 +57,7 @@ def test_a_late_campaign_can_be_let_go() -> None:
 
 
 STATES: dict[str, tuple[dict[str, Any], str]] = {
-    "broken": ({"status": "broken", "broken_reason": "a field is gone"}, "segment_broken"),
+    "broken": ({"status": "broken", "broken_code": "rule_refused"}, "segment_broken"),
     "put away": ({"status": "archived"}, "segment_broken"),
     "waiting for a refresh": ({"refreshed_at": None}, "segment_stale"),
 }
@@ -86,7 +86,7 @@ def test_a_segment_that_breaks_after_scheduling_pauses_at_the_start_and_mended_g
     key = (row.segment_id or 0) if role == "audience" else other.pk
     Segment.objects.filter(pk=key).update(**STATES[state][0])
     row = started(row)
-    assert row.status == "paused" and "segment" in row.pause_reason.lower() and "then resume" in row.pause_reason
+    assert row.status == "paused" and "segment" in row.pause_label.lower() and "then resume" in row.pause_label
     assert not Delivery.objects.exists()
     with pytest.raises(CdpError) as refused:
         resume_campaign(campaign_id=row.pk)

@@ -55,7 +55,7 @@ def test_one_campaign_in_trouble_trips_no_other() -> None:
 def test_one_after_another_not_taken_pauses_with_the_reason(sink: Sink, prefix: str, words: str, left: str) -> None:
     news = purpose()
     row = run(campaign(*readers(60, news, prefix=prefix), of=news))
-    assert row.status == "paused" and words in row.pause_reason
+    assert row.status == "paused" and words in row.pause_label
     assert IN_A_ROW <= sum(sink.tried.values()) <= IN_A_ROW + CONNECTIONS
     assert report_of(row).adds_up and report_of(row).tally.of(left) >= IN_A_ROW
 
@@ -68,7 +68,7 @@ def test_a_server_that_lets_us_not_in_pauses_at_once_and_resuming_sends_everythi
     sink.login = True
     settings.MAIL_SERVER = dataclasses.replace(sink.server, username="shop", password="wrong")
     row = run(campaign(*readers(10, news), of=news))
-    assert row.status == "paused" and "does not let us in" in row.pause_reason and "535" not in row.pause_reason
+    assert row.status == "paused" and "does not let us in" in row.pause_label and "535" not in row.pause_label
     assert set(outcomes(row).values()) == {("pending", "")} and not sink.mails
     assert set(SendQueue.objects.values_list("attempts", "phase")) == {(0, "waiting")}
     sink.login = False

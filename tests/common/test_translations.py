@@ -15,8 +15,6 @@ from django.test import Client
 from django.utils.translation import override
 from django.utils.translation.template import templatize
 
-from cdp.common.stored_texts import display_stored
-
 ROOT = Path(settings.BASE_DIR)
 APPS = ("cdp", "profiles", "consent", "segments", "campaigns")
 OWN = ROOT / "locale" / "nl" / "LC_MESSAGES" / "django.po"
@@ -134,17 +132,6 @@ def test_no_marked_text_hides_in_an_f_string() -> None:
             if names & set(KEYWORDS):
                 hidden.append(f"{path.relative_to(ROOT)}:{text.lineno}")
     assert hidden == [], "extraction does not look into f-strings: give the text a name first"
-
-
-def test_a_stored_sentence_is_said_in_the_readers_language() -> None:
-    sentence = "The mail server cannot be reached: %(reply)s. Check EMAIL_URL and the server, then resume."
-    stored = sentence % {"reply": "421 (100%) busy.\nLater"}
-    with override("nl"):
-        assert "421 (100%) busy.\nLater" in display_stored(stored, [sentence])
-        assert display_stored(stored, [sentence]).startswith("De mailserver is niet bereikbaar")
-        assert display_stored("Holiday of the team", [sentence]) == "Holiday of the team"
-    with override("en"):
-        assert display_stored(stored, [sentence]) == stored
 
 
 @pytest.mark.django_db

@@ -17,6 +17,7 @@ from segments.models import (
     SegmentVersion,
     TouchedProfile,
 )
+from segments.reasons import broken_text
 from tests.segments.factories import (
     changed,
     event,
@@ -128,7 +129,8 @@ def test_a_trait_that_nobody_has_any_more_breaks_the_segment_which_then_matches_
     made.refresh_from_db()
     below.refresh_from_db()
     assert (made.status, below.status) == ("broken", "broken")
-    assert "plan" in made.broken_reason
+    assert made.broken_code == "rule_refused" and "plan" in str(made.broken_params)
+    assert "plan" in broken_text(made)
     assert members(made) == members(below) == set()
     assert MembershipChange.objects.filter(segment=made, cause="broken", entered=False).count() == 2
     somebody.traits = {"plan": "pro"}

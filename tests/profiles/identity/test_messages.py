@@ -55,7 +55,7 @@ TRACK = {"type": "track", "event": "Seen", "userId": "u1"}
         ('{"type":"track","event":"x","userId":null,"anonymousId":null}', "no_user_anon_id"),
         ('{"type":"track","event":"x","userId":"[object Object]"}', "junk_identifier"),
         ('{"type":"track","event":"x","userId":"a","messageId":{"a":1}}', "invalid_message_id"),
-        ('{"type":"track","event":"x","userId":"a","messageId":"' + "m" * 129 + '"}', "invalid_message_id"),
+        ('{"type":"track","event":"x","userId":"a","messageId":"' + "m" * 129 + '"}', "message_id_too_long"),
         ('{"type":"alias","userId":"a"}', "no_alias_ids"),
         ('{"type":"group","userId":"a"}', "no_group_id"),
         ('{"type":"identify","userId":"a","traits":[1]}', "not_an_object"),

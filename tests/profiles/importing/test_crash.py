@@ -48,7 +48,7 @@ def _kill_midway(job: Import, *, state: str, rows: int, block: int = 200, breath
     process.send_signal(signal.SIGKILL)
     process.wait()
     job.refresh_from_db()
-    assert job.state == state and job.rows_done >= rows, (job.state, job.rows_done, job.error)
+    assert job.state == state and job.rows_done >= rows, (job.state, job.rows_done, job.error_code)
     Import.objects.filter(pk=job.pk).update(lease_until="2026-01-01T00:00Z")  # as time would
     return job.rows_done
 
@@ -68,7 +68,7 @@ def _file(rows: int, *, delimiter: str = ",", bad_every: int = 0) -> tuple[str, 
 
 def _assert_whole(job: Import, rows: int, bad: int) -> None:
     job.refresh_from_db()
-    assert job.state == ImportState.DONE, job.error
+    assert job.state == ImportState.DONE, job.error_code
     outcomes = job.counts["outcomes"]
     assert sum(outcomes.values()) == ImportRow.objects.filter(import_id=job.pk).count() == job.rows_total == rows
     assert (outcomes["created"], outcomes["rejected"]) == (rows - bad, bad)

@@ -110,19 +110,19 @@ def test_every_row_is_accounted_for_with_its_reason() -> None:
         },
     )
     rows = (
-        ImportRow.objects.filter(import_id=job.pk).order_by("line").values_list("line", "outcome", "reason", "detail")
+        ImportRow.objects.filter(import_id=job.pk).order_by("line").values_list("line", "outcome", "reason", "params")
     )
     assert list(rows) == [
-        (2, "created", "", ""),
-        (3, "rejected", "not_an_email", "email"),
-        (4, "rejected", "not_a_phone", "phone"),
-        (5, "rejected", "not_a_number", "age"),
-        (6, "rejected", "not_a_date", "born"),
-        (7, "skipped", "duplicate", "2"),
-        (8, "rejected", "no_key", "email"),
-        (9, "rejected", "duplicate_identifier", "2"),
-        (10, "skipped", "empty", ""),
-        (11, "rejected", "ragged", "4/2"),
+        (2, "created", "", None),
+        (3, "rejected", "not_an_email", {"column": "email"}),
+        (4, "rejected", "not_a_phone", {"column": "phone"}),
+        (5, "rejected", "not_a_number", {"column": "age"}),
+        (6, "rejected", "not_a_date", {"column": "born"}),
+        (7, "skipped", "duplicate", {"line": 2}),
+        (8, "rejected", "no_key", {"column": "email"}),
+        (9, "rejected", "duplicate_identifier", {"line": 2}),
+        (10, "skipped", "empty", None),
+        (11, "rejected", "ragged", {"expected": 4, "found": 2}),
     ]
     assert sum(job.counts["outcomes"].values()) == job.rows_total == 10
 

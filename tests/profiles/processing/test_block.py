@@ -111,7 +111,7 @@ def test_one_poison_message_goes_to_the_list_and_its_neighbours_land(monkeypatch
     assert Interaction.objects.count() == 29
     (poison,) = RejectedMessage.objects.all()
     assert (poison.code, poison.position, poison.message_id) == ("not_storable", 3, "m2-3")
-    assert "cannot digest" in poison.detail
+    assert "cannot digest" in poison.params["error"]
     assert not InboxEntry.objects.exists()
     assert counts()["received"] == 30
 
@@ -170,7 +170,7 @@ def test_what_belongs_to_an_erased_person_is_kept_out(monkeypatch: pytest.Monkey
     send(source(), identify("m1", userId="u9", traits={"email": "gone@shop.nl"}), track("m2", userId="u1"))
     assert not Identifier.objects.filter(value__in=["gone@shop.nl", "u9"]).exists()
     row = RejectedMessage.objects.get(code="erased")
-    assert (row.payload, row.message_id, row.detail) == ({}, "", "")
+    assert (row.payload, row.message_id, row.params) == ({}, "", {})
 
 
 def test_an_event_of_a_month_without_partition_gets_one() -> None:

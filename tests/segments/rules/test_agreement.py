@@ -249,7 +249,7 @@ def test_members_kept_by_touches_and_sweeps_equal_those_made_anew(
             kept = members(segment)
             membership.refresh_segment(segment.pk, now=now)
             segment.refresh_from_db()
-            assert segment.status == "live", segment.broken_reason
+            assert segment.status == "live", segment.broken_params
             assert kept == members(segment)
             assert segment.member_count == len(kept)
             rule, catalog = parse(data), known_catalog()
