@@ -10,7 +10,7 @@ export VAR_DIR
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run web worker beat mailbox migrate demo assets translations test check format bench lock doctor clean
+.PHONY: help run web worker beat mailbox migrate demo assets translations test check format bench lock lockcheck doctor clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -77,7 +77,7 @@ test: $(DEV_STAMP) $(VENV)/.chromium ## run all tests, also in a real browser (A
 	@$(BIN)/python -m cdp.build translations
 	@VAR_DIR=$(or $(VAR_DIR),$(CURDIR)/var/test) $(BIN)/python -m pytest $(ARGS)
 
-check: $(DEV_STAMP) ## lint, types, contracts between the parts, templates, migrations
+check: $(DEV_STAMP) $(LOCK_CHECKED) ## lint, types, contracts between the parts, templates, migrations
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
@@ -93,12 +93,25 @@ format: $(DEV_STAMP) ## put the code in shape
 bench: $(DEV_STAMP) ## measure the budgets beside the machine's bare limits
 	@$(BIN)/python -m bench
 
-LOCK := $(BIN)/pip-compile --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-options \
-  --no-emit-find-links --no-header --quiet --allow-unsafe
+# One lock for every Python from the oldest promised on: what only an older one needs stands in it with a marker.
+# One lock for every Python from the oldest promised on: what only an older one needs stands in it with a marker.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.0 --generate-hashes --no-header
 lock: $(DEV_STAMP) ## pin the dependencies of pyproject.toml with hashes (ARGS=--upgrade: take newer ones)
 	$(LOCK) $(ARGS) -o requirements/base.txt pyproject.toml
 	$(LOCK) $(ARGS) -c requirements/base.txt --extra local -o requirements/local.txt pyproject.toml
 	$(LOCK) $(ARGS) -c requirements/local.txt --extra local --extra dev -o requirements/dev.txt pyproject.toml
+
+# Once per lock: resolve it, with its hashes, on the oldest suitable Python of this machine.
+LOCK_CHECKED := $(VENV)/.lock-checked-$(shell cat requirements/*.txt 2>/dev/null | cksum | cut -d' ' -f1)
+$(LOCK_CHECKED): | $(BIN)/python
+	@oldest=$$(for python in /usr/bin/python3.1[1-9] $$(command -v python3.11 python3.12 python3.13) $(BIN)/python; do \
+	    test -x $$python && $$python -c 'import sys; v = sys.version_info; v >= (3, 11) and print(v[1], v[2], sys.argv[1])' $$python; \
+	  done | sort -n -k1 -k2 | head -1 | cut -d' ' -f3); \
+	  rm -rf $(VENV)/oldest && $$oldest -m venv $(VENV)/oldest && $(VENV)/oldest/bin/python -V && \
+	  $(VENV)/oldest/bin/python -m pip install --quiet --dry-run --require-hashes -r requirements/dev.txt
+	@rm -rf $(VENV)/oldest && touch $@
+
+lockcheck: $(LOCK_CHECKED) ## resolve the lock on the oldest Python of this machine
 
 clean: ## remove what was made, but not the data in var/
 	rm -rf $(VENV) node_modules static/vendor .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

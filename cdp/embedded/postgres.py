@@ -49,7 +49,8 @@ def ensure_running(var_dir: Path) -> str:
             _refuse_full_disk(var_dir)
             server.prepare()
             server.start()
-            server.ensure_database(DATABASE)
+        # Also when it runs: whoever started it may have been killed before it came to this.
+        server.ensure_database(DATABASE)
     return database_url(var_dir)
 
 

