@@ -1,8 +1,10 @@
 """Who a person is and what they did."""
 
 from importlib import import_module
+from typing import Any
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -19,3 +21,9 @@ class ProfilesConfig(AppConfig):
             import_module(part).register()
         for tasks in ("profiles.tasks", "profiles.importing.tasks"):
             import_module(tasks)
+        post_migrate.connect(make_partitions, sender=self, dispatch_uid="profiles.make_partitions")
+
+
+def make_partitions(**_signal: Any) -> None:
+    """See to it after every migrate, and so at every start, that what comes in now has a place."""
+    import_module("profiles.partitions").make_ahead()

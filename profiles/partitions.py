@@ -1,23 +1,36 @@
-"""Partitions of the two tables that only grow: made ahead, made on demand, and dropped when their time is up."""
+"""Partitions of the two tables that only grow: made ahead, made on demand, let go of when their time is up.
+
+Nobody waits for any of it: a partition is made standalone and attached (`profiles_make_partition` of the migration),
+and detached concurrently. Both give up after a second behind somebody else's lock, and are tried again.
+"""
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 
+T = TypeVar("T")
+
+RAW, INTERACTION = "profiles_rawmessage", "profiles_interaction"
 MONTHS_BACK = 14
-MONTHS_AHEAD = 2
-DAYS_AHEAD = 7
-#: an event older than this goes to the default partition: a wrong clock may not make thousands of tables
-OLDEST_MONTHS = 120
+MONTHS_AHEAD = 3
+DAYS_AHEAD = 14
+#: where the one table for everything older ends: a wrong clock may not make thousands of tables
+OLDEST_MONTH = date(2016, 1, 1)
+#: months from here back may have been let go of since somebody looked
+MONTHS_REMEMBERED = 12
 
-#: serialises the makers of partitions, so that two of them never fight for the same name
-_MAKER_LOCK = 7_203_001
-_RAW_DAY = re.compile(r"^profiles_rawmessage_d(\d{8})$")
-_INTERACTION_MONTH = re.compile(r"^profiles_interaction_y(\d{4})m(\d{2})$")
+_TRIES = 10
+_DROPPER_LOCK = 7_203_003
+_RAW_DAY = re.compile(rf"^{RAW}_d(\d{{8}})(?:_gone_\d+)?$")
+_INTERACTION_MONTH = re.compile(rf"^{INTERACTION}_y(\d{{4}})m(\d{{2}})(?:_gone_\d+)?$")
 
 
 def month_of(moment: datetime) -> date:
@@ -32,126 +45,201 @@ def add_months(month: date, count: int) -> date:
     return date(index // 12, index % 12 + 1, 1)
 
 
-def _existing(parent: str, pattern: re.Pattern[str]) -> set[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
-            "WHERE i.inhparent = to_regclass(%s)",
-            [parent],
-        )
-        return {name for (name,) in cursor.fetchall() if pattern.match(name)}
+def day_name(day: date) -> str:
+    """Return the table of a day of raw messages."""
+    return f"{RAW}_d{day:%Y%m%d}"
+
+
+def month_name(month: date) -> str:
+    """Return the table of a month of interactions."""
+    return f"{INTERACTION}_y{month:%Y}m{month:%m}"
+
+
+# Make -----------------------------------------------------------------------------------------------------------
+
+#: months that this process knows to have a partition
+_known_months: set[date] = set()
 
 
 def interaction_months() -> set[date]:
     """Return the months that have a partition of interactions."""
-    found = (_INTERACTION_MONTH.match(name) for name in _existing("profiles_interaction", _INTERACTION_MONTH))
-    return {date(int(match[1]), int(match[2]), 1) for match in found if match}
-
-
-def _create(parent: str, column: str, name: str, start: date, end: date) -> bool:
-    """Create one partition unless it exists or the default partition already holds rows of its range."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_MAKER_LOCK])
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
-        row = cursor.fetchone()
-        if row and row[0]:
-            return False
-        bounds = [f"{start.isoformat()} 00:00:00+00", f"{end.isoformat()} 00:00:00+00"]
-        cursor.execute(
-            f"SELECT EXISTS (SELECT 1 FROM {parent}_default WHERE {column} >= %s AND {column} < %s)",
-            bounds,
-        )
-        row = cursor.fetchone()
-        if row and row[0]:
-            return False
-        cursor.execute(f"CREATE TABLE {name} PARTITION OF {parent} FOR VALUES FROM ('{bounds[0]}') TO ('{bounds[1]}')")
-        return True
-
-
-#: months known to have a partition; partitions of interactions are never dropped, so it is safe to remember them
-_known_months: set[date] = set()
+    return {_month(match) for match in _matches(_attached(INTERACTION), _INTERACTION_MONTH)}
 
 
 def wanted_months(months: set[date], *, now: datetime | None = None) -> set[date]:
     """Return those of these months that should have a partition and have none; cheap when all are known."""
-    this_month = month_of(now or datetime.now(UTC))
-    oldest, newest = add_months(this_month, -OLDEST_MONTHS), add_months(this_month, MONTHS_AHEAD)
-    missing = {month for month in months - _known_months if oldest <= month <= newest}
+    missing = {month for month in months - _known_months if month >= OLDEST_MONTH}
     if missing:
-        _known_months.update(interaction_months())
-        missing -= _known_months
+        have = interaction_months()
+        recent = add_months(month_of(now or datetime.now(UTC)), -MONTHS_REMEMBERED)
+        _known_months.update(month for month in have if month >= recent)
+        missing -= have
     return missing
 
 
-def accept_default(months: Iterable[date]) -> None:
-    """Remember that these months live in the default partition, so that they are not asked for again."""
-    _known_months.update(months)
-
-
-def ensure_months(months: Iterable[date], *, now: datetime | None = None) -> int:
-    """Create the missing partitions of interactions for these months; return how many were made.
-
-    Months further back than OLDEST_MONTHS, or beyond those made ahead, stay with the default partition.
-    """
-    this_month = month_of(now or datetime.now(UTC))
-    oldest, newest = (
-        add_months(this_month, -OLDEST_MONTHS),
-        add_months(this_month, MONTHS_AHEAD),
-    )
-    wanted = {month for month in months if oldest <= month <= newest} - interaction_months()
-    return sum(
-        _create(
-            "profiles_interaction",
-            "occurred_at",
-            f"profiles_interaction_y{m:%Y}m{m:%m}",
-            m,
-            add_months(m, 1),
-        )
-        for m in sorted(wanted)
-    )
+def ensure_months(months: Iterable[date]) -> int:
+    """Create the missing partitions of interactions for these months; return how many were made."""
+    wanted = {month for month in months if month >= OLDEST_MONTH} - interaction_months()
+    return sum(_create(INTERACTION, month_name(month), month, add_months(month, 1)) for month in sorted(wanted))
 
 
 def ensure_days(days: Iterable[date]) -> int:
     """Create the missing partitions of raw messages for these days; return how many were made."""
-    have = _existing("profiles_rawmessage", _RAW_DAY)
-    made = 0
-    for day in sorted(set(days)):
-        name = f"profiles_rawmessage_d{day:%Y%m%d}"
-        if name not in have:
-            made += _create("profiles_rawmessage", "received_at", name, day, day + timedelta(days=1))
-    return made
+    have = _attached(RAW)
+    wanted = [day for day in sorted(set(days)) if day_name(day) not in have]
+    return sum(_create(RAW, day_name(day), day, day + timedelta(days=1)) for day in wanted)
 
 
 def make_ahead(*, now: datetime | None = None) -> int:
     """Create the partitions that the coming days and the usual look back need."""
     moment = now or datetime.now(UTC)
-    month = month_of(moment)
     today = moment.astimezone(UTC).date()
-    made = ensure_months(
-        [add_months(month, step) for step in range(-MONTHS_BACK, MONTHS_AHEAD + 1)],
-        now=moment,
-    )
+    made = ensure_months(add_months(month_of(moment), step) for step in range(-MONTHS_BACK, MONTHS_AHEAD + 1))
     return made + ensure_days(today + timedelta(days=step) for step in range(-1, DAYS_AHEAD + 1))
 
 
-def drop_old_days(*, keep_days: int, now: datetime | None = None) -> list[str]:
-    """Drop the raw days past retention, unless a message of that day still waits; return the names dropped."""
-    oldest = (now or datetime.now(UTC)).astimezone(UTC).date() - timedelta(days=keep_days)
-    dropped = []
-    for name in sorted(_existing("profiles_rawmessage", _RAW_DAY)):
-        match = _RAW_DAY.match(name)
-        if match is None or date.fromisoformat(match[1]) >= oldest:
-            continue
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT EXISTS (SELECT 1 FROM profiles_inbox i JOIN {name} r ON r.id = i.raw_id)")
+def _create(parent: str, name: str, start: date, end: date) -> bool:
+    def run() -> bool:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT profiles_make_partition(%s, %s, %s, %s)", [parent, name, start, end])
             row = cursor.fetchone()
-            if row and row[0]:
+            return bool(row and row[0])
+
+    return _persist(run)
+
+
+# Let go ---------------------------------------------------------------------------------------------------------
+
+
+def old_days(*, before: date) -> list[date]:
+    """Return the days of raw messages before a day, oldest first, also those that were detached but not dropped."""
+    names = _attached(RAW) | _detached(RAW)
+    days = {date.fromisoformat(match[1]) for match in _matches(names, _RAW_DAY)}
+    return sorted(day for day in days if day < before)
+
+
+def old_months(*, before: date) -> list[date]:
+    """Return the months of interactions that end at a day or earlier, oldest first."""
+    return sorted(month for month in interaction_months() if add_months(month, 1) <= before)
+
+
+def drop_day(day: date) -> int | None:
+    """Drop a day of raw messages; return its rows, or None when that has to wait.
+
+    It waits for messages of that day that are still to be processed, and for whoever reads the table just now.
+    """
+    with _alone() as (alone, cursor):
+        if not alone:
+            return None
+        names = [name for name in [day_name(day), *_detached(RAW)] if name.startswith(day_name(day))]
+        rows = 0
+        for name in dict.fromkeys(names):
+            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
+            if not cursor.fetchone()[0]:
                 continue
+            cursor.execute(f"SELECT EXISTS (SELECT 1 FROM profiles_inbox i JOIN {name} r ON r.id = i.raw_id)")
+            if cursor.fetchone()[0]:
+                return None
+            cursor.execute(f"SELECT count(*) FROM {name}")
+            rows += cursor.fetchone()[0]
+            if not _detach(cursor, RAW, name):
+                return None
             cursor.execute(f"DROP TABLE {name}")
-        dropped.append(name)
+        return rows
+
+
+def detach_month(month: date) -> bool:
+    """Take a month of interactions out of the table; return False when that has to wait."""
+    with _alone() as (alone, cursor):
+        return alone and _detach(cursor, INTERACTION, month_name(month))
+
+
+def detached_months() -> list[str]:
+    """Return the tables of interactions that were taken out and not dropped yet."""
+    return sorted(name for name in _detached(INTERACTION) if _INTERACTION_MONTH.match(name))
+
+
+def _detach(cursor: Any, parent: str, name: str) -> bool:
+    """Detach concurrently: no reader or writer of the table waits; return whether it is done."""
+    cursor.execute("SET lock_timeout = '1s'")
+    try:
+        # One that was given up half-way stands in the way of every other.
+        for other, pending in _states(cursor, parent).items():
+            if pending:
+                cursor.execute(f"ALTER TABLE {parent} DETACH PARTITION {other} FINALIZE")
+        if name in _states(cursor, parent):
+            cursor.execute(f"ALTER TABLE {parent} DETACH PARTITION {name} CONCURRENTLY")
+    except OperationalError as error:
+        if not _is_busy(error):
+            raise
+        return False
+    finally:
+        cursor.execute("RESET lock_timeout")
+    return True
+
+
+def _states(cursor: Any, parent: str) -> dict[str, bool]:
+    cursor.execute(
+        "SELECT c.relname, i.inhdetachpending FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+        " WHERE i.inhparent = to_regclass(%s)",
+        [parent],
+    )
+    return dict(cursor.fetchall())
+
+
+@contextmanager
+def _alone() -> Iterator[tuple[bool, Any]]:
+    """Hold the lock of whoever lets partitions go; give False when somebody else is at it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_DROPPER_LOCK])
+        row = cursor.fetchone()
+        alone = bool(row and row[0])
+        try:
+            yield alone, cursor
+        finally:
+            if alone:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_DROPPER_LOCK])
+
+
+# What is there --------------------------------------------------------------------------------------------------
+
+
+def _attached(parent: str) -> set[str]:
+    with connection.cursor() as cursor:
+        return {name for name, pending in _states(cursor, parent).items() if not pending}
+
+
+def _detached(parent: str) -> set[str]:
+    """Return the tables that look like partitions and are none."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM profiles_rawmessage_default WHERE received_at < %s",
-            [f"{oldest.isoformat()} 00:00:00+00"],
+            "SELECT c.relname FROM pg_class c WHERE c.relkind = 'r' AND starts_with(c.relname, %s)"
+            " AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass(%s))"
+            " AND NOT EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhrelid = c.oid AND NOT i.inhdetachpending)",
+            [f"{parent}_", parent],
         )
-    return dropped
+        return {name for (name,) in cursor.fetchall()}
+
+
+def _matches(names: Iterable[str], pattern: re.Pattern[str]) -> list[re.Match[str]]:
+    return [match for name in names if (match := pattern.match(name))]
+
+
+def _month(match: re.Match[str]) -> date:
+    return date(int(match[1]), int(match[2]), 1)
+
+
+def _persist(run: Callable[[], T]) -> T:
+    for attempt in range(_TRIES):
+        try:
+            return run()
+        except OperationalError as error:
+            if attempt == _TRIES - 1 or not _is_busy(error):
+                raise
+            time.sleep(random.uniform(0.05, 0.3))  # noqa: S311 - spreads retries, guards nothing
+    return run()
+
+
+def _is_busy(error: OperationalError) -> bool:
+    """Tell whether somebody else's lock was in the way (time-out, deadlock, a partition that is being detached)."""
+    return getattr(error.__cause__, "sqlstate", "") in {"55P03", "40P01", "55006"}

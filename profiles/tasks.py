@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from celery import shared_task
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
+from django.utils import timezone
 
 from cdp.common.wake import wake
 from profiles import partitions
@@ -55,8 +57,7 @@ def _slot() -> Iterator[bool]:
 @shared_task(name="profiles.maintain_partitions")
 def maintain_partitions() -> int:
     """Make the partitions of the coming days and months; drop raw bodies past their time."""
-    with transaction.atomic():
-        made = partitions.make_ahead()
-    with transaction.atomic():
-        partitions.drop_old_days(keep_days=settings.RAW_RETENTION_DAYS)
+    made = partitions.make_ahead()
+    for day in partitions.old_days(before=timezone.now().date() - timedelta(days=settings.RAW_RETENTION_DAYS)):
+        partitions.drop_day(day)
     return made

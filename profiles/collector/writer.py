@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from struct import Struct, pack
 
 import psycopg
@@ -173,7 +174,11 @@ class Writer(threading.Thread):
         while True:
             try:
                 ids = ids or self._next_ids(len(group))
-                self._insert(encode_group(group, ids))
+                try:
+                    self._insert(encode_group(group, ids))
+                except psycopg.errors.CheckViolation:
+                    self._make_days(group)
+                    self._insert(encode_group(group, ids))
                 return None
             except psycopg.Error as error:
                 self._disconnect()
@@ -196,6 +201,16 @@ class Writer(threading.Thread):
         result = pgconn.exec_prepared(_PREPARED, parameters, [1] * len(parameters))
         if result.status != ExecStatus.COMMAND_OK:
             raise psycopg.errors.error_from_result(result)
+
+    def _make_days(self, group: list[Accepted]) -> None:
+        """Make the partitions of these bodies' days: nobody did for weeks, and events are not refused for that."""
+        days = {datetime.fromtimestamp(item.received_at, UTC).date() for item in group}
+        for day in sorted(days):
+            name = f"profiles_rawmessage_d{day:%Y%m%d}"
+            self._connected().execute(
+                "SELECT profiles_make_partition('profiles_rawmessage', %s, %s, %s)",
+                [name, day, day + timedelta(days=1)],
+            )
 
     def _connected(self) -> psycopg.Connection[tuple[object, ...]]:
         if self._connection is None:

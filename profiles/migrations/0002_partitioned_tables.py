@@ -1,12 +1,12 @@
-"""The two tables that only grow, cut by time, and the sequence that the collector takes raw ids from in blocks."""
+"""The two tables that only grow, cut by time, and the sequence that the collector takes raw ids from in blocks.
+
+They have no default partition: while one exists, a new partition locks and reads it, and none can be detached
+concurrently. Whoever writes first sees to it that the partition is there (see profiles.partitions).
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import migrations
-
-from profiles import partitions
 
 RAW = """
 CREATE SEQUENCE profiles_raw_id_seq AS bigint INCREMENT BY 1 CACHE 1;
@@ -20,7 +20,6 @@ CREATE TABLE profiles_rawmessage (
     body bytea NOT NULL,
     PRIMARY KEY (received_at, id)
 ) PARTITION BY RANGE (received_at);
-CREATE TABLE profiles_rawmessage_default PARTITION OF profiles_rawmessage DEFAULT;
 """
 
 INTERACTION = """
@@ -40,13 +39,37 @@ CREATE TABLE profiles_interaction (
     PRIMARY KEY (profile_id, occurred_at, id)
 ) PARTITION BY RANGE (occurred_at);
 CREATE INDEX interaction_name_idx ON profiles_interaction (name, occurred_at, profile_id);
-CREATE TABLE profiles_interaction_default PARTITION OF profiles_interaction DEFAULT;
+-- What is older than this goes to one table: a wrong clock may not make thousands of them.
+CREATE TABLE profiles_interaction_before PARTITION OF profiles_interaction
+    FOR VALUES FROM (MINVALUE) TO ('2016-01-01 00:00:00+00');
 """
 
-
-def make_first_partitions(apps: Any, schema_editor: Any) -> None:
-    """Make the partitions that events of now, and of the usual look back, go to."""
-    partitions.make_ahead()
+# Made standalone and then attached: that takes a lock on the parent which neither readers nor writers wait for, where
+# CREATE TABLE ... PARTITION OF would shut everybody out. A name that a detached table still bears is freed first.
+MAKE_PARTITION = """
+CREATE FUNCTION profiles_make_partition(parent text, name text, low date, high date) RETURNS boolean
+LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+DECLARE
+    pending boolean;
+BEGIN
+    -- Before anything else of the parent is locked: whoever detaches a partition waits for all who hold a lock on it.
+    EXECUTE format('LOCK TABLE ONLY %I IN SHARE UPDATE EXCLUSIVE MODE', parent);
+    IF to_regclass(name) IS NOT NULL THEN
+        SELECT inhdetachpending INTO pending FROM pg_inherits WHERE inhrelid = to_regclass(name);
+        IF NOT FOUND THEN
+            EXECUTE format('ALTER TABLE %I RENAME TO %I', name, name || '_gone_' || to_regclass(name)::oid);
+        ELSIF pending THEN
+            RAISE EXCEPTION 'partition % is being detached', name USING ERRCODE = 'object_in_use';
+        ELSE
+            RETURN false;
+        END IF;
+    END IF;
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', name, parent);
+    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, name,
+                   low || ' 00:00:00+00', high || ' 00:00:00+00');
+    RETURN true;
+END $$
+"""
 
 
 class Migration(migrations.Migration):
@@ -61,5 +84,5 @@ class Migration(migrations.Migration):
             INTERACTION,
             "DROP TABLE IF EXISTS profiles_interaction; DROP SEQUENCE IF EXISTS profiles_interaction_id_seq",
         ),
-        migrations.RunPython(make_first_partitions, migrations.RunPython.noop),
+        migrations.RunSQL(MAKE_PARTITION, "DROP FUNCTION IF EXISTS profiles_make_partition"),
     ]

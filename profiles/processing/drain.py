@@ -90,11 +90,7 @@ def _persist(run: Callable[[], T]) -> T:
         try:
             return run()
         except MonthsMissing as missing:
-            with transaction.atomic():
-                made = partitions.ensure_months(missing.months)
-            if not made:
-                # Rows of such a month already sit in the default partition: there it stays, without a partition.
-                partitions.accept_default(missing.months)
+            partitions.ensure_months(missing.months)
         except (OperationalError, ConcurrentUpdate) as error:
             if attempt == MAX_TRIES - 1 or not _is_race(error):
                 raise

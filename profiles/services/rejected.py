@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC
 from typing import Any
 
 from django.db import connection, transaction
@@ -16,6 +17,7 @@ from profiles.collector.decode import decode_json, depth_of
 from profiles.collector.errors import Refusal
 from profiles.collector.limits import MAX_EVENT, MAX_EVENT_DEPTH
 from profiles.models import RejectedMessage
+from profiles.partitions import ensure_days
 
 ENDPOINTS = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 
@@ -73,6 +75,7 @@ def replay_rejected(*, message_id: int, text: str, actor: Any = None) -> Rejecte
     payload = checked_payload(text)
     message = _open_message(message_id)
     now = timezone.now()
+    ensure_days([now.astimezone(UTC).date()])
     with connection.cursor() as cursor:
         # The event keeps the time at which it was first received, unless it states its own.
         payload.setdefault("timestamp", message.received_at.isoformat())

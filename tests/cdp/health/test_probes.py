@@ -86,3 +86,15 @@ def test_the_doctor_sees_commits_that_do_not_wait_for_the_disk() -> None:
     result = next(result for result in run_checks() if result.name == "postgres.durability")
     assert not result.ok
     assert "synchronous_commit is off" in result.found
+
+
+def test_the_doctor_sees_a_partition_that_was_not_made_ahead() -> None:
+    def partitions() -> tuple[bool, str]:
+        result = next(result for result in run_checks() if result.name == "partitions")
+        return result.ok, result.found
+
+    assert partitions() == (True, "made ahead")
+    name = f"profiles_rawmessage_d{timezone.now() + timedelta(days=3):%Y%m%d}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE {name}")
+    assert partitions() == (False, f"missing: {name}")

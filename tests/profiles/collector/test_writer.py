@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -60,6 +61,16 @@ def test_a_group_has_an_end() -> None:
     told, _writer, _wakes = write(MAX_GROUP_ROWS + 1, collector_dsn())
     assert told == [None] * (MAX_GROUP_ROWS + 1)
     assert stored() == (MAX_GROUP_ROWS + 1, 2)
+
+
+def test_a_day_without_a_partition_gets_one() -> None:
+    today = datetime.now(UTC).date()
+    with connection.cursor() as cursor:
+        for step in range(-1, 2):  # the test may run at midnight
+            cursor.execute(f"DROP TABLE profiles_rawmessage_d{today + timedelta(days=step):%Y%m%d}")
+    told, _writer, _wakes = write(3, collector_dsn())
+    assert told == [None] * 3
+    assert stored() == (3, 1)
 
 
 def test_without_a_database_everybody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
