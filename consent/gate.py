@@ -25,7 +25,7 @@ _ADDRESS = {
     "email": "p.email",
     "phone": (
         "coalesce((SELECT i.value FROM profiles_identifier i WHERE i.profile_id = p.id AND i.kind = 'phone' "
-        "AND i.verified ORDER BY i.id LIMIT 1), '')"
+        "AND i.trusted ORDER BY i.id LIMIT 1), '')"
     ),
 }
 #: what normalise() of consent.policy.addresses does
@@ -184,7 +184,7 @@ def statement_of(row: ConsentState) -> Statement:
 def _address(profile: Profile | None, identifiers: Sequence[Identifier], kind: str) -> str:
     if kind == "email":
         return profile.email if profile is not None else ""
-    return next((item.value for item in identifiers if item.kind == kind and item.verified), "")
+    return next((item.value for item in identifiers if item.kind == kind and item.trusted), "")
 
 
 def _suppressed(addresses: dict[str, str]) -> set[str]:

@@ -41,7 +41,10 @@ class IdentifierSerializer(serializers.Serializer[Any]):
 class KnownIdentifierSerializer(IdentifierSerializer):
     """An identifier as stored."""
 
-    verified = serializers.BooleanField(read_only=True)
+    trusted = serializers.BooleanField(read_only=True, help_text="A trusted source gave it: it may be mailed.")
+    confirmed_at = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="When the person last answered at it; null: never."
+    )
     first_seen_at = serializers.DateTimeField(read_only=True)
     last_seen_at = serializers.DateTimeField(read_only=True)
 

@@ -28,12 +28,12 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """An identifier. `verified`: a trusted source said it, or the person confirmed it."""
+    """An identifier. `trusted`: a trusted source gave it, or the person confirmed it."""
 
     id: int
     kind: str
     value: str
-    verified: bool = False
+    trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def shared_ids(nodes: Mapping[int, Node], links: Iterable[Link], kinds: Mapping[
 def partition(nodes: Iterable[Node], links: Iterable[Link], kinds: Mapping[str, Kind]) -> Partition:
     """Return the people that these identifiers and links make.
 
-    A group is known when it has a verified identifier or one of the strongest kind (a user id). A weak link (a mail
+    A group is known when it has a trusted identifier or one of the strongest kind (a user id). A weak link (a mail
     address that only a public key claimed) never joins two known groups.
     """
     by_id = {node.id: node for node in nodes}
@@ -132,7 +132,7 @@ def partition(nodes: Iterable[Node], links: Iterable[Link], kinds: Mapping[str, 
 
 
 def _alone(node: Node, kinds: Mapping[str, Kind]) -> _Group:
-    known = node.verified or kind_of(node.kind, kinds).priority == 1
+    known = node.trusted or kind_of(node.kind, kinds).priority == 1
     return _Group({node.id}, Counter({node.kind: 1}), known)
 
 

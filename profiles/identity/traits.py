@@ -95,7 +95,7 @@ class Known:
 
     kind: str
     value: str
-    verified: bool
+    trusted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +109,12 @@ class Derived:
 
 
 def derive(traits: Mapping[str, Any], identifiers: Iterable[Known]) -> Derived:
-    """Return the name to show, the address to send to (verified only), the search text, and whether it is known who."""
+    """Return the name to show, the address to send to (trusted only), the search text, and whether it is known who."""
     ordered = sorted(identifiers, key=lambda item: (item.kind, item.value))
     emails = [item for item in ordered if item.kind == "email"]
-    verified = [item.value for item in emails if item.verified]
+    trusted = [item.value for item in emails if item.trusted]
     said = str(traits.get("email") or "").strip().lower()
-    address = said if said in verified else (verified[0] if verified else "")
+    address = said if said in trusted else (trusted[0] if trusted else "")
     user_ids = [item.value for item in ordered if item.kind == "user_id"]
     name = person_name(traits)
     shown = name or address or (emails[0].value if emails else "") or (user_ids[0] if user_ids else "")

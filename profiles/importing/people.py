@@ -64,7 +64,7 @@ class Stored:
     kind: str
     value: str
     profile_id: int
-    verified: bool
+    trusted: bool
     assertions: dict[str, Assertion]
 
 
@@ -90,7 +90,7 @@ def load_identifiers(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], S
         return {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT i.id, i.kind, i.value, i.profile_id, i.verified, i.assertions FROM profiles_identifier i "
+            "SELECT i.id, i.kind, i.value, i.profile_id, i.trusted, i.assertions FROM profiles_identifier i "
             "JOIN unnest(%s::text[], %s::text[]) AS w(kind, value) ON i.kind = w.kind AND i.value = w.value",
             [[kind for kind, _value in keys], [value for _kind, value in keys]],
         )
@@ -120,7 +120,7 @@ def load_people(ids: Iterable[int]) -> dict[int, Person]:
         for row in cursor.fetchall():
             people[row[0]] = Person(row[0], msgspec.json.decode(row[1]), msgspec.json.decode(row[2]), row[3])
         cursor.execute(
-            "SELECT id, kind, value, profile_id, verified, assertions::text FROM profiles_identifier "
+            "SELECT id, kind, value, profile_id, trusted, assertions::text FROM profiles_identifier "
             "WHERE profile_id = ANY(%s) ORDER BY id",
             [wanted],
         )
@@ -161,7 +161,7 @@ COPY_PROFILES = (
     "last_seen_at) FROM STDIN"
 )
 COPY_IDENTIFIERS = (
-    "COPY profiles_identifier (id, kind, value, profile_id, anchored_profile_id, verified, source_id, first_seen_at, "
+    "COPY profiles_identifier (id, kind, value, profile_id, anchored_profile_id, trusted, source_id, first_seen_at, "
     "last_seen_at, assertions) FROM STDIN"
 )
 COPY_LINKS = "COPY profiles_identitylink (low_id, high_id, first_at, tie, weak, manual, source_id) FROM STDIN"
@@ -325,7 +325,7 @@ def _insert_identifiers(
 
 
 def save_assertions(identifiers: Iterable[Stored]) -> None:
-    """Store what was said under identifiers; a trusted source said so, hence they count as verified."""
+    """Store what was said under identifiers."""
     items = sorted(identifiers, key=lambda item: item.id)
     if not items:
         return
@@ -344,7 +344,7 @@ def save_people(people: Iterable[Person]) -> None:
     if not items:
         return
     shown = [
-        derive(person.traits, [Known(item.kind, item.value, item.verified) for item in person.identifiers])
+        derive(person.traits, [Known(item.kind, item.value, item.trusted) for item in person.identifiers])
         for person in items
     ]
     with connection.cursor() as cursor:

@@ -56,7 +56,9 @@ class Identifier(models.Model):
     #: the profile that came to life with this identifier; a group of identifiers lives in the lowest profile that one
     #: of its members anchored, so parted people get their own profile back
     anchored_profile_id = models.BigIntegerField(null=True)
-    verified = models.BooleanField(default=False)  # asserted by a trusted source, or confirmed by the person
+    #: given by a trusted source (server key, import, API, staff) or confirmed: mailable when permission allows
+    trusted = models.BooleanField(default=False)
+    confirmed_at = models.DateTimeField(null=True)  # when the person last answered at it
     #: no index and no database constraint: a handful of sources, millions of rows, and nobody asks by it
     source = models.ForeignKey(
         Source, null=True, on_delete=models.SET_NULL, db_constraint=False, db_index=False, related_name="+"

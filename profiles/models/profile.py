@@ -21,7 +21,7 @@ class Profile(models.Model):
     origins = models.JSONField(default=dict)
     # Derived for lists, search and sending; kept by the same code that writes traits and identifiers.
     display_name = models.CharField(max_length=200, blank=True)
-    email = models.CharField(max_length=320, blank=True)  # the address to send to: verified only
+    email = models.CharField(max_length=320, blank=True)  # the address to send to: a trusted one only
     search_text = models.TextField(blank=True)  # lower-case names, addresses and ids, for the search box
     identified = models.BooleanField(default=False)  # has a user id or a mail address
     created_at = models.DateTimeField(db_default=Now())

@@ -41,7 +41,7 @@ class Plan:
     new: dict[Pair, NewIdentifier] = field(default_factory=dict)
     links: dict[tuple[Pair, Pair], LinkClaim] = field(default_factory=dict)
     known: Mapping[Pair, IdentifierRow] = field(default_factory=dict)
-    verified: set[int] = field(default_factory=set)
+    trusted: set[int] = field(default_factory=set)
     new_profile_of: dict[int, int] = field(default_factory=dict)  # identifier -> profile, for all that were weighed
     anchors: dict[int, int] = field(default_factory=dict)  # identifier -> profile that it now anchors
     moves: list[IdentifierMove] = field(default_factory=list)
@@ -73,11 +73,11 @@ def make_plan(
 ) -> Plan:
     """Return what changes: the partition of everything affected, compared with how things are."""
     plan = Plan(cause, links=dict(new_links), known=found)
-    plan.verified = {row.id for pair, row in found.items() if seen[pair].verified and not row.verified}
+    plan.trusted = {row.id for pair, row in found.items() if seen[pair].trusted and not row.trusted}
     new_ids = {pair: -number for number, pair in enumerate((pair for pair in seen if pair not in found), 1)}
     if not new_ids and not closure.identifiers:
         return plan
-    nodes, pairs = _nodes(seen, new_ids, closure, plan.verified)
+    nodes, pairs = _nodes(seen, new_ids, closure, plan.trusted)
     links = _links(new_links, new_ids, found, closure)
     result = partition(nodes.values(), links, kinds)
     targets = _targets(result.groups, nodes, closure, kinds)
@@ -87,13 +87,13 @@ def make_plan(
 
 
 def _nodes(
-    seen: Mapping[Pair, Seen], new_ids: Mapping[Pair, int], closure: Closure, verified: set[int]
+    seen: Mapping[Pair, Seen], new_ids: Mapping[Pair, int], closure: Closure, trusted: set[int]
 ) -> tuple[dict[int, Node], dict[int, Pair]]:
     nodes = {
-        row.id: Node(row.id, row.kind, row.value, row.verified or row.id in verified)
+        row.id: Node(row.id, row.kind, row.value, row.trusted or row.id in trusted)
         for row in closure.identifiers.values()
     }
-    nodes.update((id, Node(id, *pair, seen[pair].verified)) for pair, id in new_ids.items())
+    nodes.update((id, Node(id, *pair, seen[pair].trusted)) for pair, id in new_ids.items())
     return nodes, {node.id: (node.kind, node.value) for node in nodes.values()}
 
 

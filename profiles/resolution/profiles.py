@@ -144,13 +144,13 @@ def _load_people(profile_ids: Collection[int]) -> dict[int, _Person]:
     people: dict[int, _Person] = defaultdict(_Person)
     with bulk_cursor() as cursor:
         cursor.execute(
-            "SELECT profile_id, kind, value, verified, assertions::text, first_seen_at, last_seen_at "
+            "SELECT profile_id, kind, value, trusted, assertions::text, first_seen_at, last_seen_at "
             "FROM profiles_identifier WHERE profile_id = ANY(%s::bigint[])",
             [numbers(sorted(profile_ids))],
         )
-        for profile_id, kind, value, verified, text, first, last in cursor.fetchall():
+        for profile_id, kind, value, trusted, text, first, last in cursor.fetchall():
             person = people[profile_id]
-            person.identifiers.append(Known(kind, value, verified))
+            person.identifiers.append(Known(kind, value, trusted))
             if text != "{}":
                 person.assertions.append(_decode(text))
             person.first = first if person.first is None else min(first, person.first)

@@ -49,7 +49,7 @@ class Resolved:
     identifiers: dict[Pair, IdentifierRow]
     created_profile_ids: set[int] = field(default_factory=set)
     moves: list[IdentifierMove] = field(default_factory=list)
-    #: profiles whose identifiers changed (new, moved, verified): their traits and derived columns must be made anew
+    #: profiles whose identifiers changed (new, moved, trusted): their traits and derived columns must be made anew
     changed_profile_ids: set[int] = field(default_factory=set)
 
     def profile_of(self, pair: Pair) -> int:
@@ -154,7 +154,7 @@ def _affected(
 ) -> list[IdentifierRow]:
     """Return the known identifiers whose people may have to be joined or parted anew."""
     affected = {pair for ends in new_links for pair in ends if pair in found}
-    affected |= {pair for pair, row in found.items() if wanted.seen[pair].verified and not row.verified}
+    affected |= {pair for pair, row in found.items() if wanted.seen[pair].trusted and not row.trusted}
     return [found[pair] for pair in affected]
 
 
@@ -179,7 +179,7 @@ def _resolved(
             identifiers[pair] = row.moved_to(target)
     changed = {row.profile_id for row in created.values()} | plan.changed_profile_ids
     changed |= {
-        identifiers[pair].profile_id for pair, row in found.items() if wanted.seen[pair].verified and not row.verified
+        identifiers[pair].profile_id for pair, row in found.items() if wanted.seen[pair].trusted and not row.trusted
     }
     return Resolved(identifiers, set(plan.created_profile_ids), plan.moves, changed)
 

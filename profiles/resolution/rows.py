@@ -29,7 +29,7 @@ class IdentifierRow:
     kind: str
     value: str
     profile_id: int
-    verified: bool
+    trusted: bool
     anchored: int | None
 
     def moved_to(self, profile_id: int) -> IdentifierRow:
@@ -43,16 +43,16 @@ class Seen:
 
     first: datetime
     last: datetime
-    verified: bool
+    trusted: bool
     source_id: int | None
 
-    def add(self, at: datetime, verified: bool) -> None:
+    def add(self, at: datetime, trusted: bool) -> None:
         """Fold one more observation in."""
         if at < self.first:
             self.first = at
         elif at > self.last:
             self.last = at
-        self.verified = self.verified or verified
+        self.trusted = self.trusted or trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Closure:
         return (frozenset(self.identifiers.values()), frozenset(self.links.values()))
 
 
-_COLUMNS = "i.id, i.kind, i.value, i.profile_id, i.verified, i.anchored_profile_id"
+_COLUMNS = "i.id, i.kind, i.value, i.profile_id, i.trusted, i.anchored_profile_id"
 
 
 def find_identifiers(pairs: Collection[Pair]) -> dict[Pair, IdentifierRow]:
@@ -228,7 +228,7 @@ def insert_identifiers(plan: Plan, assertions: Mapping[Pair, Any]) -> dict[Pair,
     encode = msgspec.json.encode
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO profiles_identifier (kind, value, profile_id, anchored_profile_id, verified, source_id,"
+            "INSERT INTO profiles_identifier (kind, value, profile_id, anchored_profile_id, trusted, source_id,"
             " first_seen_at, last_seen_at, assertions) SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[],"
             " %s::bigint[], %s::bool[], %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::jsonb[]) "
             f"ON CONFLICT (kind, value) DO NOTHING RETURNING {_COLUMNS.replace('i.', '')}",
@@ -237,7 +237,7 @@ def insert_identifiers(plan: Plan, assertions: Mapping[Pair, Any]) -> dict[Pair,
                 texts(pair[1] for pair, _ in new),
                 numbers(item.profile_id for _, item in new),
                 numbers(item.anchored for _, item in new),
-                flags(item.seen.verified for _, item in new),
+                flags(item.seen.trusted for _, item in new),
                 numbers(item.seen.source_id for _, item in new),
                 moments(item.seen.first for _, item in new),
                 moments(item.seen.last for _, item in new),
@@ -247,12 +247,12 @@ def insert_identifiers(plan: Plan, assertions: Mapping[Pair, Any]) -> dict[Pair,
         return {(row[1], row[2]): IdentifierRow(*row) for row in cursor.fetchall()}
 
 
-def verify_identifiers(ids: Collection[int]) -> None:
+def trust_identifiers(ids: Collection[int]) -> None:
     """Note that a trusted source gave these identifiers too."""
     if ids:
         with connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE profiles_identifier SET verified = true WHERE id = ANY(%s::bigint[])", [numbers(sorted(ids))]
+                "UPDATE profiles_identifier SET trusted = true WHERE id = ANY(%s::bigint[])", [numbers(sorted(ids))]
             )
 
 

@@ -30,7 +30,7 @@ def apply_plan(plan: Plan, assertions: Mapping[Pair, Any], *, by: int | None = N
     created = rows.insert_identifiers(plan, assertions)
     if len(created) != len(plan.new):
         raise ConcurrentUpdate
-    rows.verify_identifiers(plan.verified)
+    rows.trust_identifiers(plan.trusted)
     everybody = {**plan.known, **created}
     link_ids = rows.write_links({_ends(everybody, pair): claim for pair, claim in plan.links.items()})
     _found(plan)

@@ -38,9 +38,12 @@ def collect(profile_id: int) -> dict[str, Any]:
         "origins": person.origins,
         "first_seen_at": person.first_seen_at.isoformat(),
         "last_seen_at": person.last_seen_at.isoformat(),
-        "identifiers": list(
-            Identifier.objects.filter(profile_id=profile_id).values("kind", "value", "verified", "assertions")
-        ),
+        "identifiers": [
+            {**row, "confirmed_at": row["confirmed_at"] and row["confirmed_at"].isoformat()}
+            for row in Identifier.objects.filter(profile_id=profile_id).values(
+                "kind", "value", "trusted", "confirmed_at", "assertions"
+            )
+        ],
         "interactions": [
             {**row, "occurred_at": row["occurred_at"].isoformat()}
             for row in Interaction.objects.filter(profile_id=profile_id)

@@ -156,7 +156,9 @@ def person_export(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "id": str(profile.uuid),
         "exported_at": timezone.now().isoformat(),
         "traits": profile.traits,
-        "identifiers": list(Identifier.objects.filter(profile=profile).values("kind", "value", "verified")),
+        "identifiers": list(
+            Identifier.objects.filter(profile=profile).values("kind", "value", "trusted", "confirmed_at")
+        ),
         **holders,
     }
     body = json.dumps(document, ensure_ascii=False, indent=2, default=str)
@@ -221,7 +223,8 @@ def identifiers_of(profile: Profile, *, see_pii: bool) -> dict[str, Any]:
         {
             "value": row.value if see_pii else mask_identifier(row.kind, row.value),
             "kind": kinds[row.kind].words if row.kind in kinds else row.kind,
-            "verified": row.verified,
+            "trusted": row.trusted,
+            "confirmed_at": row.confirmed_at,
             "last_seen_at": row.last_seen_at,
         }
         for row in rows[:MOST_IDENTIFIERS]

@@ -18,32 +18,32 @@ def at(day: int, hour: int = 0) -> datetime:
     return datetime(2026, 3, day, hour, tzinfo=UTC)
 
 
-def person(email: str | None = "", *, verified: bool = True, **fields: Any) -> Profile:
+def person(email: str | None = "", *, trusted: bool = True, **fields: Any) -> Profile:
     """Make a person with a mail address (None: only a device)."""
     number = next(_numbers)
     address = f"person{number}@klantbeeld.example" if email == "" else email
     profile = Profile.objects.create(
         first_seen_at=at(1),
         last_seen_at=at(1),
-        email=(address or "") if verified else "",
+        email=(address or "") if trusted else "",
         identified=bool(address),
         **fields,
     )
     if address:
-        identifier(profile, "email", address, verified=verified)
+        identifier(profile, "email", address, trusted=trusted)
     else:
         identifier(profile, "anonymous_id", f"device-{number}")
     return profile
 
 
-def identifier(profile: Profile, kind: str, value: str, *, verified: bool = True) -> Identifier:
+def identifier(profile: Profile, kind: str, value: str, *, trusted: bool = True) -> Identifier:
     """Add an identifier to a person."""
     return Identifier.objects.create(
         kind=kind,
         value=value,
         profile=profile,
         anchored_profile_id=profile.pk,
-        verified=verified,
+        trusted=trusted,
         first_seen_at=at(1),
         last_seen_at=at(1),
     )

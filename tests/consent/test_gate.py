@@ -28,9 +28,9 @@ def random_world(dice: random.Random) -> tuple[list[int], list[Purpose]]:
     Purpose.objects.filter(pk=dice.choice(purposes).pk).update(active=dice.random() < 0.5)
     people = []
     for _number in range(25):
-        anna = person("" if dice.random() < 0.8 else None, verified=dice.random() < 0.8)
+        anna = person("" if dice.random() < 0.8 else None, trusted=dice.random() < 0.8)
         if dice.random() < 0.5:
-            identifier(anna, "phone", f"+3161{anna.pk:07d}", verified=dice.random() < 0.7)
+            identifier(anna, "phone", f"+3161{anna.pk:07d}", trusted=dice.random() < 0.7)
         for _turn in range(dice.randrange(6)):
             record_consent(
                 profile_id=anna.pk,

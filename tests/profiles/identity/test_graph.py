@@ -56,7 +56,7 @@ def test_order_and_numbering_make_no_difference(graph: tuple[list[Node], list[Li
     nodes, links = graph
     numbers = list(range(100, 100 + len(nodes)))
     chance.shuffle(numbers)
-    again = [Node(numbers[node.id], node.kind, node.value, node.verified) for node in nodes]
+    again = [Node(numbers[node.id], node.kind, node.value, node.trusted) for node in nodes]
     turned = []
     for link in links:
         low, high = sorted((numbers[link.low], numbers[link.high]))
@@ -98,7 +98,7 @@ def test_a_second_user_id_on_a_shared_device_stays_another_person() -> None:
 
 
 def test_a_public_claim_on_an_address_joins_no_two_known_people() -> None:
-    known = [Node(1, "user_id", "u1"), Node(2, "email", "anna@shop.nl", verified=True)]
+    known = [Node(1, "user_id", "u1"), Node(2, "email", "anna@shop.nl", trusted=True)]
     claim = [Link(1, 2, 1, "a", weak=True)]
     assert len(partition(known, claim, KINDS).groups) == 2
     unknown = [known[0], Node(2, "email", "anna@shop.nl")]

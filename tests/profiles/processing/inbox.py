@@ -83,7 +83,7 @@ def world() -> list[dict[str, Any]]:
         interactions = Interaction.objects.filter(profile_id=profile.pk)
         people.append(
             {
-                "identifiers": sorted(profile.identifiers.values_list("kind", "value", "verified")),
+                "identifiers": sorted(profile.identifiers.values_list("kind", "value", "trusted")),
                 "traits": profile.traits,
                 "display_name": profile.display_name,
                 "email": profile.email,

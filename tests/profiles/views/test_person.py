@@ -41,7 +41,7 @@ def anna() -> Profile:
         email="anna@example.org",
         traits={"first_name": "Anna", "city": "Utrecht", "plan": "pro"},
     )
-    make_identifier(person, "user_id", "88213", verified=True)
+    make_identifier(person, "user_id", "88213", trusted=True)
     make_interaction(person, "Product Viewed", properties={"name": "Runner 3 Low"}, context={"ip": "10.9.8.0"})
     make_trait_change(person, "first_name", "Annie", "Anna")
     return person
@@ -206,7 +206,7 @@ def test_the_export_holds_everything_and_is_logged(client_as: ClientAs) -> None:
     response = client_as("Privacy officer").post(f"/people/{person.uuid}/export/")
     document = json.loads(response.content)
     assert document["traits"]["first_name"] == "Anna"
-    assert {"kind": "user_id", "value": "88213", "verified": True} in document["identifiers"]
+    assert {"kind": "user_id", "value": "88213", "trusted": True, "confirmed_at": None} in document["identifiers"]
     assert AccessLog.objects.filter(action="profile.exported", object_id=str(person.uuid)).count() == 1
 
 
