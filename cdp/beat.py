@@ -12,6 +12,7 @@ from django_celery_beat.schedulers import DatabaseScheduler
 
 from cdp.broker.options import connection_string
 from cdp.health.heartbeats import BEAT, beat_once
+from cdp.schedules import Entry
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ HEARTBEAT_SECONDS = 10.0
 
 class SingleScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library has no types
     """Fire schedules only while holding a lock in PostgreSQL: a second beat waits, and takes over in time."""
+
+    Entry = Entry
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._lock: psycopg.Connection[Any] | None = None

@@ -6,7 +6,7 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp.settings")
 
-app = Celery("cdp", task_cls="cdp.drains:DrainTask")
+app = Celery("cdp", task_cls="cdp.common.queues:SingleTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # Each app imports its own `tasks` when Django has loaded it; this finds those of the project.
 app.autodiscover_tasks(["cdp"])

@@ -1,33 +1,42 @@
-"""When beat wakes each drain. Rows of django-celery-beat, so that an administrator can change them in the admin."""
+"""When beat wakes each task. Rows of django-celery-beat, so that an administrator can change them in the admin."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from celery import current_app
+from celery.schedules import schedstate
 from django.db import transaction
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.schedulers import ModelEntry
 
-#: task -> seconds. Most work is woken on commit; these are the safety net, and what time alone brings about.
-INTERVALS = {
-    "profiles.process_inbox": 2,
+from cdp.common.queues import queues
+
+#: task -> seconds, of tasks that are no queue's
+UPKEEP = {
     "profiles.maintain_partitions": 3600,
-    "profiles.run_import": 5,
     "profiles.clear_import_rows": 3600,
+    "consent.seal_ledger": 3600,
     "segments.process_touched": 2,
     "segments.sweep": 30,
-    "consent.seal_ledger": 3600,
+    "profiles.run_import": 5,
     "campaigns.start_due": 3,
     "campaigns.drain_sends": 3,
     "cdp.heartbeat": 10,
 }
 
 
+def intervals() -> dict[str, int]:
+    """Return {task: seconds}. Most work is woken on commit; this is the safety net, and what time alone brings."""
+    return {queue.task: queue.every for queue in queues} | UPKEEP
+
+
 def sync_schedules(**_signal: Any) -> None:
-    """Make a row for every task that exists and has none. A row that is there is never touched: it may be edited."""
-    known = set(PeriodicTask.objects.filter(name__in=INTERVALS).values_list("name", flat=True))
+    """Make a row for every task that exists and has none. The interval of one that is there stays: it may be edited."""
+    rows = intervals()
+    known = set(PeriodicTask.objects.filter(name__in=rows).values_list("name", flat=True))
     with transaction.atomic():
-        for name, seconds in INTERVALS.items():
+        for name, seconds in rows.items():
             if name in known or name not in current_app.tasks:
                 continue
             interval = IntervalSchedule.objects.filter(every=seconds, period=IntervalSchedule.SECONDS).first()
@@ -37,7 +46,17 @@ def sync_schedules(**_signal: Any) -> None:
                 name=name,
                 task=name,
                 interval=interval,
-                # A wake-up that nobody took in time is dropped: the next one is under way.
-                expire_seconds=max(seconds * 3, 30),
                 description="Made by Klantbeeld. Change the interval here if you like; it will not be put back.",
             )
+        # An expiry is a moment by the sender's clock: with clocks apart, every wake-up would be dropped unseen.
+        PeriodicTask.objects.filter(name__in=rows).exclude(expire_seconds=None).update(expire_seconds=None)
+
+
+class Entry(ModelEntry):  # type: ignore[misc]  # the library has no types
+    """A row of beat that a clock once ahead cannot silence."""
+
+    def is_due(self) -> schedstate:
+        """Tell whether to fire; a last run in the future is forgotten."""
+        if self.last_run_at > self._default_now():
+            self.last_run_at = self.model.last_run_at = self._default_now()
+        return super().is_due()

@@ -9,6 +9,7 @@ from typing import Any
 import pgtrigger
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -79,3 +80,46 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class QueueItem(models.Model):
+    """An item that waits for a worker, or that a worker holds: see `cdp.common.queue_items`. Rows go when done."""
+
+    pk = models.CompositePrimaryKey("queue", "key")
+    queue = models.CharField(max_length=40)
+    key = models.BigIntegerField()
+    since = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(db_default=Now())
+    attempts = models.PositiveSmallIntegerField(db_default=0)  # failures since the last progress
+    deaths = models.PositiveSmallIntegerField(db_default=0)  # holders lost since the last progress
+    error = models.CharField(max_length=300, db_default="")  # what went wrong last, without personal data
+    puts = models.IntegerField(db_default=1)  # tells a claim that the item was put in again meanwhile
+    holder = models.IntegerField(null=True)
+    lease_until = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["queue", "due_at"], name="queueitem_due_idx")]
+
+
+class DeadLetter(models.Model):
+    """An item that its queue gave up on, for a person to retry or to discard: see `cdp.common.dead_letters`."""
+
+    queue = models.CharField(max_length=40)
+    key = models.CharField(max_length=100)
+    reason = models.CharField(max_length=40)  # a code; worded when shown
+    parameters = models.JSONField(default=dict)
+    error = models.CharField(max_length=300, blank=True)  # kind of error and place in the code: no personal data
+    attempts = models.PositiveSmallIntegerField(default=1)
+    first_tried_at = models.DateTimeField()
+    last_tried_at = models.DateTimeField()
+    payload = models.JSONField(default=dict)  # refers to what the item is about
+
+    class Meta:
+        verbose_name = _("dead letter")
+        verbose_name_plural = _("dead letters")
+        default_permissions = ("view", "change")
+        constraints = [models.UniqueConstraint(fields=["queue", "key"], name="deadletter_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.queue} {self.key}"

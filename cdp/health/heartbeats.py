@@ -7,7 +7,6 @@ import socket
 
 from django.db.models import F, Func
 from django.db.models.functions import Extract, Now
-from django.utils import timezone
 
 from cdp.common.models import Heartbeat
 
@@ -17,9 +16,9 @@ STALE_SECONDS = 90.0
 
 
 def beat_once(name: str) -> None:
-    """Write that the process `name` is alive now."""
+    """Write that the process `name` is alive now, by the clock of the database: those of machines differ."""
     detail = {"host": socket.gethostname(), "pid": os.getpid()}
-    Heartbeat.objects.update_or_create(name=name, defaults={"at": timezone.now(), "detail": detail})
+    Heartbeat.objects.update_or_create(name=name, defaults={"at": Now(), "detail": detail})
 
 
 def heartbeat_ages() -> dict[str, float | None]:

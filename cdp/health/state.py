@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 
+from cdp.common.queues import queues as protocol
 from cdp.common.registry import queues
 from cdp.health.heartbeats import heartbeat_ages, is_fresh
 
@@ -62,7 +63,7 @@ def read_state() -> State:
     except DatabaseError:
         logger.exception("heartbeats cannot be read; is the database migrated?")
         return State(heartbeats={}, queues=[], down=["migrations"])
-    measured = [_measure(name, queue.measure) for name, queue in queues.items()]
+    measured = [_measure(name, queue.measure) for name, queue in [*queues.items(), *protocol.items()]]
     down = [name for name, age in ages.items() if not is_fresh(age)]
     down += [f"queue:{queue.name}" for queue in measured if queue.depth is None]
     return State(heartbeats=ages, queues=measured, down=down)

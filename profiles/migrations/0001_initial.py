@@ -103,9 +103,11 @@ class Migration(migrations.Migration):
                 ('received_at', models.DateTimeField()),
                 ('source_id', models.BigIntegerField()),
                 ('attempts', models.SmallIntegerField(default=0)),
+                ('due_at', models.DateTimeField(null=True)),
             ],
             options={
                 'db_table': 'profiles_inbox',
+                'indexes': [models.Index(condition=models.Q(('attempts__gt', 0)), fields=['raw_id'], name='inbox_failed_idx')],
             },
         ),
         migrations.CreateModel(

@@ -1,4 +1,4 @@
-"""What came in at the door: the raw lake end, the inbox, what was rejected, what was seen before."""
+"""What came in at the collector: the raw lake end, the inbox, what was rejected, what was seen before."""
 
 from __future__ import annotations
 
@@ -36,9 +36,11 @@ class InboxEntry(models.Model):
     received_at = models.DateTimeField()
     source_id = models.BigIntegerField()
     attempts = models.SmallIntegerField(default=0)
+    due_at = models.DateTimeField(null=True)  # null: at once
 
     class Meta:
         db_table = "profiles_inbox"
+        indexes = [models.Index(fields=["raw_id"], name="inbox_failed_idx", condition=models.Q(attempts__gt=0))]
 
 
 class SeenMessage(models.Model):

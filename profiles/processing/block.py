@@ -10,12 +10,13 @@ from typing import Any
 
 from django.db import transaction
 
+from cdp.common.faults import Prepare
 from profiles import partitions
 from profiles.changes import Change, NewInteraction, announce, change_handlers, find_erased
 from profiles.identity.messages import Message, Origin, Rejection, Rules, read_body
 from profiles.identity.traits import Assertion, assertion, merge_into, stamp
 from profiles.processing import store
-from profiles.processing.claim import Entry, RawBody, fitting, load_bodies, release
+from profiles.processing.claim import Entry, RawBody, fitting, load_bodies
 from profiles.processing.sources import SourceInfo, load_rules, load_sources
 from profiles.processing.store import RejectedRow, SeenKey, Tally
 from profiles.resolution import profiles as people
@@ -25,12 +26,16 @@ from profiles.resolution.rows import Pair
 Place = tuple[int, int]  # raw id, position within the body
 
 
-class MonthsMissing(Exception):
+class MonthsMissing(Prepare):
     """Events of months that have no partition yet: make them first, in a transaction of their own."""
 
     def __init__(self, months: set[date]) -> None:
         super().__init__(f"{len(months)} months")
         self.months = months
+
+    def prepare(self) -> None:
+        """Make the partitions."""
+        partitions.ensure_months(self.months)
 
 
 @dataclass(slots=True)
@@ -72,18 +77,9 @@ class Work:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class BlockResult:
-    """What a block was: claimed bodies done, messages stored."""
-
-    bodies: int
-    messages: int
-    stored: int
-
-
 @transaction.atomic
-def process_entries(entries: Sequence[Entry], *, skip: Mapping[Place, str] | None = None) -> BlockResult:
-    """Process claimed entries, as many as fit a block, and release them.
+def process_entries(entries: Sequence[Entry], *, skip: Mapping[Place, str] | None = None) -> list[Entry]:
+    """Process claimed entries, as many as fit a block, and return these; the caller deletes them.
 
     `skip` names messages that may not be stored, with the reason: they go to the rejected list.
     """
@@ -95,7 +91,6 @@ def process_entries(entries: Sequence[Entry], *, skip: Mapping[Place, str] | Non
         reason = (skip or {})[(item.origin.raw_id, item.message.position)]
         work.reject(item, "not_storable", {"error": reason}, {"event": item.message.name})
     require_months(work.items)
-    messages = len(work.items) + len(work.rejected)
     drop_known(work)
     drop_erased(work)
     for item in work.items:
@@ -103,8 +98,7 @@ def process_entries(entries: Sequence[Entry], *, skip: Mapping[Place, str] | Non
     store_items(work.items, rules, sources)
     store.write_rejected(work.rejected)
     store.add_to_counters(work.tallies)
-    release(chosen)
-    return BlockResult(len(chosen), messages, len(work.items))
+    return chosen
 
 
 def read_bodies(bodies: Sequence[RawBody], rules: Rules, sources: Mapping[int, SourceInfo]) -> Work:

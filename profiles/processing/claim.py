@@ -1,4 +1,4 @@
-"""Claim a block of the inbox. Claimed rows are deleted in the same transaction that stores what they bring."""
+"""The bodies behind rows of the inbox, and how many of them make a block."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ class Entry:
     raw_id: int
     received_at: datetime
     source_id: int
-    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +32,6 @@ class RawBody:
     entry: Entry
     endpoint: str
     body: bytes
-
-
-def claim(limit: int, *, after: int = 0) -> list[Entry]:
-    """Lock the oldest waiting rows that no other worker holds."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT raw_id, received_at, source_id, attempts FROM profiles_inbox WHERE raw_id > %s"
-            " ORDER BY raw_id LIMIT %s FOR UPDATE SKIP LOCKED",
-            [after, limit],
-        )
-        return [Entry(*row) for row in cursor.fetchall()]
-
-
-def claim_these(raw_ids: Sequence[int]) -> list[Entry]:
-    """Lock the given rows, as far as they still wait and nobody else holds them."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT raw_id, received_at, source_id, attempts FROM profiles_inbox WHERE raw_id = ANY(%s)"
-            " ORDER BY raw_id FOR UPDATE SKIP LOCKED",
-            [list(raw_ids)],
-        )
-        return [Entry(*row) for row in cursor.fetchall()]
 
 
 def fitting(entries: Sequence[Entry]) -> list[Entry]:
@@ -97,10 +74,3 @@ def load_bodies(entries: Sequence[Entry]) -> list[RawBody]:
 def _place(entries: Sequence[Entry]) -> list[Any]:
     times = [entry.received_at for entry in entries]
     return [moments(times), numbers(entry.raw_id for entry in entries), min(times), max(times)]
-
-
-def release(entries: Sequence[Entry]) -> None:
-    """Delete the claimed rows: they are done."""
-    if entries:
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM profiles_inbox WHERE raw_id = ANY(%s)", [[e.raw_id for e in entries]])

@@ -3,65 +3,56 @@
 from __future__ import annotations
 
 import gc
-import logging
-import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 
-from profiles import partitions
-from profiles.processing.block import BlockResult, MonthsMissing, Place, process_entries, read_bodies
-from profiles.processing.claim import MAX_BLOCK_ROWS, Entry, claim, claim_these, load_bodies
+from cdp.common import queues
+from cdp.common.faults import Fault, OutOfTime, bounded, describe_error, fault_of, persist
+from cdp.common.models import DeadLetter
+from cdp.common.queue_blocks import ALONE, BlockTable, Row, work_blocks
+from cdp.common.queues import GIVE_WAY_SECONDS, Run
+from cdp.common.wake import wake
+from profiles.processing.block import Place, process_entries, read_bodies
+from profiles.processing.claim import MAX_BLOCK_ROWS, Entry, load_bodies
 from profiles.processing.sources import load_rules, load_sources
-from profiles.resolution.write import ConcurrentUpdate
 
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-MAX_TRIES = 6
-#: a drain gives way after this many seconds and wakes itself, so that a stop request is heard
-DRAIN_SECONDS = 50.0
+INBOX = BlockTable("profiles_inbox", "raw_id, received_at, source_id, attempts", since="received_at")
+#: what one message may take while the failing one is looked for in its body
+TRIAL_SECONDS = 4.0
 
 
-def drain_inbox(*, seconds: float = DRAIN_SECONDS, block_rows: int = MAX_BLOCK_ROWS) -> tuple[int, bool]:
-    """Process the inbox until it is empty or the time is up; return (messages, whether rows may be left)."""
-    end = time.monotonic() + seconds
-    done = 0
-    rows = min(block_rows, 200)
-    while time.monotonic() < end:
-        result = process_block(rows)
-        if result is None:
-            return done, False
-        done += result.messages
-        # Claim about as many bodies as fit a block: locking far more than that is wasted work.
-        rows = max(1, min(block_rows, result.bodies * 2))
-    return done, True
+def drain_inbox(*, seconds: float = GIVE_WAY_SECONDS) -> bool:
+    """Process the inbox until nothing is due; return whether time was up first."""
+    return queues.drain("inbox", seconds=seconds)
 
 
-def process_block(rows: int = MAX_BLOCK_ROWS) -> BlockResult | None:
-    """Claim and process one block; None when nothing waits.
+def work_inbox(run: Run) -> int:
+    """Process what is due, block by block; return how many bodies were worked at."""
+    return work_blocks(
+        run, INBOX, _process, limit=MAX_BLOCK_ROWS, alone=lambda row, error: _process_alone(run, row, error)
+    )
 
-    A block that fails for a reason of its own is taken apart until the one message that fails is found.
-    """
-    claimed: list[Entry] = []
 
-    def run() -> BlockResult | None:
-        with transaction.atomic():
-            _allow_long_statements()
-            claimed[:] = claim(rows)
-            return process_entries(claimed) if claimed else None
+def retry_body(letter: DeadLetter) -> None:
+    """Put the body of a dead letter back; one that retention removed meanwhile is gone for good."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO profiles_inbox (raw_id, received_at, source_id, attempts)"
+            " SELECT id, received_at, source_id, 0 FROM profiles_rawmessage WHERE received_at = %s AND id = %s"
+            " ON CONFLICT DO NOTHING",
+            [letter.payload["received_at"], int(letter.key)],
+        )
+    wake("profiles.process_inbox")
 
-    try:
-        with _no_cycle_search():
-            return _persist(run)
-    except (OperationalError, InterfaceError, ConcurrentUpdate):
-        raise
-    except Exception:
-        logger.warning("a block of %d bodies failed; looking for the message", len(claimed), exc_info=True)
-        return _take_apart([entry.raw_id for entry in claimed])
+
+def _process(rows: list[Row]) -> int:
+    with _no_cycle_search():
+        done = process_entries([Entry(*row[:3]) for row in rows])
+    INBOX.delete([entry.raw_id for entry in done])
+    return len(done)
 
 
 @contextmanager
@@ -79,110 +70,70 @@ def _no_cycle_search() -> Iterator[None]:
             gc.enable()
 
 
-def _allow_long_statements() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = '120s'")
-
-
-def _persist(run: Callable[[], T]) -> T:
-    """Run a transaction; make missing partitions, and try again when it lost a race with another worker."""
-    for attempt in range(MAX_TRIES):
+# One body that fails -----------------------------------------------------------------------------------------------
+def _process_alone(run: Run, row: Row, error: Exception) -> None:
+    """Reject the messages of a body that cannot be stored, and store the rest; if that fails too, put the body off."""
+    entry, attempts = Entry(*row[:3]), row[3]
+    payload = {"received_at": entry.received_at.isoformat(), "source_id": entry.source_id}
+    fault = fault_of(error)
+    if fault is Fault.ITEM or (fault is Fault.TIMEOUT and attempts > ALONE):
         try:
-            return run()
-        except MonthsMissing as missing:
-            partitions.ensure_months(missing.months)
-        except (OperationalError, ConcurrentUpdate) as error:
-            if attempt == MAX_TRIES - 1 or not _is_race(error):
+            skip = _find_failing(entry, until=time.monotonic() + run.queue.item_seconds)
+            persist(lambda: _store(entry, skip, run.queue.item_seconds))
+            return
+        except Exception as again:
+            if fault_of(again) is Fault.SERVER:
                 raise
-            time.sleep(random.uniform(0.005, 0.05) * (attempt + 1))  # noqa: S311 - spreads retries, guards nothing
-    return run()
-
-
-def _is_race(error: Exception) -> bool:
-    """Tell whether an error is the loss of a race (deadlock, serialization failure, lock timeout)."""
-    cause = error.__cause__
-    return isinstance(error, ConcurrentUpdate) or getattr(cause, "sqlstate", "") in {"40P01", "40001", "55P03"}
-
-
-def _take_apart(raw_ids: Sequence[int]) -> BlockResult:
-    """Process bodies in halves, down to the one that fails; of that one, reject the messages that fail."""
-    if len(raw_ids) == 1:
-        return _without_poison(raw_ids[0])
-    middle = len(raw_ids) // 2
-    results = [_try_some(half) for half in (raw_ids[:middle], raw_ids[middle:]) if half]
-    return BlockResult(
-        sum(result.bodies for result in results),
-        sum(result.messages for result in results),
-        sum(result.stored for result in results),
-    )
-
-
-def _try_some(raw_ids: Sequence[int]) -> BlockResult:
-    try:
-        result = _persist(lambda: _process_these(raw_ids, {}))
-        rest = raw_ids[result.bodies :] if result.bodies else []
-        if not rest:
-            return result
-        more = _try_some(rest)
-        return BlockResult(result.bodies + more.bodies, result.messages + more.messages, result.stored + more.stored)
-    except (OperationalError, InterfaceError, ConcurrentUpdate):
-        raise
-    except Exception:  # noqa: BLE001 - see process_block
-        return _take_apart(raw_ids)
+            error = again
+    INBOX.put_off(run, entry.raw_id, error, payload)
 
 
 @transaction.atomic
-def _process_these(raw_ids: Sequence[int], skip: dict[Place, str]) -> BlockResult:
-    _allow_long_statements()
-    entries = claim_these(raw_ids)
-    return process_entries(entries, skip=skip) if entries else BlockResult(0, 0, 0)
+def _store(entry: Entry, skip: dict[Place, str], seconds: float) -> None:
+    """Process one body without some of its messages, unless another worker has it."""
+    with bounded(seconds), connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM profiles_inbox WHERE raw_id = %s FOR UPDATE SKIP LOCKED", [entry.raw_id])
+        if cursor.fetchone():
+            process_entries([entry], skip=skip)
+            INBOX.delete([entry.raw_id])
 
 
-def _without_poison(raw_id: int) -> BlockResult:
-    """Find the messages of one body that cannot be stored, then store the rest."""
-    skip: dict[Place, str] = {}
-    places = _places(raw_id)
-    _search(raw_id, places, places, skip)
-    return _persist(lambda: _process_these([raw_id], skip))
-
-
-def _places(raw_id: int) -> list[Place]:
-    with transaction.atomic():
-        work = read_bodies(load_bodies(claim_these([raw_id])), load_rules(), load_sources())
-    return [(item.origin.raw_id, item.message.position) for item in work.items]
-
-
-def _search(raw_id: int, places: Sequence[Place], everything: Sequence[Place], skip: dict[Place, str]) -> None:
-    """Try ever smaller parts of a body, each in a transaction that is rolled back, and note those that fail."""
-    reason = _trial(raw_id, set(everything) - set(places))
-    if not reason:
-        return
-    if len(places) == 1:
-        skip[places[0]] = reason
-        return
-    middle = len(places) // 2
-    _search(raw_id, places[:middle], everything, skip)
-    _search(raw_id, places[middle:], everything, skip)
+def _find_failing(entry: Entry, *, until: float) -> dict[Place, str]:
+    """Return the messages of a body that cannot be stored, each with what went wrong."""
+    work = read_bodies(load_bodies([entry]), load_rules(), load_sources())
+    everything = [(item.origin.raw_id, item.message.position) for item in work.items]
+    failing: dict[Place, str] = {}
+    parts = [everything]
+    while parts:
+        part = parts.pop()
+        if time.monotonic() > until:
+            raise OutOfTime("the search for the messages that fail takes too long")
+        problem = _try(entry, set(everything) - set(part)) if part else ""
+        if problem and len(part) == 1:
+            failing[part[0]] = problem
+        elif problem:
+            parts += [part[: len(part) // 2], part[len(part) // 2 :]]
+    return failing
 
 
 class _TrialOver(Exception):
     """Roll the trial back."""
 
 
-def _trial(raw_id: int, leave_out: set[Place]) -> str:
-    """Return why the rest of a body cannot be stored; empty when it can."""
+def _try(entry: Entry, leave_out: set[Place]) -> str:
+    """Return why the rest of a body cannot be stored; empty when it can. Nothing is kept."""
 
-    def run() -> str:
-        try:
-            with transaction.atomic():
-                _process_these([raw_id], dict.fromkeys(leave_out, "trial"))
-                raise _TrialOver
-        except _TrialOver:
-            return ""
+    def attempt() -> None:
+        with transaction.atomic():
+            _store(entry, dict.fromkeys(leave_out, "trial"), TRIAL_SECONDS)
+            raise _TrialOver
 
     try:
-        return _persist(run)
-    except (OperationalError, InterfaceError, ConcurrentUpdate):
-        raise
-    except Exception as error:  # noqa: BLE001 - see process_block
-        return f"{type(error).__name__}: {error}"[:300].replace("\x00", "")
+        persist(attempt)
+    except _TrialOver:
+        return ""
+    except Exception as error:
+        if fault_of(error) is Fault.SERVER:
+            raise
+        return describe_error(error)
+    return ""

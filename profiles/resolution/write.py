@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 from django.db import connection
 
+from cdp.common.faults import Race
 from profiles.changes import IdentifierMove
 from profiles.resolution import rows
 from profiles.resolution.plan import Plan
 from profiles.resolution.rows import IdentifierRow, Pair
 
 
-class ConcurrentUpdate(Exception):
+class ConcurrentUpdate(Race):
     """Another transaction changed what was looked up; look again."""
 
 
