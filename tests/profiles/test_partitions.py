@@ -14,6 +14,7 @@ from django.db import connection, connections
 
 from profiles import partitions
 from profiles.models import Interaction, RejectedMessage
+from profiles.processing import drain
 from profiles.processing.drain import drain_inbox
 from profiles.tasks import maintain_partitions
 from tests.profiles.processing.inbox import put, source, track
@@ -105,7 +106,10 @@ def test_a_detached_table_does_not_keep_its_month_from_being_made_again() -> Non
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_drain_and_the_makers_and_droppers_of_partitions_do_not_hold_each_other_up() -> None:
+def test_the_drain_and_the_makers_and_droppers_of_partitions_do_not_hold_each_other_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(drain, "MAX_BLOCK_ROWS", 2)
     origin = source()
     months = [partitions.add_months(OLD_MONTH, step) for step in range(12)]
     for number, month in enumerate(months):
@@ -128,7 +132,7 @@ def test_the_drain_and_the_makers_and_droppers_of_partitions_do_not_hold_each_ot
             partitions.ensure_months(months[::-1])
             partitions.drop_day(day)
 
-    jobs = [lambda: drain_inbox(seconds=30, block_rows=2)] * 2 + [come_and_go] * 2
+    jobs = [lambda: drain_inbox(seconds=30)] * 2 + [come_and_go] * 2
     threads = [threading.Thread(target=run, args=[job]) for job in jobs]
     for thread in threads:
         thread.start()
