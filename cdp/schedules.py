@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from celery import current_app
-from celery.schedules import schedstate
 from django.db import transaction
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from django_celery_beat.schedulers import ModelEntry
@@ -55,8 +54,8 @@ def sync_schedules(**_signal: Any) -> None:
 class Entry(ModelEntry):  # type: ignore[misc]  # the library has no types
     """A row of beat that a clock once ahead cannot silence."""
 
-    def is_due(self) -> schedstate:
-        """Tell whether to fire; a last run in the future is forgotten."""
-        if self.last_run_at > self._default_now():
-            self.last_run_at = self.model.last_run_at = self._default_now()
+    def is_due(self) -> Any:
+        """Return whether to fire and when to ask again; a last run in the future is forgotten."""
+        now = self._default_now()
+        self.last_run_at = self.model.last_run_at = min(self.model.last_run_at, now)
         return super().is_due()

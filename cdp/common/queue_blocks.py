@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
@@ -65,7 +66,7 @@ class BlockTable:
                 f" ORDER BY {self.key} LIMIT %s FOR UPDATE SKIP LOCKED",
                 [*params, limit],
             )
-            return cursor.fetchall()
+            return list(cursor.fetchall())
 
     def delete(self, keys: Sequence[int]) -> None:
         """Delete rows that are done."""
@@ -131,7 +132,7 @@ def work_blocks(
     worked, size = 0, min(limit, FIRST_ROWS)
     put_off = alone or (lambda row, error: table.put_off(run, row[0], error))
     while run.goes_on:
-        new = _block(run, table, lambda rows=size: table.claim_new(rows), process, put_off)
+        new = _block(run, table, partial(table.claim_new, size), process, put_off)
         failed = _block(run, table, table.claim_failed, process, put_off) if run.takes_failed else 0
         if not new and not failed:
             break

@@ -112,7 +112,7 @@ def register(queue: Queue) -> Any:
     def drain_queue() -> bool:
         return drain(queue.name)
 
-    return shared_task(name=queue.task, soft_time_limit=queue.task_seconds)(drain_queue)
+    return shared_task(name=queue.task, soft_time_limit=int(queue.task_seconds))(drain_queue)
 
 
 def drain(name: str, *, seconds: float = GIVE_WAY_SECONDS) -> bool:

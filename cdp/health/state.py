@@ -63,7 +63,8 @@ def read_state() -> State:
     except DatabaseError:
         logger.exception("heartbeats cannot be read; is the database migrated?")
         return State(heartbeats={}, queues=[], down=["migrations"])
-    measured = [_measure(name, queue.measure) for name, queue in [*queues.items(), *protocol.items()]]
+    measured = [_measure(name, queue.measure) for name, queue in queues.items()]
+    measured += [_measure(name, queue.measure) for name, queue in protocol.items()]
     down = [name for name, age in ages.items() if not is_fresh(age)]
     down += [f"queue:{queue.name}" for queue in measured if queue.depth is None]
     return State(heartbeats=ages, queues=measured, down=down)
