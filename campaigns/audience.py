@@ -10,8 +10,9 @@ from django.db import connection
 
 from campaigns.models import Campaign
 from campaigns.reasons import SKIP_REASONS
-from consent.gate import decisions_sql
+from consent.gate import decisions_sql, terms_in_force
 from consent.policy.addresses import hmac_pads
+from consent.policy.terms import Terms
 
 #: what a statement over the whole base may take; pages use less
 BUILD_TIMEOUT = "15min"
@@ -52,7 +53,7 @@ class Forecast:
         return self.total - sum(self.skipped.values())
 
 
-def decided_sql(campaign: Campaign) -> tuple[str, list[Any]]:
+def decided_sql(campaign: Campaign, terms: Terms | None = None) -> tuple[str, list[Any]]:
     """Return the CTEs that end in `decided(profile_id, record_id, address, reason)` for a campaign's audience."""
     assert campaign.purpose_id is not None
     gate, gate_params = decisions_sql(
@@ -60,6 +61,7 @@ def decided_sql(campaign: Campaign) -> tuple[str, list[Any]]:
         channel=campaign.channel,
         audience_sql=_MEMBERS,
         params=[campaign.segment_id],
+        terms=terms,
     )
     return _DECIDED.format(gate=gate), [*gate_params, list(campaign.exclude_segment_ids)]
 
@@ -92,9 +94,9 @@ def write_decisions(campaign: Campaign) -> int:
 
     A second run writes nothing: the primary key holds one decision per person.
     """
-    ctes, params = decided_sql(campaign)
-    assert campaign.purpose is not None
-    basis = "" if campaign.purpose.basis == "consent" else campaign.purpose.basis
+    assert campaign.purpose_id is not None
+    terms = terms_in_force(campaign.purpose_id)
+    ctes, params = decided_sql(campaign, terms)
     inner, outer = hmac_pads(settings.SUPPRESSION_KEY)
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [BUILD_TIMEOUT])
@@ -102,10 +104,10 @@ def write_decisions(campaign: Campaign) -> int:
             ctes
             + """
             INSERT INTO campaigns_delivery (
-                campaign_id, profile_id, uuid, outcome, reason, consent_record_id, basis, message_version_id,
-                address_digest, context, smtp_code, smtp_reply, attempts, decided_at, finished_at)
+                campaign_id, profile_id, uuid, outcome, reason, consent_record_id, basis, purpose_version_id,
+                message_version_id, address_digest, context, smtp_code, smtp_reply, attempts, decided_at, finished_at)
             SELECT %s, profile_id, gen_random_uuid(), CASE reason WHEN '' THEN 'pending' ELSE 'skipped' END, reason,
-                   record_id, %s, %s,
+                   record_id, %s, %s, %s,
                    CASE reason WHEN '' THEN
                        encode(sha256(%s || sha256(%s || convert_to('email:' || btrim(address), 'UTF8'))), 'hex')
                    ELSE '' END,
@@ -113,7 +115,7 @@ def write_decisions(campaign: Campaign) -> int:
             FROM decided ORDER BY profile_id
             ON CONFLICT (campaign_id, profile_id) DO NOTHING
             """,
-            [*params, campaign.pk, basis, campaign.message_version_id, outer, inner],
+            [*params, campaign.pk, terms.silent_basis, terms.version_id, campaign.message_version_id, outer, inner],
         )
         cursor.execute(
             """

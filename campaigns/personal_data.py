@@ -72,6 +72,15 @@ def erase(profile_id: int) -> dict[str, int]:
     return {"campaigns_delivery": holding.update(**_BLANK), "campaigns_sendqueue": len(stopped)}
 
 
+def address_of_message(reference: str) -> str:
+    """Return the keyed digest of the address that a message (`delivery:<campaign>:<person>`) was sent to, or ""."""
+    kind, *numbers = reference.split(":")
+    if kind != "delivery" or len(numbers) != 2 or not all(text.isdecimal() and len(text) < 19 for text in numbers):
+        return ""
+    sent = Delivery.objects.filter(campaign_id=int(numbers[0]), profile_id=int(numbers[1]), outcome="sent")
+    return sent.values_list("address_digest", flat=True).first() or ""
+
+
 def timeline_entries(
     profile_id: int, before: datetime | None, limit: int, kinds: set[str] | None
 ) -> list[TimelineEntry]:

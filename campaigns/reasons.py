@@ -17,8 +17,10 @@ SKIP_REASONS = (
     "objected",
     "withdrawn",
     "no_consent",
+    "proof_not_seen",
     "no_address",
     "unverified_address",
+    "unconfirmed_address",
     "suppressed",
     "duplicate_address",
     "missing_field",
@@ -54,10 +56,18 @@ DELIVERY_REASONS = ReasonTable(
         "no_consent": ReasonText(
             GATE_REASONS.texts["no_consent"].label, _("This person never gave permission for this purpose.")
         ),
+        "proof_not_seen": ReasonText(
+            GATE_REASONS.texts["proof_not_seen"].label,
+            _("Somebody claims that this person gave permission, and the purpose asks for one that we saw ourselves."),
+        ),
         "no_address": ReasonText(GATE_REASONS.texts["no_address"].label, _("No mail address is known.")),
         "unverified_address": ReasonText(
             GATE_REASONS.texts["unverified_address"].label,
             _("The address was only claimed through a public key, so it may belong to somebody else."),
+        ),
+        "unconfirmed_address": ReasonText(
+            GATE_REASONS.texts["unconfirmed_address"].label,
+            _("This person never answered at the address, and the purpose asks for a confirmed one."),
         ),
         "suppressed": ReasonText(GATE_REASONS.texts["suppressed"].label, _("The address is on the suppression list.")),
         "duplicate_address": ReasonText(

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from campaigns import personal_data, tasks
 from campaigns.api.views import CampaignViewSet, DeliveryViewSet, MessageViewSet
 from cdp.common import registry
+from consent.services.confirming import mailed_addresses
 from profiles.changes import keepers
 
 __all__ = ["register", "tasks"]  # tasks are imported so that Celery knows them in every process
@@ -29,6 +30,7 @@ def register() -> None:
         ),
     )  # fmt: skip
     keepers.add("campaigns", personal_data.keep_people)
+    mailed_addresses.add("campaigns", personal_data.address_of_message)
     registry.personal_data.add(
         "campaigns", registry.PersonalDataHolder(collect=personal_data.collect, erase=personal_data.erase)
     )

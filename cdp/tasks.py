@@ -1,12 +1,13 @@
-"""The project's own task: beat sends it to every kind of worker, so that one which hears nothing knows it is deaf."""
+"""The project's own task: beat sends it, a worker writes that it came through. It proves the whole way."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
-from cdp.processes.kinds import PING
+from cdp.health.heartbeats import WORKER, beat_once
 
 
-@shared_task(name=PING)
+@shared_task(name="cdp.heartbeat")
 def heartbeat() -> None:
-    """Do nothing: that it came is noted by the watchdog."""
+    """Write the worker's sign of life."""
+    beat_once(WORKER)

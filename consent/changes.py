@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from consent.events import Provenance, speaks_of_consent, statements_of
+from consent.events import ConsentStatement, speaks_of_consent, statements_of
 from consent.models import ConsentState, ConsentText, Purpose
 from consent.policy.states import GIVEN, REFUSED, WITHDRAWN
 from consent.services.entries import ConsentEntry
@@ -71,7 +71,11 @@ def _hear(interactions: Sequence[NewInteraction]) -> None:
 
 
 def _entry(
-    item: NewInteraction, row: Provenance, purpose: Purpose, state: str, texts: dict[tuple[int, int], dict[str, int]]
+    item: NewInteraction,
+    row: ConsentStatement,
+    purpose: Purpose,
+    state: str,
+    texts: dict[tuple[int, int], dict[str, int]],
 ) -> ConsentEntry:
     versions = texts.get((purpose.pk, row.text_version or 0), {})
     return ConsentEntry(

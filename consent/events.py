@@ -29,7 +29,7 @@ _LONGEST = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Provenance:
+class ConsentStatement:
     """One statement found in an event. `state` is "" for a no that is a refusal or a withdrawal, as the case may be."""
 
     purpose: str
@@ -46,7 +46,7 @@ def speaks_of_consent(interaction: NewInteraction) -> bool:
     return interaction.kind == "track" and (name in STATE_OF_EVENT or name in PREFERENCE_EVENTS)
 
 
-def statements_of(interaction: NewInteraction) -> Iterator[Provenance]:
+def statements_of(interaction: NewInteraction) -> Iterator[ConsentStatement]:
     """Yield what an event says; nothing when its shape is not one of ours."""
     name = interaction.name.lower()
     if name in PREFERENCE_EVENTS:
@@ -56,7 +56,7 @@ def statements_of(interaction: NewInteraction) -> Iterator[Provenance]:
         purpose = properties.get("purpose")
         if isinstance(purpose, str) and purpose:
             version = properties.get("text_version")
-            yield Provenance(
+            yield ConsentStatement(
                 purpose=purpose,
                 channel=_text(properties.get("channel")) or DEFAULT_CHANNEL,
                 state=STATE_OF_EVENT[name],
@@ -66,7 +66,7 @@ def statements_of(interaction: NewInteraction) -> Iterator[Provenance]:
             )
 
 
-def _preferences(interaction: NewInteraction) -> Iterator[Provenance]:
+def _preferences(interaction: NewInteraction) -> Iterator[ConsentStatement]:
     consent = interaction.context.get("consent")
     wishes = consent.get("categoryPreferences") if isinstance(consent, dict) else None
     if not isinstance(consent, dict) or not isinstance(wishes, dict):
@@ -74,7 +74,7 @@ def _preferences(interaction: NewInteraction) -> Iterator[Provenance]:
     channel = _text(consent.get("channel")) or DEFAULT_CHANNEL
     for purpose, wish in wishes.items():
         if isinstance(wish, bool):
-            yield Provenance(purpose, channel, GIVEN if wish else "", None, "", _evidence(interaction))
+            yield ConsentStatement(purpose, channel, GIVEN if wish else "", None, "", _evidence(interaction))
 
 
 def _evidence(interaction: NewInteraction) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Write the ledger to a file that anyone can verify without our database: `python -m consent.verify FILE`.
 
-One JSON object a line: {"kind": "text" | "record" | "head" | "seal", ...}. A record line carries what its hash covers,
-its hash, and its evidence (salt and payload; null once erased).
+One JSON object a line: {"kind": "text" | "terms" | "record" | "head" | "seal", ...}. A record line carries what its
+hash covers, its hash, and its evidence (salt and payload; null once erased).
 """
 
 from __future__ import annotations
@@ -11,25 +11,36 @@ from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from consent.models import ConsentChain, ConsentRecord, ConsentText, LedgerSeal
+from consent.models import ConsentChain, ConsentRecord, ConsentText, LedgerSeal, PurposeVersion
 from consent.policy.canonical import moment
-from consent.services.sealing import link_of
+from consent.services.sealing import Digests, link_of
 
 
 def export_lines(*, subjects: Collection[int] | None = None) -> Iterator[str]:
     """Yield the lines of the whole ledger, or of some subjects (then without seals, which span all)."""
-    words: dict[int, str] = {}
+    digests = Digests.load()
     for text in ConsentText.objects.order_by("pk"):
-        words[text.pk] = text.digest
         yield _line(
             kind="text", id=text.pk, version=text.version, language=text.language, text=text.text, digest=text.digest
+        )
+    for version in PurposeVersion.objects.order_by("pk"):
+        yield _line(
+            kind="terms",
+            id=version.pk,
+            purpose=version.purpose_id,
+            version=version.version,
+            created_at=moment(version.created_at),
+            created_by=version.created_by,
+            effect=version.effect,
+            digest=version.digest,
+            **version.term_values(),
         )
     records = ConsentRecord.objects.select_related("evidence").order_by("identifier_id", "position")
     heads = ConsentChain.objects.filter(position__gt=0).order_by("identifier_id")
     if subjects is not None:
         records, heads = records.filter(identifier_id__in=subjects), heads.filter(identifier_id__in=subjects)
     for row in records.iterator(chunk_size=5000):
-        yield _line(kind="record", **_record(row, words))
+        yield _line(kind="record", **_record(row, digests))
     for head in heads.iterator(chunk_size=5000):
         yield _line(kind="head", subject=head.identifier_id, position=head.position, head=head.head)
     if subjects is None:
@@ -47,8 +58,8 @@ def export_lines(*, subjects: Collection[int] | None = None) -> Iterator[str]:
             )
 
 
-def _record(row: ConsentRecord, words: dict[int, str]) -> dict[str, Any]:
-    body: dict[str, Any] = asdict(link_of(row, words))
+def _record(row: ConsentRecord, digests: Digests) -> dict[str, Any]:
+    body: dict[str, Any] = asdict(link_of(row, digests))
     body["occurred_at"], body["recorded_at"] = moment(row.occurred_at), moment(row.recorded_at)
     evidence = getattr(row, "evidence", None)
     kept = evidence is not None and evidence.payload is not None

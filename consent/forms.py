@@ -28,11 +28,32 @@ class PurposeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
 
     class Meta:
         model = Purpose
-        fields = ("name", "description", "channels", "basis", "is_marketing", "retention_days", "active")
+        fields = (
+            "name",
+            "description",
+            "channels",
+            "basis",
+            "is_marketing",
+            "requires_seen_proof",
+            "requires_confirmed",
+            "retention_days",
+            "active",
+        )
         help_texts = {
             "description": _("What the data is used for, in words that people understand."),
             "basis": _("Without consent or soft opt-in as its basis a purpose reaches everyone who did not say no."),
-            "is_marketing": _("An objection to marketing stops every purpose marked so."),
+            "is_marketing": _(
+                "An objection to marketing stops every purpose marked so. What a contract or the law demands is not "
+                "marketing. It cannot change once people have answered."
+            ),
+            "requires_seen_proof": _(
+                "A permission that an API token, a file or a source only claims does not count then; one that a person "
+                "gave on a page of ours does."
+            ),
+            "requires_confirmed": _(
+                "An address is confirmed when the person used a link that was mailed to it. "
+                "Others are then not written to."
+            ),
             "retention_days": _("Empty: until it is withdrawn."),
         }
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}

@@ -13,11 +13,12 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from consent.digests import digest_of
 from consent.models import ConsentState, Purpose
-from consent.policy.addresses import KIND_OF_CHANNEL, hmac_pads
-from consent.policy.decisions import OBJECTABLE_BASES, OPT_IN_BASES, Decision, Facts, decide
+from consent.policy.addresses import KIND_OF_CHANNEL, hmac_pads, normalise
+from consent.policy.decisions import Decision, Facts, decide, usable
 from consent.policy.states import OBJECTED, Statement
-from consent.services.suppressing import digest_of
+from consent.policy.terms import NO_TERMS, Terms
 from profiles.models import Identifier, Profile
 
 # Named parameters, so that the audience's own (positional) ones can be put at their place by decisions_sql.
@@ -45,10 +46,15 @@ SELECT f.profile_id, coalesce(f.address, '') AS address,
         WHEN {objectable} AND f.state = 'withdrawn' THEN 'withdrawn'
         WHEN {objectable} AND f.state IN ('refused', 'expired') THEN 'no_consent'
         WHEN {opt_in} AND f.state IS DISTINCT FROM 'given' THEN 'no_consent'
+        WHEN {opt_in} AND {seen_only} AND f.proof <> 'seen' THEN 'proof_not_seen'
         WHEN f.address = '' AND EXISTS (
             SELECT 1 FROM profiles_identifier u WHERE u.profile_id = f.profile_id AND u.kind = '{kind}'
         ) THEN 'unverified_address'
         WHEN f.address = '' THEN 'no_address'
+        WHEN {confirmed_only} AND NOT EXISTS (
+            SELECT 1 FROM profiles_identifier u WHERE u.profile_id = f.profile_id AND u.kind = '{kind}'
+            AND u.value = {normal} AND u.confirmed_at IS NOT NULL
+        ) THEN 'unconfirmed_address'
         WHEN EXISTS (
             SELECT 1 FROM consent_suppression x WHERE x.lifted_at IS NULL AND x.digest = encode(
                 sha256(%s || sha256(%s || convert_to('{kind}:' || {normal}, 'UTF8'))), 'hex')
@@ -65,7 +71,7 @@ FROM (
         coalesce(p.id IS NOT NULL AND p.merged_into_id IS NULL AND p.erased_at IS NULL, false) AS alive,
         p.restricted_at IS NOT NULL AS restricted,
         coalesce({address}, '') AS address,
-        s.state, s.record_id AS state_record_id, o.record_id AS objection_id
+        s.state, s.proof, s.record_id AS state_record_id, o.record_id AS objection_id
     FROM ({audience}) a
     LEFT JOIN profiles_profile p ON p.id = a.profile_id
     LEFT JOIN consent_consentstate s ON s.profile_id = a.profile_id AND s.purpose_id = %s AND s.channel = %s
@@ -73,7 +79,7 @@ FROM (
         SELECT max(b.record_id) AS record_id
         FROM consent_consentstate b JOIN consent_purpose bp ON bp.id = b.purpose_id
         WHERE {marketing} AND b.profile_id = a.profile_id AND b.state = 'objected' AND bp.is_marketing
-          AND NOT coalesce(s.state = 'given' AND s.proven AND s.since >= b.since
+          AND NOT coalesce(s.state = 'given' AND s.proof <> 'none' AND s.since >= b.since
                            AND (s.recorded_at, s.record_id) > (b.recorded_at, b.record_id), false)
     ) o ON true
 ) f
@@ -81,24 +87,25 @@ FROM (
 
 
 def decisions_sql(
-    *, purpose_id: int, channel: str, audience_sql: str, params: Sequence[Any] = ()
+    *, purpose_id: int, channel: str, audience_sql: str, params: Sequence[Any] = (), terms: Terms | None = None
 ) -> tuple[str, list[Any]]:
     """Return (sql, params) of a SELECT of (profile_id, address, reason, record_id); reason '' means allowed.
 
     `audience_sql` is a subquery that yields `profile_id`, with `params` for its placeholders. An address can be given
     beside a reason: look at the reason first. `record_id` names the record that allows or forbids, where there is one;
-    beside a reason of the address (no_address, suppressed) it is the record that would have allowed.
+    beside a reason of the address (no_address, suppressed) it is the record that would have allowed. `terms` decides by
+    other terms than those in force: to show what a change would do.
     """
-    purpose = Purpose.objects.filter(pk=purpose_id).first()
+    terms = terms or terms_in_force(purpose_id)
     kind = KIND_OF_CHANNEL.get(channel, "")
-    usable = purpose is not None and purpose.active and channel in purpose.channels and bool(kind)
-    basis = purpose.basis if purpose is not None else "consent"
     inner, outer = hmac_pads(settings.SUPPRESSION_KEY)
     sql = _DECISIONS.format(
-        active=_bool(usable),
-        objectable=_bool(basis in OBJECTABLE_BASES),
-        opt_in=_bool(basis in OPT_IN_BASES),
-        marketing=_bool(purpose is None or purpose.is_marketing),
+        active=_bool(usable(terms, channel)),
+        objectable=_bool(terms.objectable),
+        opt_in=_bool(terms.opt_in),
+        seen_only=_bool(terms.requires_seen_proof),
+        confirmed_only=_bool(terms.requires_confirmed),
+        marketing=_bool(terms.is_marketing),
         kind=kind or "email",
         address=_ADDRESS[kind or "email"],
         # A literal percent sign would be read as a placeholder; there is none in these constants.
@@ -108,22 +115,30 @@ def decisions_sql(
     return sql, [outer, inner, *params, purpose_id, channel]
 
 
+def terms_in_force(purpose_id: int) -> Terms:
+    """Return the terms by which a purpose decides now."""
+    purpose = Purpose.objects.filter(pk=purpose_id).first()
+    return NO_TERMS if purpose is None else purpose.terms
+
+
 def _bool(value: bool) -> str:
     return "true" if value else "false"
 
 
 def check(*, profile_ids: Collection[int], purpose_id: int, channel: str) -> dict[int, Decision]:
     """Return a decision for each of these people: two statements, however many they are."""
+    terms = terms_in_force(purpose_id)
     sql, params = decisions_sql(
         purpose_id=purpose_id,
         channel=channel,
         audience_sql="SELECT unnest(%s::bigint[]) AS profile_id",
         params=[sorted(set(profile_ids))],
+        terms=terms,
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return {
-            profile_id: Decision(not reason, reason, record_id, address)
+            profile_id: Decision(not reason, reason, record_id, address, terms.version_id, terms.silent_basis)
             for profile_id, address, reason, record_id in cursor.fetchall()
         }
 
@@ -147,6 +162,7 @@ def answers_for(profile_id: int, *, purposes: Sequence[Purpose] | None = None) -
     objections = tuple(statement_of(row) for row in states if row.state == OBJECTED and row.purpose.is_marketing)
     addresses = {channel: _address(profile, identifiers, kind) for channel, kind in KIND_OF_CHANNEL.items()}
     suppressed = _suppressed(addresses)
+    alive = profile is not None and profile.merged_into_id is None and profile.erased_at is None
     chosen = purposes if purposes is not None else list(Purpose.objects.filter(active=True))
     found = []
     for purpose in chosen:
@@ -154,15 +170,15 @@ def answers_for(profile_id: int, *, purposes: Sequence[Purpose] | None = None) -
             row = by_key.get((purpose.pk, channel))
             kind = KIND_OF_CHANNEL.get(channel, "")
             facts = Facts(
-                purpose_active=purpose.active and bool(kind),
-                basis=purpose.basis,
-                is_marketing=purpose.is_marketing,
-                alive=profile is not None and profile.merged_into_id is None and profile.erased_at is None,
+                terms=purpose.terms,
+                channel=channel,
+                alive=alive,
                 restricted=profile is not None and profile.restricted_at is not None,
                 standing=statement_of(row) if row is not None else None,
                 objections=objections,
                 address=addresses.get(channel, ""),
                 unverified_address=any(item.kind == kind for item in identifiers),
+                confirmed=_is_confirmed(identifiers, kind, addresses.get(channel, "")),
                 suppressed=channel in suppressed,
             )
             found.append(Answer(purpose, channel, decide(facts), row))
@@ -175,7 +191,7 @@ def statement_of(row: ConsentState) -> Statement:
         record_id=row.record_id,
         subject=0,
         state=row.state,
-        proven=row.proven,
+        proof=row.proof,
         occurred_at=row.since,
         recorded_at=row.recorded_at,
     )
@@ -185,6 +201,11 @@ def _address(profile: Profile | None, identifiers: Sequence[Identifier], kind: s
     if kind == "email":
         return profile.email if profile is not None else ""
     return next((item.value for item in identifiers if item.kind == kind and item.trusted), "")
+
+
+def _is_confirmed(identifiers: Sequence[Identifier], kind: str, address: str) -> bool:
+    wanted = normalise(kind, address)
+    return any(item.kind == kind and item.value == wanted and item.confirmed_at is not None for item in identifiers)
 
 
 def _suppressed(addresses: dict[str, str]) -> set[str]:

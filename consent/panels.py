@@ -9,8 +9,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from cdp.common.registry import TimelineEntry
+from consent.actors import actor_names, proof_text
 from consent.gate import Answer, answers_for
 from consent.models import Channel, ConsentRecord
+from consent.policy.states import GIVEN
 from consent.querysets.records import of_person
 from consent.reasons import gate_text
 from profiles.models import Profile
@@ -21,19 +23,21 @@ def consent_panel(request: HttpRequest, profile: Profile) -> dict[str, Any]:
     answers = answers_for(profile.pk)
     ids = {answer.decision.record_id for answer in answers if answer.decision.record_id is not None}
     records = {row.pk: row for row in ConsentRecord.objects.filter(pk__in=ids).select_related("text")}
-    rows = [_row(answer, records) for answer in answers]
+    names = actor_names(row.actor for row in records.values())
+    rows = [_row(answer, records, names) for answer in answers]
     yes = [answer.purpose.name for answer in answers if answer.decision.allowed and answer.channel == "email"]
     mailable = _("may mail: %(purposes)s") % {"purposes": ", ".join(yes)} if yes else _("may mail: no")
     return {"answers": rows, "header_chips": [(mailable, "good" if yes else "warn")] if answers else []}
 
 
-def _row(answer: Answer, records: dict[int, ConsentRecord]) -> dict[str, Any]:
+def _row(answer: Answer, records: dict[int, ConsentRecord], names: dict[str, str]) -> dict[str, Any]:
     record = records.get(answer.decision.record_id or 0)
     return {
         "purpose": answer.purpose,
         "channel_label": dict(Channel.choices).get(answer.channel, answer.channel),
         "decision": answer.decision,
         "reason": _allowed_because(answer) if answer.decision.allowed else gate_text(answer.decision.reason),
+        "proof": proof_text(record, names[record.actor]) if record is not None and record.state == GIVEN else "",
         "since": record.occurred_at if record is not None else None,
         "words": record.text.text if record is not None and record.text is not None else "",
     }

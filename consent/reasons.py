@@ -19,9 +19,17 @@ GATE_REASONS = ReasonTable(
         decisions.OBJECTED_REASON: ReasonText(_("objected"), _("objected to marketing")),
         decisions.WITHDRAWN_REASON: ReasonText(_("withdrawn"), _("withdrew the permission")),
         decisions.NO_CONSENT: ReasonText(_("no consent"), _("never gave permission")),
+        decisions.PROOF_NOT_SEEN: ReasonText(
+            _("permission only claimed"),
+            _("the permission is only claimed, and the purpose asks for one that we saw ourselves"),
+        ),
         decisions.NO_ADDRESS: ReasonText(_("no address"), _("no address is known")),
         decisions.UNVERIFIED_ADDRESS: ReasonText(
-            _("address not confirmed"), _("the address was only claimed through a public key")
+            _("address not trusted"), _("the address was only claimed through a public key")
+        ),
+        decisions.UNCONFIRMED_ADDRESS: ReasonText(
+            _("address not confirmed"),
+            _("the person never answered at the address, and the purpose asks for an address that is confirmed so"),
         ),
         decisions.SUPPRESSED: ReasonText(_("suppressed"), _("the address is on the suppression list")),
     },

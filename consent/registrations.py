@@ -19,7 +19,8 @@ from cdp.common.registry import (
     timeline,
 )
 from consent import tasks
-from consent.api.others import PermissionViewSet, PurposeViewSet, SuppressionViewSet
+from consent.api.others import PermissionViewSet, SuppressionViewSet
+from consent.api.purposes import PurposeViewSet
 from consent.api.records import ConsentRecordViewSet
 from consent.changes import keep_people, lookup_tombstones, on_change
 from consent.home import agreed_card

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from consent.views import desk, ledger, person, public, purposes, suppression
+from consent.views import desk, ledger, person, public, purpose_changes, purposes, suppression
 
 app_name = "consent"
 
@@ -19,6 +19,12 @@ urlpatterns = [
     path("privacy/purposes/new/", purposes.purpose_new, name="purpose_new"),
     path("privacy/purposes/<slug:slug>/", purposes.purpose_detail, name="purpose"),
     path("privacy/purposes/<slug:slug>/words/", purposes.text_new, name="text_new"),
+    path("privacy/purposes/<slug:slug>/change/", purpose_changes.purpose_change, name="purpose_change"),
+    path(
+        "privacy/purposes/<slug:slug>/change/people/",
+        purpose_changes.purpose_change_people,
+        name="purpose_change_people",
+    ),
     path("privacy/suppression/", suppression.SuppressionList.as_view(), name="suppression"),
     path("privacy/suppression/look-up/", suppression.look_up, name="suppression_look_up"),
     path("privacy/suppression/add/", suppression.add, name="suppression_add"),

@@ -14,13 +14,14 @@ from typing import Any
 
 from consent.policy.canonical import GENESIS, payload_digest, text_digest
 from consent.policy.chain import Link, Problem, check_chain, seal_hash, seal_root
+from consent.policy.terms import terms_digest
 
 _FIELDS = tuple(Link.__dataclass_fields__)
 
 
 def verify_lines(lines: Iterable[str]) -> Iterator[Problem]:
     """Yield what is wrong in an export."""
-    rows: dict[str, list[dict[str, Any]]] = {"text": [], "record": [], "head": [], "seal": []}
+    rows: dict[str, list[dict[str, Any]]] = {"text": [], "terms": [], "record": [], "head": [], "seal": []}
     for number, line in enumerate(lines, start=1):
         try:
             body = json.loads(line)
@@ -28,11 +29,13 @@ def verify_lines(lines: Iterable[str]) -> Iterator[Problem]:
         except (ValueError, KeyError, TypeError):
             yield Problem("line", f"line {number}", "is not a line of an export")
     words = {text["id"]: text for text in rows["text"]}
+    versions = {version["id"]: version for version in rows["terms"]}
     yield from _check_texts(rows["text"])
+    yield from _check_versions(rows["terms"])
     records = sorted(rows["record"], key=lambda row: (row["subject"], row["position"]))
     yield from check_chain((_link(row), row["hash"]) for row in records)
     for row in records:
-        yield from _check_record(row, words)
+        yield from _check_record(row, words, versions)
     yield from _check_heads(rows["head"], records)
     yield from _check_seals(rows["seal"], records)
 
@@ -54,8 +57,25 @@ def _check_texts(texts: list[dict[str, Any]]) -> Iterator[Problem]:
             yield Problem("words", f"text {text['id']}", "the words were altered")
 
 
-def _check_record(row: dict[str, Any], words: dict[int, dict[str, Any]]) -> Iterator[Problem]:
+def _check_versions(versions: list[dict[str, Any]]) -> Iterator[Problem]:
+    for row in versions:
+        digest = terms_digest(
+            purpose=row["purpose"],
+            version=row["version"],
+            created_at=row["created_at"],
+            created_by=row["created_by"],
+            body=row,
+        )
+        if digest != row["digest"]:
+            yield Problem("terms", f"version {row['id']}", "the terms of the purpose were altered")
+
+
+def _check_record(
+    row: dict[str, Any], words: dict[int, dict[str, Any]], versions: dict[int, dict[str, Any]]
+) -> Iterator[Problem]:
     place = f"record {row['id']}"
+    if versions.get(row["version"], {}).get("digest") != row["terms"]:
+        yield Problem("terms", place, "the terms of the purpose are not those in force then")
     if row["text"] is not None and words.get(row["text"], {}).get("digest") != row["words"]:
         yield Problem("words", place, "the words are not those that were shown")
     evidence = row["evidence"]

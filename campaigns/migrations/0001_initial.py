@@ -111,6 +111,7 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, max_length=60)),
                 ('consent_record_id', models.BigIntegerField(null=True)),
                 ('basis', models.CharField(blank=True, max_length=40)),
+                ('purpose_version', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='consent.purposeversion')),
                 ('address_digest', models.CharField(blank=True, max_length=64)),
                 ('context', models.JSONField(default=dict)),
                 ('smtp_code', models.PositiveSmallIntegerField(default=0)),

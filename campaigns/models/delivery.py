@@ -38,6 +38,10 @@ class Delivery(models.Model):
     reason = models.CharField(max_length=60, blank=True)  # stable code; the words are in campaigns.reasons
     consent_record_id = models.BigIntegerField(null=True)  # the record that allowed it
     basis = models.CharField(max_length=40, blank=True)  # the legal basis, where it needs no record
+    #: the terms of the purpose by which it was decided; asked anew, and written anew, at the moment of sending
+    purpose_version = models.ForeignKey(
+        "consent.PurposeVersion", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     message_version = models.ForeignKey(MessageVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     address_digest = models.CharField(max_length=64, blank=True)  # keyed: finds an address without keeping it
     #: the values that this person's copy was rendered with, so that it can be shown again exactly

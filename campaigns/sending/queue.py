@@ -56,7 +56,8 @@ WITH written AS (
     RETURNING profile_id
 ), kept AS (
     UPDATE campaigns_delivery
-    SET context = %(context)s::jsonb, consent_record_id = %(record)s::bigint, address_digest = %(digest)s::text
+    SET context = %(context)s::jsonb, consent_record_id = %(record)s::bigint, basis = %(basis)s::text,
+        purpose_version_id = coalesce(%(version)s::bigint, purpose_version_id), address_digest = %(digest)s::text
     WHERE campaign_id = %(campaign)s::bigint AND profile_id = (SELECT profile_id FROM marked)
 )
 SELECT count(*) FROM marked
@@ -82,6 +83,8 @@ class Mark:
 
     profile_id: int
     record_id: int | None
+    basis: str
+    version_id: int | None
     address_digest: str
     context: dict[str, Any] = field(default_factory=dict)
 
@@ -117,6 +120,8 @@ def step(*, campaign_id: int, worker: str, outcome: SendOutcome | None, mark: Ma
                 "next": mark.profile_id if mark else None,
                 "context": json.dumps(mark.context) if mark else "{}",
                 "record": mark.record_id if mark else None,
+                "basis": mark.basis if mark else "",
+                "version": mark.version_id if mark else None,
                 "digest": mark.address_digest if mark else "",
             },
             prepare=True,

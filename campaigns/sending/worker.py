@@ -55,6 +55,8 @@ class Sender:
                 mark = Mark(
                     person.profile_id,
                     decision.record_id,
+                    decision.basis,
+                    decision.version_id,
                     keyed_digest(settings.SUPPRESSION_KEY, "email", decision.address),
                     mail.context,
                 )

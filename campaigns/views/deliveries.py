@@ -153,7 +153,7 @@ def _copy(delivery: Delivery) -> Copy | None:
 
 
 def _delivery(campaign_id: int, key: UUID) -> Delivery:
-    rows = Delivery.objects.select_related("campaign__purpose", "message_version__message")
+    rows = Delivery.objects.select_related("campaign__purpose", "purpose_version", "message_version__message")
     found: Delivery | None = rows.filter(campaign_id=campaign_or_404(campaign_id).pk, uuid=key).first()
     if found is None:
         raise Http404

@@ -1,4 +1,4 @@
-"""Purposes, the suppression list and what may be done with a person, over the REST API."""
+"""The suppression list and what may be done with a person, over the REST API."""
 
 from __future__ import annotations
 
@@ -16,89 +16,10 @@ from rest_framework.response import Response
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
 from consent.gate import answers_for
-from consent.models import Basis, Channel, ConsentText, Purpose, Suppression, SuppressionReason
+from consent.models import Suppression, SuppressionReason
 from consent.reasons import gate_text
-from consent.services.purposes import add_text, create_purpose, update_purpose
 from consent.services.suppressing import find_suppressions, suppress_address
 from profiles.models import Profile
-
-
-class TextSerializer(serializers.ModelSerializer[ConsentText]):
-    """A version of the words."""
-
-    class Meta:
-        model = ConsentText
-        fields = ("version", "language", "text", "created_at")
-        read_only_fields = ("version", "created_at")
-
-
-class PurposeSerializer(serializers.ModelSerializer[Purpose]):
-    """A purpose with its words."""
-
-    channels = serializers.ListField(child=serializers.ChoiceField(choices=Channel.choices), default=["email"])
-    basis = serializers.ChoiceField(choices=Basis.choices, default=Basis.CONSENT)
-    texts = TextSerializer(many=True, read_only=True)
-
-    class Meta:
-        model = Purpose
-        fields = (
-            "id",
-            "slug",
-            "name",
-            "description",
-            "channels",
-            "basis",
-            "is_marketing",
-            "retention_days",
-            "active",
-            "texts",
-        )
-        read_only_fields = ("id", "slug", "texts")
-
-
-class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Purpose]):
-    """List, define and change purposes."""
-
-    queryset = Purpose.objects.prefetch_related("texts")
-    serializer_class = PurposeSerializer
-    lookup_field = "slug"
-    required_permissions: ClassVar[dict[str, str]] = {
-        "list": "consent.view_purpose",
-        "retrieve": "consent.view_purpose",
-        "create": "consent.add_purpose",
-        "partial_update": "consent.change_purpose",
-        "texts": "consent.change_purpose",
-    }
-
-    def get_queryset(self) -> QuerySet[Purpose]:
-        """Return the purposes, those whose name holds `?search=`."""
-        rows: QuerySet[Purpose] = super().get_queryset()
-        search = self.request.query_params.get("search", "").replace("\x00", "")
-        return rows.filter(name__icontains=search) if search else rows
-
-    def create(self, request: Request) -> Response:
-        """Define a purpose."""
-        form = self.get_serializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        wanted = dict(form.validated_data)
-        wanted.pop("active", None)
-        return Response(self.get_serializer(create_purpose(**wanted)).data, status=201)
-
-    def partial_update(self, request: Request, slug: str | None = None) -> Response:
-        """Change a purpose."""
-        purpose = self.get_object()
-        form = self.get_serializer(purpose, data=request.data, partial=True)
-        form.is_valid(raise_exception=True)
-        return Response(self.get_serializer(update_purpose(purpose_id=purpose.pk, changes=form.validated_data)).data)
-
-    @extend_schema(request=TextSerializer, responses={201: TextSerializer})
-    @action(detail=True, methods=["post"])
-    def texts(self, request: Request, slug: str | None = None) -> Response:
-        """Add a version of the words."""
-        form = TextSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        text = add_text(purpose_id=self.get_object().pk, actor=request.user, **form.validated_data)
-        return Response(TextSerializer(text).data, status=201)
 
 
 class SuppressionSerializer(serializers.ModelSerializer[Suppression]):

@@ -31,6 +31,7 @@ class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
     """A record with its words and evidence."""
 
     purpose = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    purpose_version = serializers.SlugRelatedField[Any](slug_field="version", read_only=True)
     words = serializers.SerializerMethodField()
     evidence = serializers.SerializerMethodField()
 
@@ -44,7 +45,8 @@ class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
             "purpose",
             "channel",
             "state",
-            "proven",
+            "proof",
+            "purpose_version",
             "method",
             "actor",
             "source_id",
@@ -69,7 +71,7 @@ class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
 
 
 class RecordInput(serializers.Serializer[ConsentRecord]):
-    """What a person data."""
+    """What a person said."""
 
     profile = serializers.UUIDField(help_text="public id of the person")
     purpose = serializers.CharField(max_length=60, help_text="short name of the purpose")
@@ -89,7 +91,7 @@ class RecordInput(serializers.Serializer[ConsentRecord]):
 class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[ConsentRecord]):
     """Read the consent log; append to it."""
 
-    queryset = ConsentRecord.objects.select_related("purpose", "text", "evidence")
+    queryset = ConsentRecord.objects.select_related("purpose", "purpose_version", "text", "evidence")
     serializer_class = RecordSerializer
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "consent.view_consentrecord",
@@ -121,7 +123,10 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
 
     @extend_schema(request=RecordInput, responses={201: RecordSerializer})
     def create(self, request: Request) -> Response:
-        """Record what a person data. A permission needs words (`text_version`) or `evidence.proof`."""
+        """Record what a person said. A permission needs words (`text_version`) or `evidence.proof`.
+
+        Whatever the method, it is kept as a claim of the token: only pages of ours see people themselves.
+        """
         form = RecordInput(data=request.data)
         form.is_valid(raise_exception=True)
         data = form.validated_data
@@ -147,7 +152,7 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
             channel=data["channel"],
             state=data["state"],
             method=data["method"],
-            actor=request.user,
+            actor=request.auth or request.user,
             text=text,
             evidence=evidence,
             occurred_at=occurred_at,
@@ -156,7 +161,7 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
 
 
 def _refuse_over_objection(person: Profile, purpose_id: int, channel: str, method: str) -> None:
-    """Let only what the person data themselves, on a form, follow an objection by way of the API."""
+    """Let only what the person said themselves, on a form, follow an objection by way of the API."""
     decision = check(profile_ids=[person.pk], purpose_id=purpose_id, channel=channel)[person.pk]
     if decision.reason == OBJECTED and method not in (Method.FORM, Method.DOUBLE_OPT_IN, Method.PAPER, Method.MAIL):
         raise CdpError(

@@ -53,12 +53,21 @@ class Migration(migrations.Migration):
                 ),
                 ("is_marketing", models.BooleanField(default=True, verbose_name="direct marketing")),
                 (
+                    "requires_seen_proof",
+                    models.BooleanField(default=False, verbose_name="only permissions that we saw ourselves"),
+                ),
+                (
+                    "requires_confirmed",
+                    models.BooleanField(default=False, verbose_name="only addresses that the person answered at"),
+                ),
+                (
                     "retention_days",
                     models.PositiveIntegerField(
                         blank=True, null=True, verbose_name="days a permission holds without contact"
                     ),
                 ),
                 ("active", models.BooleanField(default=True, verbose_name="active")),
+                ("text_version", models.PositiveIntegerField(default=0, editable=False)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={
@@ -66,6 +75,85 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "purposes",
                 "ordering": ["name"],
             },
+        ),
+        migrations.CreateModel(
+            name="PurposeVersion",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, verbose_name="name")),
+                ("description", models.TextField(blank=True, verbose_name="description")),
+                (
+                    "channels",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[("email", "E-mail"), ("sms", "Text message"), ("phone", "Phone call")],
+                            max_length=10,
+                        ),
+                        default=consent.models.purpose.default_channels,
+                        size=None,
+                    ),
+                ),
+                (
+                    "basis",
+                    models.CharField(
+                        choices=[
+                            ("consent", "Consent"),
+                            ("soft_opt_in", "Soft opt-in (own customers, similar products)"),
+                            ("contract", "Contract"),
+                            ("legitimate_interest", "Legitimate interest"),
+                            ("legal_obligation", "Legal obligation"),
+                        ],
+                        default="consent",
+                        max_length=20,
+                        verbose_name="legal basis",
+                    ),
+                ),
+                ("is_marketing", models.BooleanField(default=True, verbose_name="direct marketing")),
+                (
+                    "requires_seen_proof",
+                    models.BooleanField(default=False, verbose_name="only permissions that we saw ourselves"),
+                ),
+                (
+                    "requires_confirmed",
+                    models.BooleanField(default=False, verbose_name="only addresses that the person answered at"),
+                ),
+                (
+                    "retention_days",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, verbose_name="days a permission holds without contact"
+                    ),
+                ),
+                ("active", models.BooleanField(default=True, verbose_name="active")),
+                ("text_version", models.PositiveIntegerField(default=0, editable=False)),
+                ("version", models.PositiveIntegerField(verbose_name="version")),
+                ("effect", models.JSONField(default=dict)),
+                ("digest", models.CharField(editable=False, max_length=64)),
+                ("created_at", models.DateTimeField(editable=False)),
+                ("created_by", models.CharField(blank=True, editable=False, max_length=150)),
+                (
+                    "purpose",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="consent.purpose"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "version of a purpose",
+                "verbose_name_plural": "versions of purposes",
+                "ordering": ["purpose", "-version"],
+                "default_permissions": ("view",),
+            },
+        ),
+        migrations.AddField(
+            model_name="purpose",
+            name="current",
+            field=models.ForeignKey(
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="consent.purposeversion",
+            ),
         ),
         migrations.CreateModel(
             name="ConsentChain",
@@ -104,7 +192,14 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
-                ("proven", models.BooleanField(default=False)),
+                (
+                    "proof",
+                    models.CharField(
+                        choices=[("seen", "seen by us"), ("claimed", "claimed"), ("none", "none")],
+                        default="none",
+                        max_length=8,
+                    ),
+                ),
                 (
                     "method",
                     models.CharField(
@@ -195,7 +290,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("record_id", models.BigIntegerField()),
-                ("proven", models.BooleanField(default=False)),
+                (
+                    "proof",
+                    models.CharField(
+                        choices=[("seen", "seen by us"), ("claimed", "claimed"), ("none", "none")],
+                        default="none",
+                        max_length=8,
+                    ),
+                ),
                 ("since", models.DateTimeField()),
                 ("recorded_at", models.DateTimeField()),
             ],
@@ -368,6 +470,43 @@ class Migration(migrations.Migration):
             name="purpose",
             field=models.ForeignKey(
                 on_delete=django.db.models.deletion.PROTECT, related_name="+", to="consent.purpose"
+            ),
+        ),
+        migrations.AddField(
+            model_name="consentrecord",
+            name="purpose_version",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="consent.purposeversion",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="purpose",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("basis__in", ["contract", "legal_obligation"]), ("is_marketing", True), _negated=True
+                ),
+                name="purpose_contract_is_no_marketing",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="purposeversion",
+            constraint=models.UniqueConstraint(fields=("purpose", "version"), name="purposeversion_unique"),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="purposeversion",
+            trigger=pgtrigger.compiler.Trigger(
+                name="purpose_version_immutable",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="082bba83c6e061418cb8912f2e11b9cc09a2e4e3",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_purpose_version_immutable_31678",
+                    table="consent_purposeversion",
+                    when="BEFORE",
+                ),
             ),
         ),
         migrations.AddIndex(

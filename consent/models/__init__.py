@@ -8,7 +8,7 @@ from consent.models.ledger import (
     ConsentState,
     LedgerSeal,
 )
-from consent.models.purpose import Basis, Channel, ConsentText, Purpose
+from consent.models.purpose import Basis, Channel, ConsentText, Purpose, PurposeTerms, PurposeVersion
 from consent.models.suppression import Suppression, SuppressionReason
 
 __all__ = [
@@ -22,6 +22,8 @@ __all__ = [
     "Erasure",
     "LedgerSeal",
     "Purpose",
+    "PurposeTerms",
+    "PurposeVersion",
     "Suppression",
     "SuppressionReason",
 ]

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from consent.models.purpose import Channel, ConsentText, Purpose
+from consent.models.purpose import Channel, ConsentText, Purpose, PurposeVersion
 from profiles.models import Source
 
 
@@ -46,6 +46,14 @@ class Method(models.TextChoices):
     RULE = "rule", _("rule (retention)")
 
 
+class Proof(models.TextChoices):
+    """How well it is known that the person said it; see consent.policy.states."""
+
+    SEEN = "seen", _("seen by us")
+    CLAIMED = "claimed", _("claimed")
+    NONE = "none", _("none")
+
+
 class ConsentRecord(models.Model):
     """One statement about one purpose and channel. Rows are only ever added; see consent.policy.chain for the hash."""
 
@@ -53,12 +61,14 @@ class ConsentRecord(models.Model):
     position = models.PositiveIntegerField()
     profile_id = models.BigIntegerField()  # who the subject was at that time
     purpose = models.ForeignKey(Purpose, on_delete=models.PROTECT, related_name="+")
+    #: the terms in force when it was recorded
+    purpose_version = models.ForeignKey(PurposeVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     channel = models.CharField(max_length=10, choices=Channel)
     state = models.CharField(max_length=10, choices=State)
-    #: said by the person, or with a stated proof: only such a record may lift an objection
-    proven = models.BooleanField(default=False)
+    #: only a record with a proof may lift an objection
+    proof = models.CharField(max_length=8, choices=Proof, default=Proof.NONE)
     method = models.CharField(max_length=20, choices=Method)
-    actor = models.CharField(max_length=150)  # subject | user:<name> | source:<slug> | system:<rule>
+    actor = models.CharField(max_length=150)  # subject | user:<name> | token:<id> | source:<id> | system:<rule>
     source = models.ForeignKey(
         Source,
         null=True,
@@ -149,7 +159,7 @@ class ConsentState(models.Model):
     channel = models.CharField(max_length=10, choices=Channel)
     state = models.CharField(max_length=10, choices=State)
     record_id = models.BigIntegerField()
-    proven = models.BooleanField(default=False)
+    proof = models.CharField(max_length=8, choices=Proof, default=Proof.NONE)
     since = models.DateTimeField()  # when it was said
     recorded_at = models.DateTimeField()  # when we learned it
 

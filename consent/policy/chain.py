@@ -1,9 +1,11 @@
 """The hash chain of a subject: how a link is made, how a chain is checked. Plain Python, no database.
 
 hash = SHA-256 of the canonical JSON of
-{"v": 1, "id", "subject", "position", "profile", "purpose", "channel", "state", "proven", "method", "actor", "source",
- "text", "words", "because", "reference", "occurred_at", "recorded_at", "payload_digest", "prev_hash"}
-where `words` is the digest of the text shown, and the first record of a subject has 64 zeros as `prev_hash`.
+{"v": 1, "id", "subject", "position", "profile", "purpose", "version", "terms", "channel", "state", "proof", "method",
+ "actor", "source", "text", "words", "because", "reference", "occurred_at", "recorded_at", "payload_digest",
+ "prev_hash"}
+where `words` is the digest of the text shown, `terms` that of the version of the purpose in force, and the first record
+of a subject has 64 zeros as `prev_hash`.
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ class Link:
     position: int
     profile: int
     purpose: int
+    version: int
+    terms: str
     channel: str
     state: str
-    proven: bool
+    proof: str
     method: str
     actor: str
     source: int | None
@@ -61,10 +65,11 @@ def link_text(link: Link) -> str:
         f'{{"actor":{_text(link.actor)},"because":{_number(link.because)},"channel":{_text(link.channel)},'
         f'"id":{link.id},"method":{_text(link.method)},"occurred_at":"{moment(link.occurred_at)}",'
         f'"payload_digest":{_text(link.payload_digest)},"position":{link.position},"prev_hash":{_text(link.prev_hash)},'
-        f'"profile":{link.profile},"proven":{"true" if link.proven else "false"},"purpose":{link.purpose},'
+        f'"profile":{link.profile},"proof":{_text(link.proof)},"purpose":{link.purpose},'
         f'"recorded_at":"{moment(link.recorded_at)}","reference":{_text(link.reference)},'
         f'"source":{_number(link.source)},"state":{_text(link.state)},"subject":{link.subject},'
-        f'"text":{_number(link.text)},"v":1,"words":{_text(link.words)}}}'
+        f'"terms":{_text(link.terms)},"text":{_number(link.text)},"v":1,"version":{link.version},'
+        f'"words":{_text(link.words)}}}'
     )
 
 

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from consent.policy.states import EXPIRED, GIVEN, OBJECTED, REFUSED, WITHDRAWN, Statement, overrides_objection
+from consent.policy.addresses import KIND_OF_CHANNEL
+from consent.policy.states import EXPIRED, GIVEN, OBJECTED, REFUSED, SEEN, WITHDRAWN, Statement, overrides_objection
+from consent.policy.terms import Terms
 
 PURPOSE_INACTIVE = "purpose_inactive"
 ERASED = "erased"
 RESTRICTED = "restricted"
 NO_CONSENT = "no_consent"
+PROOF_NOT_SEEN = "proof_not_seen"
 WITHDRAWN_REASON = "withdrawn"
 OBJECTED_REASON = "objected"
 NO_ADDRESS = "no_address"
 UNVERIFIED_ADDRESS = "unverified_address"
+UNCONFIRMED_ADDRESS = "unconfirmed_address"
 SUPPRESSED = "suppressed"
 #: in the order in which they are asked: the first that holds is the reason
 REASONS = (
@@ -26,28 +30,27 @@ REASONS = (
     OBJECTED_REASON,
     WITHDRAWN_REASON,
     NO_CONSENT,
+    PROOF_NOT_SEEN,
     NO_ADDRESS,
     UNVERIFIED_ADDRESS,
+    UNCONFIRMED_ADDRESS,
     SUPPRESSED,
 )
-
-OPT_IN_BASES = frozenset({"consent", "soft_opt_in"})  # nothing without a yes
-OBJECTABLE_BASES = frozenset({"consent", "soft_opt_in", "legitimate_interest"})  # a no counts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
     """Everything that the decision depends on."""
 
-    purpose_active: bool  # and the purpose is meant for the channel
-    basis: str
-    is_marketing: bool
+    terms: Terms
+    channel: str
     alive: bool  # the profile exists, and is neither erased nor joined into another
     restricted: bool
     standing: Statement | None  # what holds for this purpose and channel
     objections: tuple[Statement, ...]  # what holds as `objected` for any direct marketing
     address: str
     unverified_address: bool  # an address is known, but only through a public key
+    confirmed: bool  # the person answered at the address
     suppressed: bool
 
 
@@ -59,6 +62,8 @@ class Decision:
     reason: str = ""  # "" when allowed
     record_id: int | None = None
     address: str = ""
+    version_id: int | None = None  # of the purpose's terms that decided
+    basis: str = ""  # the legal basis, where it allows without a record
 
 
 def decide(facts: Facts) -> Decision:
@@ -67,11 +72,16 @@ def decide(facts: Facts) -> Decision:
     if refusal is not None:
         return refusal
     record_id = facts.standing.record_id if facts.standing is not None and facts.standing.state == GIVEN else None
-    return Decision(True, "", record_id, facts.address)
+    return Decision(True, "", record_id, facts.address, facts.terms.version_id, facts.terms.silent_basis)
+
+
+def usable(terms: Terms, channel: str) -> bool:
+    """Tell whether a purpose may be used for a channel at all."""
+    return terms.active and channel in terms.channels and channel in KIND_OF_CHANNEL
 
 
 def _refusal_of_person(facts: Facts) -> Decision | None:
-    if not facts.purpose_active:
+    if not usable(facts.terms, facts.channel):
         return Decision(False, PURPOSE_INACTIVE)
     if not facts.alive:
         return Decision(False, ERASED)
@@ -81,11 +91,11 @@ def _refusal_of_person(facts: Facts) -> Decision | None:
 
 
 def _refusal_of_permission(facts: Facts) -> Decision | None:
-    if facts.is_marketing:
+    if facts.terms.is_marketing:
         open_objections = [item for item in facts.objections if not overrides_objection(facts.standing, item)]
         if open_objections:
             return Decision(False, OBJECTED_REASON, max(item.record_id for item in open_objections))
-    if facts.basis not in OBJECTABLE_BASES:
+    if not facts.terms.objectable:
         return None
     state = facts.standing.state if facts.standing is not None else ""
     record_id = facts.standing.record_id if facts.standing is not None else None
@@ -93,14 +103,18 @@ def _refusal_of_permission(facts: Facts) -> Decision | None:
         return Decision(False, OBJECTED_REASON, record_id)
     if state == WITHDRAWN:
         return Decision(False, WITHDRAWN_REASON, record_id)
-    if state in (REFUSED, EXPIRED) or (state != GIVEN and facts.basis in OPT_IN_BASES):
+    if state in (REFUSED, EXPIRED) or (state != GIVEN and facts.terms.opt_in):
         return Decision(False, NO_CONSENT, record_id)
+    if facts.terms.requires_seen_proof and facts.terms.opt_in and facts.standing and facts.standing.proof != SEEN:
+        return Decision(False, PROOF_NOT_SEEN, record_id)
     return None
 
 
 def _refusal_of_address(facts: Facts) -> Decision | None:
     if not facts.address:
         return Decision(False, UNVERIFIED_ADDRESS if facts.unverified_address else NO_ADDRESS)
+    if facts.terms.requires_confirmed and not facts.confirmed:
+        return Decision(False, UNCONFIRMED_ADDRESS)
     if facts.suppressed:
         return Decision(False, SUPPRESSED)
     return None

@@ -4,8 +4,11 @@
 2. Lowering (refused, withdrawn, objected, expired) always counts, however late it is heard of.
 3. Raising (given) counts only when it was said after the lowering that holds: a replayed or delayed sign-up does not
    undo a withdrawal.
-   An unproven yes does not take the place of a proven one.
-4. An objection is lifted only by a `given` that the person said, or that comes with a proof.
+   A yes does not take the place of one that is better proven.
+4. An objection is lifted only by a `given` with a proof, seen or claimed.
+
+Proof has three grades. *Seen*: our own page took the answer from the person. *Claimed*: a token, a file, a trusted
+source or an officer says so, and names the words or the document. *None*: nothing was named.
 """
 
 from __future__ import annotations
@@ -16,6 +19,9 @@ from datetime import datetime
 
 GIVEN, REFUSED, WITHDRAWN, OBJECTED, EXPIRED = "given", "refused", "withdrawn", "objected", "expired"
 STATES = (GIVEN, REFUSED, WITHDRAWN, OBJECTED, EXPIRED)
+SEEN, CLAIMED, UNPROVEN = "seen", "claimed", "none"
+PROOFS = (UNPROVEN, CLAIMED, SEEN)
+_RANK = {proof: rank for rank, proof in enumerate(PROOFS)}
 #: the higher, the more it forbids
 RESTRICTIVENESS = {GIVEN: 0, EXPIRED: 1, REFUSED: 2, WITHDRAWN: 3, OBJECTED: 4}
 
@@ -27,9 +33,14 @@ class Statement:
     record_id: int
     subject: int
     state: str
-    proven: bool
+    proof: str
     occurred_at: datetime
     recorded_at: datetime
+
+    @property
+    def proven(self) -> bool:
+        """Tell whether any proof is known."""
+        return self.proof != UNPROVEN
 
 
 def fold(statements: Iterable[Statement]) -> Statement | None:
@@ -53,7 +64,7 @@ def counts_after(holding: Statement, later: Statement) -> bool:
             return False
         return holding.state != OBJECTED or later.proven
     if later.state == GIVEN:
-        return later.proven or not holding.proven  # an unproven yes does not take the proof away
+        return _RANK[later.proof] >= _RANK[holding.proof]  # a lesser proof does not take a better one away
     # A lesser no does not soften an objection: only a yes ends it.
     return holding.state != OBJECTED or later.state == OBJECTED
 
@@ -114,14 +125,16 @@ def _given_elsewhere(
     return False
 
 
-#: ways in which the person speaks, with no one in between
-OWN_METHODS = frozenset({"form", "double_opt_in", "preferences", "one_click", "unsubscribe"})
+#: ways of which somebody else tells that the person used them: a claim, unless our own page took the answer
+PERSONAL_METHODS = frozenset({"form", "double_opt_in", "preferences", "one_click", "unsubscribe"})
 #: ways in which nobody speaks: a rule of ours
 SILENT_METHODS = frozenset({"merge", "rule"})
 
 
-def is_proven(*, method: str, has_words: bool, has_proof: bool) -> bool:
-    """Tell whether a statement was made by the person, or can be shown to have been made."""
+def proof_of(*, method: str, seen: bool, has_words: bool, has_proof: bool) -> str:
+    """Return the grade of proof. `seen` is stated by the page of ours that took the answer, and by nobody else."""
     if method in SILENT_METHODS:
-        return False
-    return method in OWN_METHODS or has_words or has_proof
+        return UNPROVEN
+    if seen:
+        return SEEN
+    return CLAIMED if method in PERSONAL_METHODS or has_words or has_proof else UNPROVEN

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from consent.actors import actor_names
+from consent.actors import actor_names, proof_text
 from consent.models import ConsentRecord
 from profiles.models import Identifier, Profile
 
@@ -19,12 +19,17 @@ def of_person(rows: QuerySet[ConsentRecord], profile_id: int) -> QuerySet[Consen
 
 
 def with_people(rows: Sequence[ConsentRecord]) -> Sequence[ConsentRecord]:
-    """Give each record `row.person`, whose subject it is now (None once erased), and `row.who`, who said it."""
+    """Give each record what pages show beside it.
+
+    `row.person`: whose subject it is now (None once erased); `row.who`: who stated it; `row.proof_text`: how well that
+    is known.
+    """
     owner = dict(Identifier.objects.filter(pk__in={row.identifier_id for row in rows}).values_list("pk", "profile_id"))
     people = Profile.objects.in_bulk(set(owner.values()))
-    words = actor_names(row.actor for row in rows)
+    names = actor_names(row.actor for row in rows)
     for row in rows:
-        row.who = words[row.actor]  # type: ignore[attr-defined]  # for the template
+        row.who = names[row.actor]  # type: ignore[attr-defined]  # for the template
+        row.proof_text = proof_text(row, names[row.actor])  # type: ignore[attr-defined]  # for the template
         found: Any = people.get(owner.get(row.identifier_id, 0))
         row.person = found if found is not None and found.erased_at is None else None  # type: ignore[attr-defined]  # for the template
     return rows

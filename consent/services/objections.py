@@ -8,8 +8,8 @@ from typing import Any
 from django.db import transaction
 
 from consent.models import ConsentState, Purpose
-from consent.policy.decisions import OPT_IN_BASES
 from consent.policy.states import GIVEN, OBJECTED, WITHDRAWN
+from consent.policy.terms import OPT_IN_BASES
 from consent.services.entries import ConsentEntry, actor_label
 from consent.services.purposes import current_text
 from consent.services.recording import record_consents
@@ -17,7 +17,13 @@ from consent.services.recording import record_consents
 
 @transaction.atomic
 def object_to_marketing(
-    *, profile_id: int, method: str, actor: Any, evidence: Mapping[str, Any] | None = None, reference: str = ""
+    *,
+    profile_id: int,
+    method: str,
+    actor: Any,
+    evidence: Mapping[str, Any] | None = None,
+    reference: str = "",
+    seen: bool = False,
 ) -> list[int]:
     """Record the objection to all direct marketing (GDPR art. 21): every marketing purpose, every channel."""
     entries = [
@@ -30,6 +36,7 @@ def object_to_marketing(
             actor=actor_label(actor),
             evidence=evidence or {},
             reference=reference,
+            seen=seen,
         )
         for purpose in Purpose.objects.filter(is_marketing=True).order_by("pk")
         for channel in purpose.channels
@@ -70,6 +77,7 @@ def save_preferences(
                 text_id=text.pk if text is not None else None,
                 evidence=evidence,
                 reference=reference,
+                seen=True,
             )
         )
     return record_consents(entries)

@@ -1,4 +1,4 @@
-"""Purposes and their words."""
+"""Purposes and their words. Each change of a purpose is a new version of it; what it does to people is known before."""
 
 from __future__ import annotations
 
@@ -9,57 +9,118 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from cdp.common.access import record_access
 from cdp.common.errors import CdpError
-from consent.models import Basis, Channel, ConsentText, Purpose
+from consent.effects import Effect, effect_of, with_changes
+from consent.models import Basis, Channel, ConsentRecord, ConsentText, Purpose, PurposeVersion
+from consent.policy.terms import DECIDING, NECESSARY_BASES
 from consent.services.entries import actor_label
+from consent.services.versions import add_version
 
-EDITABLE = frozenset({"name", "description", "channels", "basis", "is_marketing", "retention_days", "active"})
+EDITABLE = frozenset({"name", "description", "retention_days", *DECIDING})
+#: a confirmed number that is off by no more than this part still stands: people come and go meanwhile
+NEAR = 0.01
 
 
 @transaction.atomic
-def create_purpose(
-    *,
-    name: str,
-    slug: str = "",
-    description: str = "",
-    channels: Sequence[str] = (Channel.EMAIL,),
-    basis: str = Basis.CONSENT,
-    is_marketing: bool = True,
-    retention_days: int | None = None,
-) -> Purpose:
-    """Define a purpose; its short name never changes afterwards."""
+def create_purpose(*, name: str, actor: Any = None, slug: str = "", **terms: Any) -> Purpose:
+    """Define a purpose; its short name never changes afterwards. `terms` are fields of PurposeTerms."""
     short = slug or slugify(name)[:60]
     if not name.strip() or not short:
         raise CdpError("consent.no_name", _("Give the purpose a name."), place="name")
-    _check(channels, basis)
+    _refuse_unknown(terms)
+    purpose = Purpose(slug=short, name=name.strip(), **terms)
+    purpose.channels = list(purpose.channels)
+    _check(purpose)
     if Purpose.objects.filter(slug=short).exists():
         raise CdpError("consent.name_taken", _("There is a purpose with this short name."), place="slug", status=409)
-    return Purpose.objects.create(
-        slug=short,
-        name=name.strip(),
-        description=description,
-        channels=list(channels),
-        basis=basis,
-        is_marketing=is_marketing,
-        retention_days=retention_days,
-    )
+    purpose.save()
+    # Where no yes is needed, the purpose reaches people from its first moment on: say so in its first version.
+    effect = Effect() if purpose.terms.opt_in else effect_of(with_changes(purpose, {"active": False}), purpose)
+    version = add_version(purpose, actor=actor, effect=effect.as_json())
+    _note(purpose, None, version, actor)
+    return purpose
 
 
 @transaction.atomic
-def update_purpose(*, purpose_id: int, changes: Mapping[str, Any]) -> Purpose:
-    """Change a purpose. What people were shown is in its texts, which do not change."""
-    purpose = Purpose.objects.select_for_update().filter(pk=purpose_id).first()
-    if purpose is None:
-        raise CdpError("consent.unknown_purpose", _("There is no such purpose."), status=404)
-    unknown = set(changes) - EDITABLE
-    if unknown:
-        raise CdpError("consent.not_editable", _("This cannot be changed."), place=", ".join(sorted(unknown)))
-    for key, value in changes.items():
-        setattr(purpose, key, value)
-    _check(purpose.channels, purpose.basis)
-    purpose.save(update_fields=sorted(changes))
+def update_purpose(
+    *, purpose_id: int, changes: Mapping[str, Any], actor: Any = None, confirmed: int | None = None
+) -> Purpose:
+    """Lay down new terms for a purpose.
+
+    `confirmed` is the number of people whom the change lets be reached, as its maker was shown it: a change that
+    reaches anybody new is refused without it, and when the number is no longer that. What people were shown is in the
+    purpose's texts, which do not change.
+    """
+    purpose = _locked(purpose_id)
+    proposed = proposed_purpose(purpose, changes)
+    if proposed.term_values() == purpose.term_values():
+        return purpose
+    effect = effect_of(purpose, proposed) if decides(purpose, proposed) else Effect()
+    _refuse_unconfirmed(effect, confirmed)
+    before = purpose.current
+    for name, value in proposed.term_values().items():
+        setattr(purpose, name, value)
+    version = add_version(purpose, actor=actor, effect=effect.as_json())
+    _note(purpose, before, version, actor)
     return purpose
+
+
+def proposed_purpose(purpose: Purpose, changes: Mapping[str, Any]) -> Purpose:
+    """Return the purpose as it would be after a change, saving nothing; raise CdpError for one that may not be."""
+    _refuse_unknown(changes)
+    proposed = with_changes(purpose, changes)
+    _check(proposed)
+    if proposed.is_marketing != purpose.is_marketing and ConsentRecord.objects.filter(purpose=purpose).exists():
+        raise CdpError(
+            "consent.marketing_is_fixed",
+            _(
+                "People have answered this purpose as it is, so whether it is direct marketing cannot change. "
+                "Define another purpose."
+            ),
+            place="is_marketing",
+            status=409,
+        )
+    return proposed
+
+
+def decides(purpose: Purpose, proposed: Purpose) -> bool:
+    """Tell whether a change touches whom the purpose reaches."""
+    return any(getattr(purpose, name) != getattr(proposed, name) for name in DECIDING)
+
+
+def _refuse_unconfirmed(effect: Effect, confirmed: int | None) -> None:
+    if not effect.gained:
+        return
+    if confirmed is not None and abs(confirmed - effect.gained) <= effect.gained * NEAR:
+        return
+    raise CdpError(
+        "consent.widens",
+        ngettext(
+            "With this change %(count)s more person could be reached. Confirm it with that number.",
+            "With this change %(count)s more people could be reached. Confirm it with that number.",
+            effect.gained,
+        )
+        % {"count": effect.gained},
+        place="confirm",
+        status=409,
+        detail={"gained": effect.gained, "lost": effect.lost, "channels": effect.as_json()},
+    )
+
+
+def _note(purpose: Purpose, before: PurposeVersion | None, after: PurposeVersion, actor: Any) -> None:
+    """Put a change in the access log, which nobody can alter: by whom, when, what it was and what it is."""
+    was, now = before.term_values() if before is not None else {}, after.term_values()
+    changed = {name: [was.get(name), now[name]] for name in now if before is None or was[name] != now[name]}
+    record_access(
+        actor=getattr(actor, "user", actor) if not isinstance(actor, str) else None,
+        action="purpose.changed" if before is not None else "purpose.defined",
+        object_kind="purpose",
+        object_id=str(purpose.pk),
+        detail={"purpose": purpose.slug, "version": after.version, "changes": changed, "effect": after.effect},
+    )
 
 
 @transaction.atomic
@@ -70,9 +131,7 @@ def add_text(
     words = text.strip()
     if not words:
         raise CdpError("consent.no_words", _("Write the words that people see."), place="text")
-    purpose = Purpose.objects.select_for_update().filter(pk=purpose_id).first()
-    if purpose is None:
-        raise CdpError("consent.unknown_purpose", _("There is no such purpose."), status=404)
+    purpose = _locked(purpose_id)
     texts = ConsentText.objects.filter(purpose=purpose)
     last = texts.aggregate(last=Max("version"))["last"] or 0
     number = version or last + 1
@@ -82,9 +141,13 @@ def add_text(
         raise CdpError(
             "consent.version_taken", _("A version does not change: add a new one."), place="version", status=409
         )
-    return ConsentText.objects.create(
+    row = ConsentText.objects.create(
         purpose=purpose, version=number, language=language, text=words, created_by=actor_label(actor)
     )
+    if number > purpose.text_version:
+        before, purpose.text_version = purpose.current, number
+        _note(purpose, before, add_version(purpose, actor=actor), actor)
+    return row
 
 
 def current_text(purpose: Purpose, language: str) -> ConsentText | None:
@@ -93,8 +156,33 @@ def current_text(purpose: Purpose, language: str) -> ConsentText | None:
     return next((text for text in texts if text.language == language[:2]), texts[0] if texts else None)
 
 
-def _check(channels: Sequence[str], basis: str) -> None:
+def _locked(purpose_id: int) -> Purpose:
+    purpose = Purpose.objects.select_for_update(of=("self",)).select_related("current").filter(pk=purpose_id).first()
+    if purpose is None:
+        raise CdpError("consent.unknown_purpose", _("There is no such purpose."), status=404)
+    return purpose
+
+
+def _refuse_unknown(terms: Mapping[str, Any]) -> None:
+    unknown = set(terms) - EDITABLE
+    if unknown:
+        raise CdpError("consent.not_editable", _("This cannot be changed."), place=", ".join(sorted(unknown)))
+
+
+def _check(purpose: Purpose) -> None:
+    channels: Sequence[str] = purpose.channels
+    if not purpose.name.strip():
+        raise CdpError("consent.no_name", _("Give the purpose a name."), place="name")
     if not channels or any(channel not in Channel.values for channel in channels):
         raise CdpError("consent.wrong_channel", _("Choose at least one channel."), place="channels")
-    if basis not in Basis.values:
+    if purpose.basis not in Basis.values:
         raise CdpError("consent.wrong_basis", _("Choose a legal basis."), place="basis")
+    if purpose.basis in NECESSARY_BASES and purpose.is_marketing:
+        raise CdpError(
+            "consent.necessary_is_no_marketing",
+            _(
+                "What a contract or the law demands is not marketing. Untick “direct marketing”, or choose the basis "
+                "that the marketing rests on."
+            ),
+            place="basis",
+        )

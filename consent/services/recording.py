@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from cdp.common.arrays import numbers, texts
 from cdp.common.errors import CdpError
-from consent.models import ConsentRecord, ConsentText, Purpose
+from consent.models import ConsentRecord, ConsentText, Purpose, PurposeVersion
 from consent.policy.canonical import GENESIS, clean_payload, payload_digest
 from consent.policy.chain import Link, link_hash
 from consent.services.copying import copy_rows
@@ -39,10 +39,12 @@ def record_consent(
     occurred_at: datetime | None = None,
     identifier_id: int | None = None,
     reference: str = "",
+    seen: bool = False,
 ) -> ConsentRecord:
     """Record one statement of a person and bring what holds up to date.
 
     `evidence` is the personal part (page, IP, words of a letter; `proof` states how the permission is known).
+    `seen` is for pages of ours that took the answer from the person; anybody else's word is a claim.
     A profile that was joined into another stands for that other. Raises CdpError for an erased or unknown person.
     """
     entry = ConsentEntry(
@@ -58,11 +60,12 @@ def record_consent(
         occurred_at=occurred_at,
         identifier_id=identifier_id,
         reference=reference,
+        seen=seen,
     )
     ids = record_consents([entry])
     if not ids:
         raise CdpError("consent.unknown_person", _("This person does not exist, or was erased."), status=404)
-    return ConsentRecord.objects.select_related("purpose", "text").get(pk=ids[0])
+    return ConsentRecord.objects.select_related("purpose", "purpose_version", "text").get(pk=ids[0])
 
 
 def find_purpose(purpose: Purpose | int | str) -> Purpose:
@@ -76,6 +79,13 @@ def find_purpose(purpose: Purpose | int | str) -> Purpose:
     return found
 
 
+def version_in_force(purpose: Purpose) -> PurposeVersion:
+    """Return the version that lays down a purpose's terms now; every saved purpose has one."""
+    if purpose.current is None:
+        raise ValueError(f"purpose {purpose.pk} has no version")
+    return purpose.current
+
+
 @transaction.atomic
 def record_consents(entries: Sequence[ConsentEntry], *, tell: bool = True) -> list[int]:
     """Record many statements in a few statements to the database; return the ids of the records, in order.
@@ -85,12 +95,12 @@ def record_consents(entries: Sequence[ConsentEntry], *, tell: bool = True) -> li
     """
     if not entries:
         return []
-    check_entries(entries)
+    purposes = check_entries(entries)
     ready = _with_subjects(entries)
     if not ready:
         return []
     lock_profiles({entry.profile_id for entry in ready})
-    ids = _append(ready)
+    ids = _append(ready, purposes)
     changed = refresh_states({entry.profile_id for entry in ready})
     if tell and changed:
         announce(Change(profile_ids=changed, cause="consent"))
@@ -116,11 +126,12 @@ def _with_subjects(entries: Sequence[ConsentEntry]) -> list[ConsentEntry]:
     return ready
 
 
-def _append(entries: Sequence[ConsentEntry]) -> list[int]:
+def _append(entries: Sequence[ConsentEntry], purposes: Mapping[int, Purpose]) -> list[int]:
     """Make the links of the chains and write records, evidence and heads."""
     chains = lock_chains({_subject(entry) for entry in entries}, GENESIS)
     ids, now = _take_ids(len(entries))
     words = dict(ConsentText.objects.filter(pk__in={entry.text_id for entry in entries}).values_list("pk", "digest"))
+    versions = {purpose_id: version_in_force(purpose) for purpose_id, purpose in purposes.items()}
     records: list[tuple[Any, ...]] = []
     proofs: list[tuple[Any, ...]] = []
     randomness = secrets.token_hex(16 * len(entries))
@@ -135,9 +146,11 @@ def _append(entries: Sequence[ConsentEntry]) -> list[int]:
             position=position + 1,
             profile=entry.profile_id,
             purpose=entry.purpose_id,
+            version=versions[entry.purpose_id].pk,
+            terms=versions[entry.purpose_id].digest,
             channel=entry.channel,
             state=entry.state,
-            proven=entry.proven,
+            proof=entry.proof,
             method=entry.method,
             actor=entry.actor,
             source=entry.source_id,
@@ -167,9 +180,10 @@ RECORD_COLUMNS = (
     "position",
     "profile_id",
     "purpose_id",
+    "purpose_version_id",
     "channel",
     "state",
-    "proven",
+    "proof",
     "method",
     "actor",
     "source_id",
@@ -191,9 +205,10 @@ def _record_row(link: Link, digest: str) -> tuple[Any, ...]:
         link.position,
         link.profile,
         link.purpose,
+        link.version,
         link.channel,
         link.state,
-        link.proven,
+        link.proof,
         link.method,
         link.actor,
         link.source,

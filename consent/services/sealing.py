@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +12,19 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cdp.common.arrays import bulk_cursor
-from consent.models import ConsentEvidence, ConsentRecord, ConsentState, ConsentText, LedgerSeal
+from consent.models import (
+    ConsentEvidence,
+    ConsentRecord,
+    ConsentState,
+    ConsentText,
+    LedgerSeal,
+    Purpose,
+    PurposeVersion,
+)
 from consent.policy.canonical import GENESIS, payload_digest, text_digest
 from consent.policy.chain import Link, Problem, check_chain, seal_hash, seal_root
 from consent.services.states import derive
+from consent.services.versions import digest_of_version
 
 _BLOCK = 5000
 #: more problems than this are not listed one by one
@@ -65,6 +75,7 @@ def verify_ledger() -> list[Problem]:
 def _everything() -> Iterator[Problem]:
     yield from check_chain(links())
     yield from _check_texts()
+    yield from _check_versions()
     yield from _check_heads()
     yield from _check_evidence()
     yield from _check_seals()
@@ -73,26 +84,28 @@ def _everything() -> Iterator[Problem]:
 
 def links() -> Iterator[tuple[Link, str]]:
     """Yield every record as the hash covers it, by subject and position."""
-    words = dict(ConsentText.objects.values_list("pk", "digest"))
+    digests = Digests.load()
     after = (-(2**63), 0)
     rows = _links_after(*after)
     while rows:
         for row in rows:
-            link = Link(**dict(zip(_LINK_FIELDS, row, strict=False)), words=words.get(row[-2], "") if row[-2] else "")
+            link = Link(
+                **dict(zip(_LINK_FIELDS, row, strict=False)), words=digests.words(row[-2]), terms=digests.terms(row[5])
+            )
             after = (link.subject, link.position)
             yield link, row[-1]
         rows = _links_after(*after)
 
 
 _LINKS = """
-SELECT id, identifier_id, position, profile_id, purpose_id, channel, state, proven, method, actor, source_id,
-       because_id, reference, occurred_at, recorded_at, payload_digest, prev_hash, text_id, hash
+SELECT id, identifier_id, position, profile_id, purpose_id, purpose_version_id, channel, state, proof, method, actor,
+       source_id, because_id, reference, occurred_at, recorded_at, payload_digest, prev_hash, text_id, hash
 FROM consent_consentrecord WHERE (identifier_id, position) > (%s, %s) ORDER BY identifier_id, position LIMIT %s
 """
 #: the columns of _LINKS in their order, the hash apart
 _LINK_FIELDS = (
-    *("id", "subject", "position", "profile", "purpose", "channel", "state", "proven", "method", "actor", "source"),
-    *("because", "reference", "occurred_at", "recorded_at", "payload_digest", "prev_hash", "text"),
+    *("id", "subject", "position", "profile", "purpose", "version", "channel", "state", "proof", "method", "actor"),
+    *("source", "because", "reference", "occurred_at", "recorded_at", "payload_digest", "prev_hash", "text"),
 )
 
 
@@ -102,7 +115,31 @@ def _links_after(subject: int, position: int) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
-def link_of(row: ConsentRecord, words: dict[int, str]) -> Link:
+@dataclass(frozen=True)
+class Digests:
+    """The digests of texts and of versions of purposes, by id: a record's hash covers those that it names."""
+
+    of_texts: dict[int, str]
+    of_versions: dict[int, str]
+
+    @classmethod
+    def load(cls) -> Digests:
+        """Read them all; they are few."""
+        return cls(
+            dict(ConsentText.objects.values_list("pk", "digest")),
+            dict(PurposeVersion.objects.values_list("pk", "digest")),
+        )
+
+    def words(self, text_id: int | None) -> str:
+        """Return the digest of a text, "" for none."""
+        return self.of_texts.get(text_id, "") if text_id is not None else ""
+
+    def terms(self, version_id: int) -> str:
+        """Return the digest of a version of a purpose."""
+        return self.of_versions.get(version_id, "")
+
+
+def link_of(row: ConsentRecord, digests: Digests) -> Link:
     """Return a row as the hash covers it."""
     return Link(
         id=row.pk,
@@ -110,14 +147,16 @@ def link_of(row: ConsentRecord, words: dict[int, str]) -> Link:
         position=row.position,
         profile=row.profile_id,
         purpose=row.purpose_id,
+        version=row.purpose_version_id,
+        terms=digests.terms(row.purpose_version_id),
         channel=row.channel,
         state=row.state,
-        proven=row.proven,
+        proof=row.proof,
         method=row.method,
         actor=row.actor,
         source=row.source_id,
         text=row.text_id,
-        words=words.get(row.text_id, "") if row.text_id is not None else "",
+        words=digests.words(row.text_id),
         because=row.because_id,
         reference=row.reference,
         occurred_at=row.occurred_at,
@@ -131,6 +170,15 @@ def _check_texts() -> Iterator[Problem]:
     for text in ConsentText.objects.iterator():
         if text_digest(text.text) != text.digest:
             yield Problem("words", f"text {text.pk}", f"the words of {text} were altered")
+
+
+def _check_versions() -> Iterator[Problem]:
+    for version in PurposeVersion.objects.iterator():
+        if digest_of_version(version) != version.digest:
+            yield Problem("terms", f"version {version.pk}", f"the terms of {version} were altered")
+    for purpose in Purpose.objects.select_related("current"):
+        if purpose.current is None or purpose.term_values() != purpose.current.term_values():
+            yield Problem("terms", f"purpose {purpose.pk}", f"{purpose} is not what its last version lays down")
 
 
 _HEADS = """

@@ -15,7 +15,7 @@ from consent.policy.states import Statement, fold
 History = dict[tuple[int, str], list[Statement]]
 
 _OF_PROFILES = """
-SELECT i.profile_id, r.purpose_id, r.channel, r.id, r.identifier_id, r.state, r.proven, r.occurred_at, r.recorded_at
+SELECT i.profile_id, r.purpose_id, r.channel, r.id, r.identifier_id, r.state, r.proof, r.occurred_at, r.recorded_at
 FROM profiles_identifier i JOIN consent_consentrecord r ON r.identifier_id = i.id
 WHERE i.profile_id = ANY(%s::bigint[])
 """
@@ -25,11 +25,11 @@ SELECT profile_id, purpose_id, channel, record_id FROM consent_consentstate WHER
 """
 
 _UPSERT = """
-INSERT INTO consent_consentstate (profile_id, purpose_id, channel, state, record_id, proven, since, recorded_at)
-SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bool[], %s::timestamptz[],
+INSERT INTO consent_consentstate (profile_id, purpose_id, channel, state, record_id, proof, since, recorded_at)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::timestamptz[],
                      %s::timestamptz[])
 ON CONFLICT (profile_id, purpose_id, channel) DO UPDATE SET state = excluded.state, record_id = excluded.record_id,
-    proven = excluded.proven, since = excluded.since, recorded_at = excluded.recorded_at
+    proof = excluded.proof, since = excluded.since, recorded_at = excluded.recorded_at
 """
 
 _DELETE = """
@@ -49,13 +49,13 @@ def histories(profile_ids: Collection[int]) -> dict[int, History]:
 
 
 def _statement(
-    record_id: int, subject: int, state: str, proven: bool, occurred_at: datetime, recorded_at: datetime
+    record_id: int, subject: int, state: str, proof: str, occurred_at: datetime, recorded_at: datetime
 ) -> Statement:
     return Statement(
         record_id=record_id,
         subject=subject,
         state=state,
-        proven=proven,
+        proof=proof,
         occurred_at=occurred_at,
         recorded_at=recorded_at,
     )
@@ -101,7 +101,7 @@ def forget_states_of_nobody() -> int:
 
 
 def _state_row(key: tuple[int, int, str], holding: Statement) -> tuple[object, ...]:
-    return (*key, holding.state, holding.record_id, holding.proven, holding.occurred_at, holding.recorded_at)
+    return (*key, holding.state, holding.record_id, holding.proof, holding.occurred_at, holding.recorded_at)
 
 
 def _columns(rows: Iterable[Sequence[object]]) -> list[str]:

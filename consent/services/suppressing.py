@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -13,14 +12,9 @@ from django.utils.translation import gettext as _
 
 from cdp.common.arrays import texts
 from cdp.common.errors import CdpError
+from consent.digests import digest_of
 from consent.models import Suppression, SuppressionReason
-from consent.policy.addresses import keyed_digest
 from consent.services.entries import actor_label
-
-
-def digest_of(kind: str, value: str) -> str:
-    """Return the keyed digest of an address or identifier."""
-    return keyed_digest(settings.SUPPRESSION_KEY, kind, value)
 
 
 def find_suppressions(*, kind: str, value: str) -> QuerySet[Suppression]:

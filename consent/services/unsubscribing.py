@@ -41,6 +41,7 @@ def unsubscribe(*, link: Link, one_click: bool, evidence: Mapping[str, Any]) -> 
                     actor="subject",
                     evidence=evidence,
                     reference=link.reference,
+                    seen=True,
                 )
             ]
         )

@@ -16,17 +16,18 @@ from django.views.decorators.http import require_GET
 
 from cdp.common.access import record_access
 from cdp.common.lists import Column, Filter, ListPage
-from consent.models import Channel, ConsentChain, ConsentRecord, ConsentText, LedgerSeal, Purpose
+from consent.models import Channel, ConsentChain, ConsentRecord, LedgerSeal, Purpose
 from consent.models.ledger import Method, State
 from consent.policy.chain import check_chain
 from consent.querysets.records import of_person, with_people
-from consent.services.sealing import link_of
+from consent.services.sealing import Digests, link_of
 from profiles.models import Profile, Source
 
 PERIODS = [("1", _("last day")), ("7", _("last 7 days")), ("30", _("last 30 days")), ("365", _("last year"))]
 ACTORS = [
     ("subject", _("the person")),
     ("user:", _("a user")),
+    ("token:", _("an API token")),
     ("source:", _("a source")),
     ("system:", _("a rule")),
 ]
@@ -56,6 +57,7 @@ class LedgerList(ListPage):
         Column(name="state", label=_("Said"), export=lambda row: row.state),
         Column(name="method", label=_("How"), export=lambda row: row.method),
         Column(name="actor", label=_("By"), export=lambda row: row.actor),
+        Column(name="proof", label=_("Proof"), export=lambda row: row.proof),
     )
     filters = (
         Filter(
@@ -136,12 +138,12 @@ class LedgerList(ListPage):
 @require_GET
 def record(request: HttpRequest, record_id: int) -> HttpResponse:
     """Show the evidence of a record, and check its chain on the spot."""
-    rows = ConsentRecord.objects.select_related("purpose", "text", "evidence", "source")
+    rows = ConsentRecord.objects.select_related("purpose", "purpose_version", "text", "evidence", "source")
     row = get_object_or_404(rows, pk=record_id)
     with_people([row])
     history = list(ConsentRecord.objects.filter(identifier_id=row.identifier_id).order_by("position")[:2000])
-    words = dict(ConsentText.objects.filter(pk__in={item.text_id for item in history}).values_list("pk", "digest"))
-    problems = list(check_chain((link_of(item, words), item.hash) for item in history))
+    digests = Digests.load()
+    problems = list(check_chain((link_of(item, digests), item.hash) for item in history))
     head = ConsentChain.objects.filter(identifier_id=row.identifier_id).first()
     ends_well = head is not None and history[-1].position == head.position and history[-1].hash == head.head
     record_access(request=request, action="consent.evidence_viewed", object_kind="consentrecord", object_id=str(row.pk))

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods
 from consent.evidence import evidence_of
 from consent.links import NOBODY, Link, read_token
 from consent.models import Channel, Purpose
+from consent.services.confirming import confirm_by_link
 from consent.services.objections import (
     holds_yes,
     marketing_states,
@@ -51,6 +52,9 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
             one_click=one_click,
             evidence=evidence_of(request, page="/u/", words="" if one_click else words, reference=link.reference),
         )
+        alive = alive_profiles([link.profile_id]).get(link.profile_id)
+        if alive is not None and not one_click:  # one click is the mail program's, the button is the person's
+            confirm_by_link(link, alive)
         context["done"] = True
     return _private(render(request, "consent/unsubscribe.html", context))
 
@@ -81,6 +85,7 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
 def _act(request: HttpRequest, link: Link, profile_id: int) -> str:
     """Save what the form says; return what was done."""
     posted = _posted(request)
+    confirm_by_link(link, profile_id)
     evidence = evidence_of(request, page="/preferences/", reference=link.reference)
     if "stop" in posted:
         words = {"words": gettext("Stop everything: no marketing messages at all")}
@@ -90,6 +95,7 @@ def _act(request: HttpRequest, link: Link, profile_id: int) -> str:
             actor="subject",
             evidence={**evidence, **words},
             reference=link.reference,
+            seen=True,
         )
         return "stopped"
     on_page = {(purpose.pk, channel) for purpose in _open_purposes() for channel in purpose.channels}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from copy import copy
 from typing import Any
 
 from django.contrib import messages
@@ -10,14 +11,18 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from cdp.common.errors import CdpError
+from consent.actors import actor_names
 from consent.forms import PurposeForm, TextForm
-from consent.models import ConsentState, ConsentText, Purpose
+from consent.models import Channel, ConsentState, ConsentText, Purpose
 from consent.policy.states import GIVEN
-from consent.services.purposes import add_text, create_purpose, update_purpose
+from consent.services.purposes import add_text, create_purpose, decides, proposed_purpose, update_purpose
+from consent.views.purpose_changes import changed_terms, pack_changes
 
 
 @login_required
@@ -46,11 +51,12 @@ def purpose_new(request: HttpRequest) -> HttpResponse:
         wanted = dict(form.cleaned_data)
         wanted.pop("active")
         try:
-            purpose = create_purpose(**wanted)
+            purpose = create_purpose(actor=request.user, **wanted)
         except CdpError as error:
             form.add_error(error.place if error.place in form.fields else None, error.message)
         else:
             messages.success(request, _("The purpose exists. Now write the words that people see."))
+            _tell_reach(request, purpose)
             return redirect("consent:purpose", slug=purpose.slug)
     status = 422 if form.errors else 200
     return render(request, "consent/purpose_new.html", {"form": form}, status=status)
@@ -63,20 +69,64 @@ def purpose_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """Show a purpose with its words; change it."""
     purpose = get_object_or_404(Purpose, slug=slug)
     may_change = request.user.has_perm("consent.change_purpose")
-    form = PurposeForm(request.POST or None, instance=purpose) if may_change else None
+    # The form writes what it reads into its instance: the page goes on with a purpose of its own.
+    form = PurposeForm(request.POST or None, instance=copy(purpose)) if may_change else None
     if request.method == "POST":
         if form is None:
             return render(request, "403.html", status=403)
         if form.is_valid():
             try:
-                update_purpose(purpose_id=purpose.pk, changes=form.cleaned_data)
+                return _begin_change(request, purpose, form.cleaned_data)
             except CdpError as error:
-                form.add_error(None, error.message)
-            else:
-                messages.success(request, _("Saved."))
-                return redirect("consent:purpose", slug=slug)
-    context = {"purpose": purpose, "form": form, "texts": texts_of(purpose), "text_form": TextForm()}
+                form.add_error(error.place if error.place in form.fields else None, error.message)
+    context = purpose_context(purpose, form, TextForm())
     return render(request, "consent/purpose.html", context, status=422 if form is not None and form.errors else 200)
+
+
+def purpose_context(purpose: Purpose, form: PurposeForm | None, text_form: TextForm) -> dict[str, Any]:
+    """Return what the page of a purpose shows."""
+    return {
+        "purpose": purpose,
+        "form": form,
+        "texts": texts_of(purpose),
+        "text_form": text_form,
+        "versions": versions_of(purpose),
+    }
+
+
+def _begin_change(request: HttpRequest, purpose: Purpose, changes: dict[str, Any]) -> HttpResponse:
+    """Save what touches nobody's reach; show the effect of the rest first."""
+    if decides(purpose, proposed_purpose(purpose, changes)):
+        return redirect(f"{reverse('consent:purpose_change', args=[purpose.slug])}?to={pack_changes(purpose, changes)}")
+    update_purpose(purpose_id=purpose.pk, changes=changes, actor=request.user)
+    messages.success(request, _("Saved."))
+    return redirect("consent:purpose", slug=purpose.slug)
+
+
+def _tell_reach(request: HttpRequest, purpose: Purpose) -> None:
+    """Say how many people a purpose reaches that needs no yes."""
+    for channel, reach in (purpose.current.effect if purpose.current is not None else {}).items():
+        words = ngettext(
+            "Its legal basis needs no yes: it reaches %(count)s person by %(channel)s from now on.",
+            "Its legal basis needs no yes: it reaches %(count)s people by %(channel)s from now on.",
+            reach["after"],
+        )
+        messages.warning(request, words % {"count": reach["after"], "channel": Channel(channel).label})
+
+
+def versions_of(purpose: Purpose) -> list[dict[str, Any]]:
+    """Return the versions, newest first: when, by whom, what changed, whom that reached."""
+    rows = list(purpose.versions.order_by("-version"))
+    names = actor_names(row.created_by for row in rows)
+    return [
+        {
+            "version": row,
+            "by": names[row.created_by],
+            "changed": changed_terms(older, row) if older is not None else [],
+            "effect": [(Channel(channel).label, reach) for channel, reach in row.effect.items()],
+        }
+        for row, older in zip(rows, [*rows[1:], None], strict=True)
+    ]
 
 
 @login_required
@@ -87,12 +137,7 @@ def text_new(request: HttpRequest, slug: str) -> HttpResponse:
     purpose = get_object_or_404(Purpose, slug=slug)
     form = TextForm(request.POST)
     if not form.is_valid():
-        context = {
-            "purpose": purpose,
-            "form": PurposeForm(instance=purpose),
-            "texts": texts_of(purpose),
-            "text_form": form,
-        }
+        context = purpose_context(purpose, PurposeForm(instance=copy(purpose)), form)
         return render(request, "consent/purpose.html", context, status=422)
     text = add_text(purpose_id=purpose.pk, actor=request.user, **form.cleaned_data)
     messages.success(request, _("Version %(version)s is what people see from now on.") % {"version": text.version})
@@ -102,11 +147,18 @@ def text_new(request: HttpRequest, slug: str) -> HttpResponse:
 def texts_of(purpose: Purpose) -> list[dict[str, Any]]:
     """Return the versions, newest first: the words, what changed, how many people hold a permission on them."""
     texts = list(ConsentText.objects.filter(purpose=purpose).order_by("-version", "language"))
-    agreed = agreed_by_text(purpose)
-    rows = []
+    agreed, names = agreed_by_text(purpose), actor_names(text.created_by for text in texts)
+    rows: list[dict[str, Any]] = []
     for text in texts:
         older = next((item for item in texts if item.language == text.language and item.version < text.version), None)
-        rows.append({"text": text, "agreed": agreed.get(text.pk, 0), "diff": text_changed(older, text)})
+        rows.append(
+            {
+                "text": text,
+                "by": names[text.created_by],
+                "agreed": agreed.get(text.pk, 0),
+                "diff": text_changed(older, text),
+            }
+        )
     return rows
 
 

@@ -85,7 +85,7 @@ def test_a_mail_at_this_moment_handed_over_is_left_to_its_worker(sink: Sink) -> 
     queue.claim(campaign_id=row.pk, worker="w", limit=1)
     record = Delivery.objects.get(campaign=row).consent_record_id
     assert queue.step(
-        campaign_id=row.pk, worker="w", outcome=None, mark=queue.Mark(anna.pk, record, "d", {"person": {}})
+        campaign_id=row.pk, worker="w", outcome=None, mark=queue.Mark(anna.pk, record, "", None, "d", {"person": {}})
     )
     assert erase(anna.pk)["campaigns_sendqueue"] == 0
     assert SendQueue.objects.get().phase == "handing_over" and list(outcomes(row).values()) == [("pending", "")]

@@ -8,6 +8,7 @@ from email.policy import default as default_policy
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from campaigns.models import Campaign, Delivery, SendQueue
 from campaigns.report import report_of
@@ -23,7 +24,9 @@ from campaigns.services.campaigns import (
 )
 from campaigns.services.trouble import hold_campaign
 from consent.gate import check
-from consent.links import read_token
+from consent.links import make_token, read_token
+from consent.models import PurposeVersion
+from consent.services import update_purpose
 from profiles.models import Profile
 from tests.campaigns.factories import campaign, message, readers, segment
 from tests.campaigns.runs import outcomes, run
@@ -144,6 +147,39 @@ def test_a_permission_withdrawn_after_the_audience_was_made_stops_the_mail(sink:
     assert list(sink.counts) == [stays.email]
 
 
+def test_a_delivery_names_the_terms_by_which_it_was_decided(sink: Sink) -> None:
+    news = purpose()
+    agreed, silent = readers(1, news)[0], person("silent@klantbeeld.example")
+    row = campaign(agreed, silent, of=news)
+    schedule_campaign(campaign_id=row.pk, actor=None)
+    start_due_campaigns()
+    first = PurposeVersion.objects.get(purpose=news)
+    assert set(Delivery.objects.values_list("purpose_version", flat=True)) == {first.pk}
+    update_purpose(purpose_id=news.pk, changes={"basis": "legitimate_interest"}, confirmed=1)
+    run(row)
+    second = PurposeVersion.objects.get(purpose=news, version=2)
+    sent = Delivery.objects.get(campaign=row, outcome="sent")
+    assert (sent.profile_id, sent.purpose_version_id, sent.basis) == (agreed.pk, second.pk, "legitimate_interest")
+    assert Delivery.objects.get(campaign=row, outcome="skipped").purpose_version_id == first.pk
+
+
+def test_whoever_uses_the_link_of_a_mail_has_answered_at_its_address(sink: Sink) -> None:
+    news = purpose()
+    reader = readers(1, news)[0]
+    row = run(campaign(reader, of=news))
+    reference = f"delivery:{row.pk}:{reader.pk}"
+    link = make_token(profile_id=reader.pk, purpose_id=news.pk, channel="email", reference=reference)
+    identifier = reader.identifiers.get(kind="email")
+    assert identifier.confirmed_at is None
+    Client().post(f"/u/{link}/", {"List-Unsubscribe": "One-Click"})
+    identifier.refresh_from_db()
+    assert identifier.confirmed_at is None  # the mail program clicked
+    key = f"{news.pk}:email"
+    Client().post(f"/preferences/{link}/", {"offered": key, "wanted": key})
+    identifier.refresh_from_db()
+    assert identifier.confirmed_at is not None
+
+
 def test_each_fault_of_the_mail_server_gets_its_outcome(sink: Sink) -> None:
     news = purpose()
     people = [readers(1, news, prefix=prefix)[0] for prefix in ("fine", "cut-before", "cut-after", "later", "gone")]
@@ -229,7 +265,7 @@ def test_what_a_dead_worker_was_handing_over_is_unknown_and_the_rest_goes_on(sin
     start_due_campaigns()
     claimed = queue.claim(campaign_id=row.pk, worker="dead", limit=5)
     assert len(claimed) == 5
-    mark = queue.Mark(claimed[0][0], Delivery.objects.first().consent_record_id, "d", {})  # type: ignore[union-attr]
+    mark = queue.Mark(claimed[0][0], Delivery.objects.first().consent_record_id, "", None, "d", {})  # type: ignore[union-attr]
     assert queue.step(campaign_id=row.pk, worker="dead", outcome=None, mark=mark)
     SendQueue.objects.update(lease_until="2026-01-01T00:00Z")
     row = run(row)

@@ -18,7 +18,7 @@ def at(day: int, hour: int = 0) -> datetime:
     return datetime(2026, 3, day, hour, tzinfo=UTC)
 
 
-def person(email: str | None = "", *, trusted: bool = True, **fields: Any) -> Profile:
+def person(email: str | None = "", *, trusted: bool = True, confirmed: bool = False, **fields: Any) -> Profile:
     """Make a person with a mail address (None: only a device)."""
     number = next(_numbers)
     address = f"person{number}@klantbeeld.example" if email == "" else email
@@ -30,13 +30,13 @@ def person(email: str | None = "", *, trusted: bool = True, **fields: Any) -> Pr
         **fields,
     )
     if address:
-        identifier(profile, "email", address, trusted=trusted)
+        identifier(profile, "email", address, trusted=trusted, confirmed=confirmed)
     else:
         identifier(profile, "anonymous_id", f"device-{number}")
     return profile
 
 
-def identifier(profile: Profile, kind: str, value: str, *, trusted: bool = True) -> Identifier:
+def identifier(profile: Profile, kind: str, value: str, *, trusted: bool = True, confirmed: bool = False) -> Identifier:
     """Add an identifier to a person."""
     return Identifier.objects.create(
         kind=kind,
@@ -44,6 +44,7 @@ def identifier(profile: Profile, kind: str, value: str, *, trusted: bool = True)
         profile=profile,
         anchored_profile_id=profile.pk,
         trusted=trusted,
+        confirmed_at=at(1) if confirmed else None,
         first_seen_at=at(1),
         last_seen_at=at(1),
     )

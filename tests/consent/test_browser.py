@@ -33,7 +33,7 @@ def test_unsubscribe_is_seen_in_the_log(page: Page, page_as: Sign) -> None:
     officer = page_as("Privacy officer")
     officer.set_viewport_size({"width": 1280, "height": 900})
     officer.goto("/privacy/log/")
-    officer.get_by_label("Provenance", exact=True).select_option("withdrawn")
+    officer.get_by_label("Said", exact=True).select_option("withdrawn")
     row = officer.get_by_role("row").filter(has_text="Anna de Vries")
     expect(row).to_have_count(1)
     expect(row).to_contain_text("withdrawn")

@@ -72,7 +72,8 @@ def test_server_event_gives_with_the_words() -> None:
     text = add_text(purpose_id=newsletter.pk, text="Send me the newsletter", actor="test")
     event(anna, "Consent Given", by=shop, purpose="newsletter", text_version=1, page_url="https://shop.example/n")
     record = ConsentRecord.objects.get()
-    assert (record.state, record.text_id, record.proven, record.reference) == ("given", text.pk, True, "message:m-1")
+    assert (record.state, record.text_id, record.proof) == ("given", text.pk, "claimed")
+    assert record.reference == "message:m-1"
     assert record.occurred_at == at(9)
 
 

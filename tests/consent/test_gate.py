@@ -12,6 +12,7 @@ from consent.gate import answers_for, check, decisions_sql
 from consent.models import Basis, Purpose
 from consent.policy.decisions import REASONS
 from consent.policy.states import STATES
+from consent.policy.terms import NECESSARY_BASES
 from consent.services import record_consent, suppress_address
 from profiles.models import Profile
 from tests.consent.factories import at, identifier, person, purpose, say
@@ -22,13 +23,20 @@ pytestmark = pytest.mark.django_db
 def random_world(dice: random.Random) -> tuple[list[int], list[Purpose]]:
     """Make people in all circumstances who said all kinds of things."""
     purposes = [
-        purpose(f"p{number}-{basis}", basis=basis, channels=["email", "sms"], is_marketing=dice.random() < 0.7)
+        purpose(
+            f"p{number}-{basis}",
+            basis=basis,
+            channels=["email", "sms"],
+            is_marketing=basis not in NECESSARY_BASES and dice.random() < 0.7,
+            requires_seen_proof=dice.random() < 0.4,
+            requires_confirmed=dice.random() < 0.4,
+        )
         for number, basis in enumerate(Basis.values)
     ]
     Purpose.objects.filter(pk=dice.choice(purposes).pk).update(active=dice.random() < 0.5)
     people = []
     for _number in range(25):
-        anna = person("" if dice.random() < 0.8 else None, trusted=dice.random() < 0.8)
+        anna = person("" if dice.random() < 0.8 else None, trusted=dice.random() < 0.8, confirmed=dice.random() < 0.5)
         if dice.random() < 0.5:
             identifier(anna, "phone", f"+3161{anna.pk:07d}", trusted=dice.random() < 0.7)
         for _turn in range(dice.randrange(6)):
@@ -39,6 +47,7 @@ def random_world(dice: random.Random) -> tuple[list[int], list[Purpose]]:
                 state=dice.choice(STATES),
                 method=dice.choice(["form", "event", "one_click"]),
                 actor="subject",
+                seen=dice.random() < 0.5,
                 occurred_at=at(dice.randrange(1, 28)) if dice.random() < 0.5 else None,
             )
         if dice.random() < 0.15 and anna.email:

@@ -171,7 +171,7 @@ def test_preferences_follow_the_boxes(subscriber: tuple[Profile, Purpose, str]) 
         "",
     ]
     given_record = ConsentRecord.objects.get(purpose=offers)
-    assert (given_record.text_id, given_record.proven) == (text.pk, True)
+    assert (given_record.text_id, given_record.proof) == (text.pk, "seen")
 
 
 def test_stop_everything_is_an_objection(subscriber: tuple[Profile, Purpose, str]) -> None:

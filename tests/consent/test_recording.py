@@ -21,7 +21,7 @@ def test_statement_is_recorded_with_its_evidence_and_holds() -> None:
     """One statement: a record, its evidence, the state."""
     anna, newsletter = person(), purpose()
     record = say(anna, newsletter, "given", occurred_at=at(3))
-    assert (record.position, record.state, record.proven) == (1, "given", True)
+    assert (record.position, record.state, record.proof) == (1, "given", "claimed")
     assert payload_of(ConsentEvidence.objects.get(record=record))["page_url"] == "https://shop.example/news"
     assert state_of(anna, newsletter) == "given"
 
@@ -97,7 +97,7 @@ def test_yes_of_somebody_else_needs_a_proof(method: str) -> None:
     with pytest.raises(CdpError) as refused:
         say(anna, newsletter, "given", method=method, evidence={})
     assert refused.value.code == "consent.no_proof"
-    assert say(anna, newsletter, "given", method=method, evidence={"proof": "form of 3 March"}).proven
+    assert say(anna, newsletter, "given", method=method, evidence={"proof": "form of 3 March"}).proof == "claimed"
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def unsubscribe_by_one_click(mail: EmailMessage) -> str:
 def the_officer_sees_it(house: House, page: Page, letter: Letter) -> None:
     """Find the withdrawal with its evidence in the log, and no way to change it."""
     page.goto("/privacy/log/")
-    page.get_by_label("Provenance", exact=True).select_option("withdrawn")
+    page.get_by_label("Said", exact=True).select_option("withdrawn")
     expect(page).to_have_url(re.compile("withdrawn"))
     row = page.get_by_role("row").filter(has_text="Ada").filter(has_text=letter.purpose)
     expect(row).to_have_count(1)

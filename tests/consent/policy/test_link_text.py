@@ -20,12 +20,15 @@ _moments = st.datetimes(
 )
 _links = st.builds(
     Link,
-    **dict.fromkeys(("id", "subject", "position", "profile", "purpose"), _numbers),
+    **dict.fromkeys(("id", "subject", "position", "profile", "purpose", "version"), _numbers),
     **dict.fromkeys(("source", "text", "because"), _maybe),
     **dict.fromkeys(
-        (*("channel", "state", "method", "actor", "words", "reference", "payload_digest", "prev_hash"),), _words
+        (
+            *("terms", "channel", "state", "proof", "method", "actor", "words", "reference", "payload_digest"),
+            "prev_hash",
+        ),
+        _words,
     ),
-    proven=st.booleans(),
     occurred_at=_moments,
     recorded_at=_moments,
 )

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.policy.states import RESTRICTIVENESS, STATES, Statement, fold, lowerings
+from consent.policy.states import PROOFS, RESTRICTIVENESS, STATES, Statement, fold, lowerings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def said(number: int, state: str, *, occurred: int | None = None, proven: bool = False, subject: int = 1) -> Statement:
+def said(number: int, state: str, *, occurred: int | None = None, proof: str = "none", subject: int = 1) -> Statement:
     """Return statement `number` of a history, said on day `occurred` and recorded on day `number`."""
     return Statement(
         record_id=number,
         subject=subject,
         state=state,
-        proven=proven,
+        proof=proof,
         occurred_at=START + timedelta(days=number if occurred is None else occurred),
         recorded_at=START + timedelta(days=number),
     )
@@ -38,7 +38,7 @@ def said(number: int, state: str, *, occurred: int | None = None, proven: bool =
         ([said(5, "withdrawn"), said(6, "given", occurred=2)], "withdrawn"),  # an old yes, heard of late
         ([said(5, "given"), said(6, "withdrawn", occurred=2)], "withdrawn"),  # an old no, heard of late
         ([said(1, "objected"), said(2, "given")], "objected"),
-        ([said(1, "objected"), said(2, "given", proven=True)], "given"),
+        ([said(1, "objected"), said(2, "given", proof="claimed")], "given"),
         ([said(1, "objected"), said(2, "withdrawn"), said(3, "given")], "objected"),
     ],
 )
@@ -50,7 +50,7 @@ def test_history_gives_answer(history: list[Statement], holds: str | None) -> No
 
 def test_unproven_yes_does_not_take_the_proof_away() -> None:
     """A proven permission stays the one that is pointed at."""
-    result = fold([said(1, "given", proven=True), said(2, "given")])
+    result = fold([said(1, "given", proof="claimed"), said(2, "given")])
     assert result is not None
     assert result.record_id == 1
 
@@ -66,7 +66,7 @@ statements = st.builds(
     st.integers(1, 30),
     st.sampled_from(STATES),
     occurred=st.integers(0, 30),
-    proven=st.booleans(),
+    proof=st.sampled_from(PROOFS),
     subject=st.integers(1, 3),
 )
 histories = st.lists(statements, max_size=8, unique_by=lambda item: item.record_id)
@@ -90,7 +90,7 @@ def test_a_no_at_the_end_holds(history: list[Statement]) -> None:
 def test_objection_outlives_everything_unproven(history: list[Statement], later: list[Statement]) -> None:
     """Only a proven yes ends an objection (GDPR art. 21(3))."""
     after = [
-        said(200 + n, item.state, occurred=200 + n, proven=False, subject=item.subject) for n, item in enumerate(later)
+        said(200 + n, item.state, occurred=200 + n, proof="none", subject=item.subject) for n, item in enumerate(later)
     ]
     result = fold([*history, said(100, "objected"), *after])
     assert result is not None
@@ -111,7 +111,7 @@ def test_join_keeps_the_strictest_and_parting_restores(people: list[dict[tuple[i
         groups.append(
             {
                 key: [
-                    said(n, item.state, occurred=n, proven=item.proven, subject=subject)
+                    said(n, item.state, occurred=n, proof=item.proof, subject=subject)
                     for item, n in zip(rows, numbers, strict=False)
                 ]
                 for key, rows in person.items()

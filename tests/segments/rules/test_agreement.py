@@ -157,8 +157,8 @@ def _say(profile: Profile, purpose: Purpose, state: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO consent_consentstate "
-            "(profile_id, purpose_id, channel, state, record_id, proven, since, recorded_at) "
-            "VALUES (%s, %s, 'email', %s, 0, true, now(), now())",
+            "(profile_id, purpose_id, channel, state, record_id, proof, since, recorded_at) "
+            "VALUES (%s, %s, 'email', %s, 0, 'seen', now(), now())",
             [profile.pk, purpose.pk, state],
         )
 

@@ -1,0 +1,186 @@
+"""Purposes, their versions and their words over the REST API."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from consent.effects import effect_of
+from consent.models import Basis, Channel, ConsentText, Purpose, PurposeVersion
+from consent.services.purposes import add_text, create_purpose, proposed_purpose, update_purpose
+
+
+class TextSerializer(serializers.ModelSerializer[ConsentText]):
+    """A version of the words."""
+
+    class Meta:
+        model = ConsentText
+        fields = ("version", "language", "text", "created_at")
+        read_only_fields = ("version", "created_at")
+
+
+class PurposeSerializer(serializers.ModelSerializer[Purpose]):
+    """A purpose with its words."""
+
+    channels = serializers.ListField(child=serializers.ChoiceField(choices=Channel.choices), default=["email"])
+    basis = serializers.ChoiceField(choices=Basis.choices, default=Basis.CONSENT)
+    texts = TextSerializer(many=True, read_only=True)
+    version = serializers.IntegerField(source="current.version", read_only=True)
+
+    class Meta:
+        model = Purpose
+        fields: tuple[str, ...] = (
+            "id",
+            "slug",
+            "name",
+            "description",
+            "channels",
+            "basis",
+            "is_marketing",
+            "requires_seen_proof",
+            "requires_confirmed",
+            "retention_days",
+            "active",
+            "version",
+            "texts",
+        )
+        read_only_fields: tuple[str, ...] = ("id", "slug", "texts")
+
+
+class PurposeChange(PurposeSerializer):
+    """The fields of a purpose to change."""
+
+    confirm = serializers.IntegerField(
+        min_value=0, required=False, help_text="how many more people the change lets be reached, as /effect/ says"
+    )
+
+    class Meta(PurposeSerializer.Meta):
+        fields = (
+            *("name", "description", "channels", "basis", "is_marketing", "requires_seen_proof"),
+            *("requires_confirmed", "retention_days", "active", "confirm"),
+        )
+        read_only_fields = ()
+
+
+class ReachSerializer(serializers.Serializer[Any]):
+    """How many people a purpose reaches by a channel."""
+
+    before = serializers.IntegerField()
+    after = serializers.IntegerField()
+    gained = serializers.IntegerField()
+    lost = serializers.IntegerField()
+
+
+class EffectSerializer(serializers.Serializer[Any]):
+    """What a change of a purpose does to people."""
+
+    gained = serializers.IntegerField(help_text="people who could be reached that could not before")
+    lost = serializers.IntegerField()
+    channels = serializers.DictField(child=ReachSerializer())
+
+
+class VersionSerializer(serializers.ModelSerializer[PurposeVersion]):
+    """A purpose as it was laid down at a time."""
+
+    effect = serializers.DictField(child=ReachSerializer(), help_text="by channel, as shown before it was saved")
+
+    class Meta:
+        model = PurposeVersion
+        fields = (
+            *("version", "name", "description", "channels", "basis", "is_marketing", "requires_seen_proof"),
+            *(
+                "requires_confirmed",
+                "retention_days",
+                "active",
+                "text_version",
+                "effect",
+                "created_at",
+                "created_by",
+                "digest",
+            ),
+        )
+        read_only_fields = fields
+
+
+class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Purpose]):
+    """List, define and change purposes."""
+
+    queryset = Purpose.objects.select_related("current").prefetch_related("texts")
+    serializer_class = PurposeSerializer
+    lookup_field = "slug"
+    required_permissions: ClassVar[dict[str, str]] = {
+        "list": "consent.view_purpose",
+        "retrieve": "consent.view_purpose",
+        "create": "consent.add_purpose",
+        "partial_update": "consent.change_purpose",
+        "effect": "consent.change_purpose",
+        "versions": "consent.view_purpose",
+        "texts": "consent.change_purpose",
+    }
+
+    def get_queryset(self) -> QuerySet[Purpose]:
+        """Return the purposes, those whose name holds `?search=`."""
+        rows: QuerySet[Purpose] = super().get_queryset()
+        search = self.request.query_params.get("search", "").replace("\x00", "")
+        return rows.filter(name__icontains=search) if search else rows
+
+    def create(self, request: Request) -> Response:
+        """Define a purpose."""
+        form = self.get_serializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        wanted = dict(form.validated_data)
+        wanted.pop("active", None)
+        purpose = create_purpose(actor=request.auth or request.user, **wanted)
+        return Response(self.get_serializer(purpose).data, status=201)
+
+    @extend_schema(request=PurposeChange)
+    def partial_update(self, request: Request, slug: str | None = None) -> Response:
+        """Change a purpose: a new version of it.
+
+        A change that lets more people be reached is refused (409, `consent.widens`) unless `confirm` is their number.
+        """
+        form = PurposeChange(data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        changes = dict(form.validated_data)
+        confirmed = changes.pop("confirm", None)
+        purpose = update_purpose(
+            purpose_id=self.get_object().pk,
+            changes=changes,
+            actor=request.auth or request.user,
+            confirmed=confirmed,
+        )
+        return Response(self.get_serializer(purpose).data)
+
+    @extend_schema(request=PurposeChange, responses=EffectSerializer)
+    @action(detail=True, methods=["post"])
+    def effect(self, request: Request, slug: str | None = None) -> Response:
+        """Count whom a change would let be reached, by channel; nothing is changed."""
+        form = PurposeChange(data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        changes = dict(form.validated_data)
+        changes.pop("confirm", None)
+        purpose = self.get_object()
+        effect = effect_of(purpose, proposed_purpose(purpose, changes))
+        return Response({"gained": effect.gained, "lost": effect.lost, "channels": effect.as_json()})
+
+    @extend_schema(responses=VersionSerializer(many=True))
+    @action(detail=True, methods=["get"])
+    def versions(self, request: Request, slug: str | None = None) -> Response:
+        """List the versions of a purpose, newest first."""
+        return Response(VersionSerializer(self.get_object().versions.order_by("-version"), many=True).data)
+
+    @extend_schema(request=TextSerializer, responses={201: TextSerializer})
+    @action(detail=True, methods=["post"])
+    def texts(self, request: Request, slug: str | None = None) -> Response:
+        """Add a version of the words."""
+        form = TextSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        actor = request.auth or request.user
+        text = add_text(purpose_id=self.get_object().pk, actor=actor, **form.validated_data)
+        return Response(TextSerializer(text).data, status=201)
