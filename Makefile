@@ -45,11 +45,11 @@ run: assets translations ## start everything in one terminal (DEMO=0: without de
 web: assets translations ## the web process alone
 	@exec $(BIN)/python -m granian --interface asgi --host $(or $(HOST),127.0.0.1) --port $(PORT) --no-ws --workers-kill-timeout 10 cdp.asgi:application
 
-worker: $(LOCAL_STAMP) ## the worker alone
-	@exec $(BIN)/python -m celery -A cdp worker --loglevel INFO
+worker: $(LOCAL_STAMP) ## the workers alone, one process for each kind of work (KINDS="events sends": some)
+	@exec $(BIN)/python manage.py work $(KINDS)
 
-beat: $(LOCAL_STAMP) ## beat alone; a second one waits until the first dies
-	@exec $(BIN)/python -m celery -A cdp beat --loglevel INFO --pidfile=
+beat: $(LOCAL_STAMP) ## beat alone; a second one waits until the first falls silent
+	@exec $(BIN)/python manage.py work beat
 
 mailbox: $(LOCAL_STAMP) ## the capture mailbox alone
 	@exec $(BIN)/python -m cdp.mailbox.server --port $(or $(CAPTURE_SMTP_PORT),$(shell expr $(PORT) + 25)) --folder $(or $(VAR_DIR),var)/mailbox

@@ -45,8 +45,8 @@ def collector_dsn() -> str:
 
 
 def wake_processor() -> None:
-    """Send the processor's task; one that nobody took within seconds is worthless, for beat sends the next."""
-    celery_app.send_task("profiles.process_inbox", ignore_result=True, retry=False, expires=10)
+    """Send the processor's task; when that fails, beat sends the next within seconds."""
+    celery_app.send_task("profiles.process_inbox", ignore_result=True, retry=False)
 
 
 def collector_config() -> CollectorConfig:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
 
 #: values that have stood in examples and tutorials; a start with one of them is refused
 KNOWN_SECRETS = frozenset({"changeme", "change-me", "secret", "insecure", "password", "django-insecure"})
@@ -67,6 +70,13 @@ class Environment:
             return int(raw)
         except ValueError:
             raise ImproperlyConfigured(f"{name} must be a whole number, not {raw!r}") from None
+
+    def parsed(self, name: str, parse: Callable[[str], T]) -> T:
+        """Return what `parse` makes of the text (of an empty one when unset); its ValueError stops the start."""
+        try:
+            return parse(self._raw(name) or "")
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}: {error}") from None
 
     def boolean(self, name: str, default: bool) -> bool:
         """Return a truth value written 1/0, true/false, yes/no or on/off."""

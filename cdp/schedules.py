@@ -21,7 +21,6 @@ UPKEEP = {
     "profiles.run_import": 5,
     "campaigns.start_due": 3,
     "campaigns.drain_sends": 3,
-    "cdp.heartbeat": 10,
 }
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
+from kombu import Queue
 
 from cdp.broker.options import transport_options
 from cdp.embedded.postgres import database_url
 from cdp.embedded.secret_files import read_or_make_secret
 from cdp.environment import Environment
+from cdp.processes.kinds import NAMES, parse_plan, route_task
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -231,16 +233,23 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_RESULT_EXPIRES = None
-CELERY_TASK_TIME_LIMIT = 300
-CELERY_TASK_SOFT_TIME_LIMIT = 240
-CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(CELERY_BROKER_URL, DATABASES["default"], CELERY_TASK_TIME_LIMIT)
-#: remote control names a queue after the host, which pgmq:// cannot hold
-CELERY_WORKER_ENABLE_REMOTE_CONTROL = not CELERY_BROKER_URL.startswith("pgmq")
+CELERY_TASK_ROUTES = (route_task,)
+CELERY_TASK_QUEUES = [Queue(name) for name in NAMES]
+CELERY_TASK_DEFAULT_QUEUE = "upkeep"
+CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(CELERY_BROKER_URL, DATABASES["default"])
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+#: threads, not children: a child that is killed takes the locks of Celery's process pool along, and nobody goes on.
+#: There are no time limits for tasks: the watchdog ends a process that hangs (cdp/processes/watchdog.py).
+CELERY_WORKER_POOL = "threads"
+#: of a worker for all kinds at once (`celery -A cdp worker`); the usual one per kind has as many as the kind says
 CELERY_WORKER_CONCURRENCY = env.integer("WORKER_CONCURRENCY", 4)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULER = "cdp.beat:SingleScheduler"
+#: a worker that grew beyond this many MB ends after the task at hand and is started anew; 0: no limit
+WORKER_MAX_MB = env.integer("WORKER_MAX_MB", 700)
+#: processes per kind of work, e.g. `events=2,imports=0`; one of each that is not named
+WORKERS = env.parsed("WORKERS", parse_plan)
+CELERY_BEAT_SCHEDULER = "cdp.processes.beat:LeaseScheduler"
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
 # API -----------------------------------------------------------------------------------------------------------

@@ -239,6 +239,7 @@ def cause_label(cause: str) -> str:
         "identify": _("told by a source"),
         "import": _("import %(number)s") % {"number": tail},
         "manual": _("by hand"),
+        "api": _("over the API"),
         "merge": _("through a join"),
         "undo": _("through an undone join"),
     }

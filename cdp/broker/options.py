@@ -6,8 +6,13 @@ from typing import Any
 
 from psycopg.conninfo import make_conninfo
 
+from cdp.processes.kinds import VISIBILITY_SECONDS
 
-def transport_options(url: str, database: dict[str, Any], task_time_limit: int) -> dict[str, Any]:
+#: a database that does not answer is noticed within half a minute, not when the system gives up after hours
+IMPATIENT = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+
+
+def transport_options(url: str, database: dict[str, Any]) -> dict[str, Any]:
     """Return Celery's `broker_transport_options` for a broker URL.
 
     `pgmq://` alone means the database of Django; a full `pgmq://user:password@host:port/name` names another one.
@@ -15,7 +20,7 @@ def transport_options(url: str, database: dict[str, Any], task_time_limit: int) 
     if url.startswith("redis"):
         # A task that a killed worker held comes back after the timeout; look for such tasks often.
         return {
-            "visibility_timeout": task_time_limit + 60,
+            "visibility_timeout": VISIBILITY_SECONDS,
             "unacked_restore_interval": 10,
             "unacked_restore_throttle": 1,
         }
@@ -23,7 +28,7 @@ def transport_options(url: str, database: dict[str, Any], task_time_limit: int) 
         return {}
     options: dict[str, Any] = {
         "init_extension": False,
-        "visibility_timeout": task_time_limit + 60,
+        "visibility_timeout": VISIBILITY_SECONDS,
         # One look at the queue lasts a second and polls inside the server; a longer one would hold back vacuum.
         "wait_time_seconds": 1,
         "poll_interval_ms": 50,
@@ -40,4 +45,4 @@ def connection_string(database: dict[str, Any]) -> str:
     """Return Django's database settings as libpq writes them."""
     parts = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}
     given = {ours: str(database[theirs]) for ours, theirs in parts.items() if database.get(theirs)}
-    return make_conninfo("", application_name="klantbeeld-broker", **given)
+    return make_conninfo("", application_name="klantbeeld-broker", tcp_user_timeout=30_000, **IMPATIENT, **given)

@@ -72,7 +72,7 @@ class AccessLog(models.Model):
 
 
 class Heartbeat(models.Model):
-    """The last sign of life of a process, by name (`worker`, `beat`, `processor`)."""
+    """The last sign of life of a process, by name (`worker:events`, `beat`); times are the database's."""
 
     name = models.CharField(max_length=40, primary_key=True)
     at = models.DateTimeField()
@@ -123,3 +123,16 @@ class DeadLetter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.queue} {self.key}"
+
+
+class ProcessLease(models.Model):
+    """Which process may do what only one may do at a time; `fence` rises with every change of holder."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    holder = models.CharField(max_length=80)
+    fence = models.BigIntegerField()
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.holder}"

@@ -76,7 +76,7 @@ class Queue:
 
     @property
     def task_seconds(self) -> float:
-        """Return when Celery may interrupt the task: after everything else has had its time."""
+        """Return when the task counts as hung, and its process gives itself up: after all else has had its time."""
         return self.lease_seconds + MARGIN_SECONDS
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,12 +19,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cdp.common.registry import health_checks
-from cdp.health.heartbeats import BEAT, WORKER, heartbeat_ages, is_fresh
+from cdp.health.heartbeats import BEAT, SKEW_ALLOWED, WORKER_PREFIX, clock_skew, heartbeat_ages, is_fresh
 
 OLDEST_POSTGRES = 150000
 SPACE_NEEDED = 2 * 1024**3
-#: seconds that the clocks of the application and of the database may be apart
-SKEW_ALLOWED = 2.0
 
 Outcome = tuple[bool, str, str]
 
@@ -105,13 +102,16 @@ def _disk() -> Outcome:
 
 
 def _worker() -> Outcome:
-    age = heartbeat_ages()[WORKER]
-    return is_fresh(age), _age(age), _("Start a worker (celery -A cdp worker), and see that beat and the broker run.")
+    """Every kind of work needs a worker: one kind without is work that waits for ever."""
+    ages = {name.removeprefix(WORKER_PREFIX): age for name, age in heartbeat_ages().items() if name != BEAT}
+    silent = [f"{name}: {_age(age)}" for name, age in ages.items() if not is_fresh(age)]
+    found = "; ".join(silent) or _("all kinds at work: %(names)s") % {"names": ", ".join(ages)}
+    return not silent, found, _("Start the workers: %(command)s") % {"command": "python manage.py work"}
 
 
 def _beat() -> Outcome:
     age = heartbeat_ages()[BEAT]
-    return is_fresh(age), _age(age), _("Start beat: celery -A cdp beat")
+    return is_fresh(age), _age(age), _("Start beat: %(command)s") % {"command": "python manage.py work beat"}
 
 
 def _age(age: float | None) -> str:
@@ -130,9 +130,7 @@ def _secret_files() -> Outcome:
 
 
 def _clock() -> Outcome:
-    before = time.time()
-    database = float(_one("SELECT extract(epoch FROM clock_timestamp())"))
-    skew = database - (before + time.time()) / 2
+    skew = clock_skew()
     fix = _("Let both machines follow a time server (chrony, systemd-timesyncd).")
     found = _("%(seconds)s s apart") % {"seconds": number_format(skew, 2, use_l10n=True)}
     return abs(skew) <= SKEW_ALLOWED, found, fix
@@ -173,6 +171,6 @@ OWN: list[tuple[str, Promise, Callable[[], Outcome]]] = [
     ("disk", gettext_lazy("Disk space"), _disk),
     ("var_dir", gettext_lazy("VAR_DIR can be written"), _writable),
     ("secrets", gettext_lazy("Files with secrets"), _secret_files),
-    ("worker", gettext_lazy("Worker"), _worker),
+    ("worker", gettext_lazy("Workers"), _worker),
     ("beat", gettext_lazy("Beat"), _beat),
 ]

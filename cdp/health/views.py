@@ -18,8 +18,12 @@ from cdp.health.state import database_answers, read_state
 
 #: names of processes and queues, as /readyz gives them -> what the page calls them
 WORDS = {
-    "worker": _("Worker (does the work in the background)"),
-    "beat": _("Beat (wakes the worker)"),
+    "worker:events": _("Worker for events"),
+    "worker:segments": _("Worker for segments"),
+    "worker:imports": _("Worker for imports"),
+    "worker:sends": _("Worker for mails"),
+    "worker:upkeep": _("Worker for upkeep (seals, retention, partitions)"),
+    "beat": _("Beat (wakes the workers)"),
     "inbox": _("Events that came in"),
     "imports": _("Imports"),
     "segments_touched": _("People to look at for segments"),

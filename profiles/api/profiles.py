@@ -106,7 +106,19 @@ class ProfileDetailSerializer(ProfileSerializer):
 class TraitsInput(serializers.Serializer[Any]):
     """Traits to set; null removes one."""
 
-    traits = serializers.DictField(help_text="Trait name to value; null removes the trait.")
+    traits = serializers.DictField(required=False, help_text="Trait name to value; null removes the trait.")
+    pin = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        required=False,
+        max_length=100,
+        help_text="Traits whose value (given here, or the one they have) stays whatever sources say later.",
+    )
+    unpin = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        required=False,
+        max_length=100,
+        help_text="Traits of which the newest value of a trusted source stands again.",
+    )
 
 
 class PersonInput(serializers.Serializer[Any]):
@@ -159,15 +171,18 @@ class ProfileViewSet(viewsets.GenericViewSet[Profile]):
 
     @extend_schema(request=TraitsInput, responses=ProfileDetailSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Set traits of a person."""
+        """Set, pin and unpin traits of a person."""
         given = TraitsInput(data=request.data)
         given.is_valid(raise_exception=True)
         person = self._person(pk)
-        traits = given.validated_data["traits"]
+        traits = given.validated_data.get("traits", {})
+        pin, unpin = given.validated_data.get("pin", []), given.validated_data.get("unpin", [])
         set_traits(
             profile_id=person.pk,
             values={name: value for name, value in traits.items() if value is not None},
             removed=[name for name, value in traits.items() if value is None],
+            pinned=pin,
+            unpinned=unpin,
             source=self._source(),
             cause="api",
             actor=request.user,
@@ -177,7 +192,11 @@ class ProfileViewSet(viewsets.GenericViewSet[Profile]):
             action="profile.changed",
             object_kind="profile",
             object_id=str(person.uuid),
-            detail={"traits": sorted(traits)[:50]},
+            detail={
+                "traits": sorted(traits)[:50],
+                **({"pin": pin} if pin else {}),
+                **({"unpin": unpin} if unpin else {}),
+            },
         )
         person.refresh_from_db()
         return self._detail(person)

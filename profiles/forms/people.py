@@ -29,6 +29,7 @@ class TraitForm(forms.Form):
         label=gettext_lazy("Value"), required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 2})
     )
     remove = forms.BooleanField(required=False)
+    pin = forms.BooleanField(required=False)
 
     def clean(self) -> dict[str, Any]:
         """Turn the text into a value of the kind chosen."""

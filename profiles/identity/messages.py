@@ -46,7 +46,6 @@ class Origin:
 
     source_id: int
     trusted: bool
-    priority: int
     received_at: datetime
     raw_id: int
     endpoint: str

@@ -63,13 +63,13 @@ class Moved(Exception):
     """An identifier went to another person between look-up and lock."""
 
 
-def commit_block(job: Import, targets: Sequence[ImportTarget], source_id: int, priority: int) -> bool:
+def commit_block(job: Import, targets: Sequence[ImportTarget], source_id: int) -> bool:
     """Write the next block, in one transaction; return whether there was anything left to do."""
     before = (job.lease_until, job.done_line, job.rows_done, copy.deepcopy(job.counts))
     for attempt in range(1, _TRIES + 1):
         try:
             with transaction.atomic():
-                return _commit_block(job, targets, source_id, priority)
+                return _commit_block(job, targets, source_id)
         except (IntegrityError, OperationalError, Moved):
             if attempt == _TRIES:
                 raise
@@ -77,14 +77,14 @@ def commit_block(job: Import, targets: Sequence[ImportTarget], source_id: int, p
     return False
 
 
-def _commit_block(job: Import, targets: Sequence[ImportTarget], source_id: int, priority: int) -> bool:
+def _commit_block(job: Import, targets: Sequence[ImportTarget], source_id: int) -> bool:
     rows = next_rows(job.pk, job.done_line)
     if not rows:
         return False
     with connection.cursor() as cursor:  # both only trade work now for work later, and the block is whole or not at all
         cursor.execute("SET LOCAL gin_pending_list_limit = '1GB'; SET LOCAL synchronous_commit = off")
     as_planned = {row.line: (row.outcome, row.profile_id) for row in rows}
-    said = Provenance(cause=f"import:{job.pk}", source_id=source_id, priority=priority, at=timezone.now())
+    said = Provenance(cause=f"import:{job.pk}", import_id=job.pk, source_id=source_id, at=timezone.now())
     # the claim first: a worker that lost its lease must not get as far as writing
     renew(job, rows_done=job.rows_done + len(rows), done_line=rows[-1].line)
     live = _write(_leave_out_erased(rows), said)

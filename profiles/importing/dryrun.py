@@ -15,7 +15,6 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from profiles.changes import find_erased
-from profiles.identity.traits import TRUSTED_ADDRESS
 from profiles.importing.decoding import MARK_ERRORS, reader_encoding
 from profiles.importing.dialect import BrokenRow, Row, read_rows
 from profiles.importing.mapping import FileMapping
@@ -122,8 +121,7 @@ LEFT JOIN LATERAL (
     SELECT jsonb_object_agg(w.key, jsonb_build_array(w.old, w.new)) AS changes FROM (
         SELECT e.key, p.traits -> e.key AS old, e.value AS new FROM jsonb_each(s.data -> 't') e
         WHERE p.traits -> e.key IS DISTINCT FROM e.value
-          AND coalesce((p.origins -> e.key ->> 'p')::int, 0)
-              <= %(priority)s + CASE WHEN e.key IN ('email', 'phone') THEN %(trusted)s ELSE 0 END
+          AND NOT coalesce(p.origins -> e.key ? 'pin', false)
         UNION ALL
         SELECT e.key, NULL, e.value FROM jsonb_each(s.data -> 'f') e WHERE NOT p.traits ? e.key
         {new_identifiers}
@@ -142,16 +140,11 @@ CROSS JOIN LATERAL (SELECT v.verdict[1] AS outcome, v.verdict[2] AS reason, v.ve
 """
 
 
-def decide(job: Import, checker: RowChecker, mapping: FileMapping, priority: int) -> None:
+def decide(job: Import, checker: RowChecker, mapping: FileMapping) -> None:
     """Write down what becomes of every staged row; one transaction, repeatable from the start."""
     headers = {column.kind: column.header for column in mapping.columns if column.kind}
     stage = stage_table(job.pk)
-    params: dict[str, Any] = {
-        "import_id": job.pk,
-        "match": checker.kinds[0],
-        "priority": priority,
-        "trusted": TRUSTED_ADDRESS,
-    }
+    params: dict[str, Any] = {"import_id": job.pk, "match": checker.kinds[0]}
     joins, cases, new_identifiers = [], [], []
     with transaction.atomic(), connection.cursor() as cursor:
         # one statement over a whole file may take longer than a page may

@@ -16,17 +16,8 @@ import msgspec
 from django.db import connection
 
 from cdp.common.reasons import Params
-from profiles.identity.traits import (
-    ADDRESS_TRAITS,
-    TRUSTED_ADDRESS,
-    Assertion,
-    Known,
-    assertion,
-    derive,
-    merge_into,
-    stamp,
-    winners,
-)
+from profiles.identity.derived import Known, derive
+from profiles.identity.traits import Slots, assert_traits, merge_into, slot_of, stamp, winners
 from profiles.importing.copying import copy_text
 
 _encode = msgspec.json.Encoder().encode
@@ -37,9 +28,14 @@ class Provenance:
     """Who says it, when, and with what weight."""
 
     cause: str  # import:12
+    import_id: int
     source_id: int
-    priority: int
     at: datetime
+
+    @property
+    def slot(self) -> str:
+        """Return where this import's words stand."""
+        return slot_of(self.source_id, trusted=True, import_id=self.import_id)
 
 
 @dataclass(slots=True)
@@ -53,7 +49,7 @@ class PersonRow:
     identifier_id: int | None = None
     reason: str = ""
     params: Params | None = None
-    changes: dict[str, list[Any]] = field(default_factory=dict)  # {trait: [old, new, assertion that was replaced]}
+    changes: dict[str, list[Any]] = field(default_factory=dict)  # {trait: [old, new]}
 
 
 @dataclass(slots=True)
@@ -65,7 +61,7 @@ class Stored:
     value: str
     profile_id: int
     trusted: bool
-    assertions: dict[str, Assertion]
+    assertions: dict[str, Slots]
 
 
 @dataclass(slots=True)
@@ -168,23 +164,6 @@ COPY_LINKS = "COPY profiles_identitylink (low_id, high_id, first_at, tie, weak, 
 COPY_CHANGES = "COPY profiles_traitchange (profile_id, key, old, new, source_id, at, cause) FROM STDIN"
 
 
-def _assertions(values: Mapping[str, Any], said: Provenance, line: int, at: str) -> dict[str, Assertion]:
-    tie = f"{said.cause}:{line}"
-    return {
-        name: assertion(
-            value,
-            name=name,
-            at=at,
-            priority=said.priority,
-            source_id=said.source_id,
-            tie=tie,
-            trusted=True,
-            cause=said.cause,
-        )
-        for name, value in values.items()
-    }
-
-
 def _random_uuids(count: int) -> list[str]:
     """Return random UUIDs of version 4, from one call for all the randomness."""
     digits = os.urandom(16 * count).hex()
@@ -200,16 +179,14 @@ def first_word(values: Mapping[str, Any], said: Provenance, at: str, tie: str) -
     The same as `assertion` and `winners` give (a test holds them together), at a third of the time: all values of a
     row share who said them and when.
     """
-    weight = f'"t":"{at}","p":{said.priority},"s":{said.source_id}'
-    trusted = f'"t":"{at}","p":{said.priority + TRUSTED_ADDRESS},"s":{said.source_id}'
+    mark = f'"t":"{at}"'
     cause = f'"c":"{said.cause}"'
     traits, origins, made = [], [], []
     for name, value in sorted(values.items()):
         key, text = _encode(name).decode(), _encode(value).decode()
-        mark = trusted if name in ADDRESS_TRAITS else weight
         traits.append(f"{key}:{text}")
-        origins.append(f"{key}:{{{mark},{cause}}}")
-        made.append(f'{key}:{{"v":{text},{mark},"m":"{tie}",{cause}}}')
+        origins.append(f'{key}:{{"s":{said.source_id},{mark},{cause}}}')
+        made.append(f'{key}:{{"{said.slot}":{{"v":{text},{mark},"m":"{tie}",{cause}}}}}')
     whole = f"{{{','.join(traits)}}}\t{{{','.join(origins)}}}\t{{{','.join(made)}}}"
     first, second, third = whole.replace("\\", "\\\\").split("\t")
     return first, second, third
@@ -269,7 +246,7 @@ def update_people(rows: Sequence[PersonRow], people: Mapping[int, Person], said:
         fresh = [key for key in map(tuple, row.data["i"]) if key not in known]
         new += [(row, match, kind, value) for kind, value in fresh]
         for kind, value in fresh:
-            row.changes[f"id:{kind}"] = [None, value, None]
+            row.changes[f"id:{kind}"] = [None, value]
         row.outcome = "updated" if row.changes else "unchanged"
         if row.changes:
             changed[person.id] = person
@@ -293,18 +270,15 @@ def _say(row: PersonRow, person: Person, match: Stored, said: Provenance) -> Non
     values |= {name: value for name, value in row.data.get("f", {}).items() if name not in person.traits}
     if not values:
         return
-    before = {name: match.assertions.get(name) for name in values}
-    merge_into(match.assertions, _assertions(values, said, row.line, stamp(said.at)))
+    merge_into(
+        match.assertions,
+        assert_traits(values, slot=said.slot, at=stamp(said.at), tie=f"{said.cause}:{row.line}", cause=said.cause),
+    )
     old = person.traits
-    person.traits, person.origins = winners(item.assertions for item in person.identifiers)
+    person.traits, person.origins = winners((item.assertions, True) for item in person.identifiers)
     for name, value in values.items():
-        replaced = before[name]
         if person.traits.get(name) == value and old.get(name) != value:
-            row.changes[name] = [old.get(name), value, replaced]
-        elif replaced is None:  # another source outranks the file: leave no trace that would win later
-            match.assertions.pop(name, None)
-        else:
-            match.assertions[name] = replaced
+            row.changes[name] = [old.get(name), value]
 
 
 def _insert_identifiers(

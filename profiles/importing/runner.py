@@ -88,10 +88,10 @@ def _targets_of(mapping: FileMapping) -> list[ImportTarget]:
     return [known[column.registered] for column in mapping.columns if column.registered]
 
 
-def _source(job: Import) -> tuple[int, int]:
+def _source(job: Import) -> int:
     if job.source is None:
         raise CdpError("import.no_source", _("The source that stands for contact files is gone."))
-    return job.source.pk, job.source.priority
+    return job.source.pk
 
 
 def _check(job: Import) -> None:
@@ -111,7 +111,7 @@ def _check(job: Import) -> None:
 
     total = read_file(job, checker, progress)
     renew(job, lease=DECIDE_LEASE)
-    decide(job, checker, mapping, _source(job)[1])
+    decide(job, checker, mapping)
     kept = plan_targets(job, targets, timezone.now())
     with transaction.atomic():
         _take_time()
@@ -137,10 +137,10 @@ def _to_do(import_id: int) -> int:
 def _commit(job: Import, deadline: float) -> None:
     """Write block after block until the file, the time or somebody's patience is at its end."""
     targets = _targets_of(parsed_mapping(job))
-    source_id, priority = _source(job)
+    source_id = _source(job)
     if not job.rows_done:
         renew(job, counts={**job.counts, "targets": {}})
-    while commit_block(job, targets, source_id, priority):
+    while commit_block(job, targets, source_id):
         heed_stop(job)
         if time.monotonic() >= deadline:
             hand_back(job)

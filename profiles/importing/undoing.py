@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from profiles.changes import Change, announce, kept_people
-from profiles.identity.traits import winners
+from profiles.identity.traits import slot_of, winners
 from profiles.importing.jobs import renew
 from profiles.importing.people import (
     COPY_CHANGES,
@@ -116,6 +116,7 @@ def _touched_since(created: Sequence[UndoRow], people: dict[int, Person], cause:
 def _restore(rows: Sequence[UndoRow], people: dict[int, Person], job: Import) -> set[int]:
     """Put back what was said before, where the import's word still stands; return whom that changed."""
     cause, now = f"import:{job.pk}", timezone.now()
+    slot = slot_of(job.source_id or 0, trusted=True, import_id=job.pk)
     changed: dict[int, Person] = {}
     matches = {}
     history = []
@@ -125,16 +126,11 @@ def _restore(rows: Sequence[UndoRow], people: dict[int, Person], job: Import) ->
         if match is None:
             continue
         before = person.traits
-        for name, (_old, _new, replaced) in row.changes.items():
-            mine = match.assertions.get(name)
-            if mine is None or mine.get("c") != cause:
-                continue
-            if replaced is None:
-                del match.assertions[name]
-            else:
-                match.assertions[name] = replaced
+        for slots in match.assertions.values():
+            slots.pop(slot, None)
+        match.assertions = {name: slots for name, slots in match.assertions.items() if slots}
         _drop_identifiers([kind[3:] for kind in row.changes if kind.startswith("id:")], row, person)
-        person.traits, person.origins = winners(item.assertions for item in person.identifiers)
+        person.traits, person.origins = winners((item.assertions, True) for item in person.identifiers)
         history += [
             (
                 person.id,

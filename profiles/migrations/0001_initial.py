@@ -216,7 +216,6 @@ class Migration(migrations.Migration):
                 ('previous_key_until', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
                 ('allowed_origins', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, size=None)),
-                ('priority', models.PositiveSmallIntegerField(default=50, verbose_name='priority')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('last_seen_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('warning', models.CharField(blank=True, editable=False, max_length=200)),

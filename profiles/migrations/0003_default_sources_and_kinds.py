@@ -14,10 +14,10 @@ KINDS = [
     ("anonymous_id", "Device", 9, 50),
 ]
 SOURCES = [
-    # slug, name, kind, priority
-    ("import", "File imports", "import", 60),
-    ("manual", "Entered by hand", "manual", 100),
-    ("klantbeeld", "Klantbeeld", "system", 50),
+    # slug, name, kind
+    ("import", "File imports", "import"),
+    ("manual", "Entered by hand", "manual"),
+    ("klantbeeld", "Klantbeeld", "system"),
 ]
 
 
@@ -29,10 +29,8 @@ def add_defaults(apps: Any, schema_editor: Any) -> None:
             name=name, defaults={"label": label, "priority": priority, "limit": limit}
         )
     source = apps.get_model("profiles", "Source")
-    for slug, name, of_kind, priority in SOURCES:
-        source.objects.get_or_create(
-            slug=slug, defaults={"name": name, "kind": of_kind, "priority": priority}
-        )
+    for slug, name, of_kind in SOURCES:
+        source.objects.get_or_create(slug=slug, defaults={"name": name, "kind": of_kind})
 
 
 class Migration(migrations.Migration):

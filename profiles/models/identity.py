@@ -65,8 +65,8 @@ class Identifier(models.Model):
     )
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
-    #: what was said of the person under this identifier: {trait: {"v": value, "t": time, "p": priority, "s": source id,
-    #: "m": tie-break}}; a profile's traits are the winners over its identifiers
+    #: what was said of the person under this identifier: {trait: {slot: {"v": value, "t": time, "m": tie-break,
+    #: "c": cause}}} (see profiles.identity.traits); a profile's traits are the winners over its identifiers
     assertions = models.JSONField(default=dict)
 
     class Meta:

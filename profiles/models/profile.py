@@ -17,7 +17,7 @@ class Profile(models.Model):
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     traits = models.JSONField(default=dict)
-    #: {trait: {"s": source id, "t": ISO time, "p": priority, "c": cause}}
+    #: {trait: {"s": source id, "t": ISO time, "c": cause}}, with "pin": true for what staff pinned
     origins = models.JSONField(default=dict)
     # Derived for lists, search and sending; kept by the same code that writes traits and identifiers.
     display_name = models.CharField(max_length=200, blank=True)

@@ -32,8 +32,6 @@ class Source(models.Model):
     previous_key_until = models.DateTimeField(null=True, blank=True, editable=False)
     enabled = models.BooleanField(_("enabled"), default=True)
     allowed_origins = ArrayField(models.CharField(max_length=200), default=list, blank=True)
-    #: of two values with the same time the higher priority wins; a lower one never overwrites a higher one's field
-    priority = models.PositiveSmallIntegerField(_("priority"), default=50)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
     warning = models.CharField(max_length=200, blank=True, editable=False)

@@ -14,7 +14,7 @@ from cdp.common.faults import Prepare
 from profiles import partitions
 from profiles.changes import Change, NewInteraction, announce, change_handlers, find_erased
 from profiles.identity.messages import Message, Origin, Rejection, Rules, read_body
-from profiles.identity.traits import Assertion, assertion, merge_into, stamp
+from profiles.identity.traits import Slots, assert_traits, merge_into, slot_of, stamp
 from profiles.processing import store
 from profiles.processing.claim import Entry, RawBody, fitting, load_bodies
 from profiles.processing.sources import SourceInfo, load_rules, load_sources
@@ -110,7 +110,7 @@ def read_bodies(bodies: Sequence[RawBody], rules: Rules, sources: Mapping[int, S
         if source is None:  # the source was deleted, and its counters with it
             continue
         received_at = entry.received_at.astimezone(UTC)
-        origin = Origin(source.id, source.trusted, source.priority, received_at, entry.raw_id, raw.endpoint)
+        origin = Origin(source.id, source.trusted, received_at, entry.raw_id, raw.endpoint)
         for result in read_body(raw.body, origin, rules):
             if isinstance(result, Rejection):
                 work.tally(source.id, received_at).rejected += 1
@@ -213,29 +213,24 @@ def store_items(items: Sequence[Item], rules: Rules, sources: Mapping[int, Sourc
     )
 
 
-def _assertions_of(items: Sequence[Item]) -> dict[Pair, dict[str, Assertion]]:
+def _assertions_of(items: Sequence[Item]) -> dict[Pair, dict[str, Slots]]:
     """Return what identify messages say, under the identifier that each hangs on."""
-    assertions: dict[Pair, dict[str, Assertion]] = {}
+    assertions: dict[Pair, dict[str, Slots]] = {}
     for item in items:
         traits = item.message.traits
         if not traits:
             continue
-        origin, at = item.origin, stamp(item.message.occurred_at)
+        origin = item.origin
         merge_into(
             assertions.setdefault(item.message.identifiers[0], {}),
-            {
-                name: assertion(
-                    value,
-                    name=name,
-                    at=at,
-                    priority=origin.priority,
-                    source_id=origin.source_id,
-                    tie=item.tie,
-                    trusted=origin.trusted,
-                    cause="identify",
-                )
-                for name, value in traits.items()
-            },
+            assert_traits(
+                traits,
+                slot=slot_of(origin.source_id, trusted=origin.trusted),
+                # A clock that runs ahead must not make a value last: it counts from the receipt at the latest.
+                at=stamp(min(item.message.occurred_at, origin.received_at)),
+                tie=item.tie,
+                cause="identify",
+            ),
         )
     return assertions
 

@@ -15,7 +15,6 @@ class SourceInfo:
 
     id: int
     trusted: bool
-    priority: int
     slug: str
 
 
@@ -35,4 +34,4 @@ def load_sources() -> dict[int, SourceInfo]:
 
 def source_info(source: Source) -> SourceInfo:
     """Return what the processor must know of one source."""
-    return SourceInfo(source.pk, source.trusted, source.priority, source.slug)
+    return SourceInfo(source.pk, source.trusted, source.slug)

@@ -12,7 +12,8 @@ import msgspec
 from django.db import connection
 
 from cdp.common.arrays import bulk_cursor, flags, moments, numbers, texts
-from profiles.identity.traits import Assertion, Derived, Known, derive, merge_into, winners
+from profiles.identity.derived import Derived, Known, derive
+from profiles.identity.traits import Assertions, merge_into, winners
 
 #: a person's last-seen time is written when it moved this far, in seconds: not on every click
 SEEN_STEP = 60
@@ -26,7 +27,7 @@ class _Person:
     """Everything that hangs on one person's identifiers."""
 
     identifiers: list[Known] = field(default_factory=list)
-    assertions: list[Mapping[str, Assertion]] = field(default_factory=list)
+    assertions: list[tuple[Assertions, bool]] = field(default_factory=list)
     first: datetime | None = None
     last: datetime | None = None
 
@@ -39,7 +40,7 @@ class TraitDiff:
     changes: dict[str, tuple[Any, Any]]
 
 
-def add_assertions(assertions: Mapping[int, Mapping[str, Assertion]]) -> set[int]:
+def add_assertions(assertions: Mapping[int, Assertions]) -> set[int]:
     """Fold what was asserted into stored identifiers, by id; return the ids of those that changed.
 
     The profiles must be locked.
@@ -63,6 +64,25 @@ def add_assertions(assertions: Mapping[int, Mapping[str, Assertion]]) -> set[int
                 [numbers(id for id, _ in changed), texts(text for _, text in changed)],
             )
     return {id for id, _ in changed}
+
+
+def drop_slot(profile_id: int, slot: str, names: Collection[str]) -> None:
+    """Forget one slot of these traits under all identifiers of a (locked) person."""
+    if not names:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, assertions::text FROM profiles_identifier WHERE profile_id = %s AND assertions ?| %s",
+            [profile_id, sorted(names)],
+        )
+        for id, text in cursor.fetchall():
+            known = _decode(text)
+            for name in names & known.keys():
+                known[name].pop(slot, None)
+            kept = {name: slots for name, slots in known.items() if slots}
+            cursor.execute(
+                "UPDATE profiles_identifier SET assertions = %s::jsonb WHERE id = %s", [_encode(kept).decode(), id]
+            )
 
 
 def touch(
@@ -152,7 +172,7 @@ def _load_people(profile_ids: Collection[int]) -> dict[int, _Person]:
             person = people[profile_id]
             person.identifiers.append(Known(kind, value, trusted))
             if text != "{}":
-                person.assertions.append(_decode(text))
+                person.assertions.append((_decode(text), True))
             person.first = first if person.first is None else min(first, person.first)
             person.last = last if person.last is None else max(last, person.last)
     return people

@@ -17,7 +17,7 @@ from django.db import transaction
 
 from profiles.changes import IdentifierMove
 from profiles.identity.graph import Kind
-from profiles.identity.traits import Assertion
+from profiles.identity.traits import Assertions
 from profiles.resolution import rows
 from profiles.resolution.plan import Plan, make_plan
 from profiles.resolution.rows import IdentifierRow, LinkRow, Pair
@@ -69,7 +69,7 @@ def resolve(
     observations: Iterable[Observation],
     kinds: Mapping[str, Kind],
     *,
-    assertions: Mapping[Pair, Mapping[str, Assertion]] | None = None,
+    assertions: Mapping[Pair, Assertions] | None = None,
     cause: str = "link",
     by: int | None = None,
 ) -> Resolved:
@@ -115,7 +115,7 @@ def fold(observations: Iterable[Observation]) -> Wanted:
 def _resolve_once(
     wanted: Wanted,
     kinds: Mapping[str, Kind],
-    assertions: Mapping[Pair, Mapping[str, Assertion]],
+    assertions: Mapping[Pair, Assertions],
     cause: str,
     by: int | None,
 ) -> Resolved:

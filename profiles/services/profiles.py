@@ -18,7 +18,7 @@ from profiles.identity.graph import kind_of
 from profiles.identity.junk import is_junk
 from profiles.identity.messages import Rules
 from profiles.identity.normalise import normalise
-from profiles.identity.traits import Assertion, assertion, merge_into, stamp
+from profiles.identity.traits import Slots, assert_traits, merge_into, slot_of, stamp
 from profiles.models import Profile, Source
 from profiles.processing.sources import load_rules
 from profiles.resolution import profiles as people
@@ -53,26 +53,15 @@ def upsert_people(*, rows: Sequence[PersonRow], source: Source, cause: str) -> l
     prepared = [_prepared(row, rules) for row in rows]
     gone = find_erased(sorted({pair for pairs, _code in prepared for pair in pairs}))
     ready = {number: pairs for number, (pairs, code) in enumerate(prepared) if not code and gone.isdisjoint(pairs)}
-    assertions: dict[Pair, dict[str, Assertion]] = {}
+    assertions: dict[Pair, dict[str, Slots]] = {}
+    slot = slot_of(source.pk, trusted=source.trusted)
     observations = []
     for number, pairs in ready.items():
         tie = uuid4().hex
         observations.append(Observation(pairs, now, tie, source.pk, source.trusted))
         merge_into(
             assertions.setdefault(pairs[0], {}),
-            {
-                name: assertion(
-                    value,
-                    name=name,
-                    at=stamp(now),
-                    priority=source.priority,
-                    source_id=source.pk,
-                    tie=tie,
-                    trusted=source.trusted,
-                    cause=cause,
-                )
-                for name, value in rows[number].traits.items()
-            },
+            assert_traits(rows[number].traits, slot=slot, at=stamp(now), tie=tie, cause=cause),
         )
     before = find_identifiers({pair for pairs in ready.values() for pair in pairs}) if ready else {}
     resolved = resolve(observations, rules.kinds, assertions=assertions)
@@ -97,7 +86,7 @@ def _prepared(row: PersonRow, rules: Rules) -> tuple[tuple[Pair, ...], str]:
     return tuple(ordered), "" if ordered else "identifier.missing"
 
 
-def _write(resolved: Resolved, assertions: dict[Pair, dict[str, Assertion]], cause: str) -> dict[int, people.TraitDiff]:
+def _write(resolved: Resolved, assertions: dict[Pair, dict[str, Slots]], cause: str) -> dict[int, people.TraitDiff]:
     if not resolved.identifiers:
         return {}
     by_identifier = {resolved.identifiers[pair].id: values for pair, values in assertions.items()}

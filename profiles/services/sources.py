@@ -112,14 +112,13 @@ def create_source(
     actor: Any = None,
     allowed_origins: list[str] | None = None,
     slug: str = "",
-    priority: int = 50,
     key: str | None = None,
 ) -> tuple[Source, str]:
     """Create a website or server source; return it with its write key, which for a server cannot be shown again."""
     if kind not in KEYED_KINDS:
         raise CdpError("source.kind_invalid", _("A source is a website or a server."), place="kind")
     name = _checked_name(name)
-    source = Source(name=name, slug=slug or _free_slug(name), kind=kind, priority=priority)
+    source = Source(name=name, slug=slug or _free_slug(name), kind=kind)
     source.allowed_origins = checked_origins(allowed_origins or [])
     key = key or _new_key(kind)
     _set_key(source, key)

@@ -18,10 +18,13 @@ from profiles.identity.normalise import normal_email
 from profiles.identity.traits import (
     MAX_TRAITS,
     MAX_VALUE_BYTES,
-    Assertion,
-    assertion,
+    PIN,
+    Slots,
+    assert_traits,
     is_protected,
+    merge_into,
     name_is_usable,
+    slot_of,
     stamp,
 )
 from profiles.models import Identifier, Profile, Source
@@ -61,40 +64,45 @@ def set_traits(
     profile_id: int,
     values: Mapping[str, Any],
     removed: Collection[str] = (),
+    pinned: Collection[str] = (),
+    unpinned: Collection[str] = (),
     source: Source,
     cause: str = "manual",
     actor: Any = None,
 ) -> dict[str, tuple[Any, Any]]:
     """Set and remove traits of one person; return {trait: (old, new)} of what really changed.
 
-    A value that a source of higher priority set stays, as everywhere. Raises CdpError (`person.not_found`, `trait.*`).
+    The newest word of a trusted source stands, until one of them says something else. `pinned` names traits whose
+    value (the one given here, or the one they have) stays whatever is said later, until `unpinned`.
+    Raises CdpError (`person.not_found`, `trait.*`).
     """
     said = {**checked_traits(values, trusted=source.trusted), **dict.fromkeys(removed)}
     lock_profiles([profile_id])
     person = Profile.objects.filter(pk=profile_id, merged_into=None, erased_at=None).first()
     if person is None:
         raise CdpError("person.not_found", _("There is no such person, or not any more."), status=404)
+    to_pin = _to_pin(pinned, said, person)
     anchor = anchor_of(profile_id)
     now = timezone.now()
-    tie = uuid4().hex
     by = f"{cause}:{actor.pk}" if getattr(actor, "pk", None) else cause
-    assertions: dict[str, Assertion] = {
-        name: assertion(
-            value,
-            name=name,
-            at=stamp(now),
-            priority=source.priority,
-            source_id=source.pk,
-            tie=tie,
-            trusted=source.trusted,
-            cause=by,
-        )
-        for name, value in said.items()
-    }
+    facts = {"at": stamp(now), "tie": uuid4().hex, "cause": by}
+    assertions: dict[str, Slots] = {}
+    merge_into(assertions, assert_traits(said, slot=slot_of(source.pk, trusted=source.trusted), **facts))
+    merge_into(assertions, assert_traits(to_pin, slot=PIN, **facts))
+    people.drop_slot(profile_id, PIN, {*unpinned} - to_pin.keys())
     people.add_assertions({anchor.pk: assertions})
     diffs = people.refresh([profile_id], cause=by, at=now)
     announce(Change(profile_ids={profile_id}, cause="manual"))
     return diffs[profile_id].changes if profile_id in diffs else {}
+
+
+def _to_pin(names: Collection[str], said: Mapping[str, Any], person: Profile) -> dict[str, Any]:
+    """Return {trait: value that it is to keep}; raise CdpError for a trait that has none."""
+    values = {**person.traits, **said}
+    for name in names:
+        if values.get(name) is None:
+            raise CdpError("trait.nothing_to_pin", _("There is no value to pin."), place=name)
+    return {name: values[name] for name in names}
 
 
 def anchor_of(profile_id: int) -> Identifier:

@@ -27,8 +27,10 @@ from cdp.common.access import record_access
 from cdp.common.masking import can_see_pii, mask_identifier, mask_value
 from cdp.common.registry import TimelineEntry
 from profiles.forms.people import KINDS, kind_of_value, text_of_value
+from profiles.identity.traits import source_of
 from profiles.models import Identifier, IdentifierKind, Merge, Profile, Source, TraitChange
 from profiles.models.identity import MergeState
+from profiles.querysets.traits import said_about
 from profiles.timeline import cause_label, masked, source_names, timeline_page
 from profiles.views.people import shown_name
 
@@ -133,6 +135,9 @@ def trait_history(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "person": profile,
         "key": key,
         "changes": changes,
+        "ignored": ignored_words(profile, key, see_pii=see),
+        "pinned": bool(profile.origins.get(key, {}).get("pin")),
+        "has_value": value is not None,
         "kinds": KINDS,
         "kind": kind_of_value(value),
         "text": text_of_value(value),
@@ -186,6 +191,30 @@ def short_origin(cause: str, source: Source | None) -> str:
     return {"browser": _("web"), "server": _("server")}.get(source.kind, source.name)
 
 
+#: why a source's word on a trait is not the one that stands; see profiles.identity.traits.Word
+UNUSED = {
+    "older": gettext_lazy("a newer value stands"),
+    "public": gettext_lazy("a website's key never overwrites what a trusted source said"),
+    "untied": gettext_lazy("it was said of a device that only a website tied to this person"),
+    "pinned": gettext_lazy("somebody pinned the value"),
+}
+
+
+def ignored_words(profile: Profile, key: str, *, see_pii: bool) -> list[dict[str, Any]]:
+    """Return what else sources say about a trait, and why it is not used."""
+    words = [word for word in said_about(profile.pk, key) if word.unused]
+    names = source_names({source for word in words if (source := source_of(word.slot)) is not None})
+    return [
+        {
+            "value": word.value if see_pii else mask_value(key, word.value),
+            "origin": names.get(source_of(word.slot) or 0) or cause_label(word.cause),
+            "at": _moment(word.at),
+            "reason": UNUSED[word.unused],
+        }
+        for word in words
+    ]
+
+
 def traits_of(profile: Profile, *, see_pii: bool) -> list[dict[str, Any]]:
     """Return the traits with where each came from."""
     origins = profile.origins if isinstance(profile.origins, dict) else {}
@@ -205,6 +234,7 @@ def traits_of(profile: Profile, *, see_pii: bool) -> list[dict[str, Any]]:
                 "short": short_origin(str(origin.get("c", "")), sources.get(origin.get("s") or 0)),
                 "cause": cause_label(str(origin.get("c", ""))),
                 "at": at,
+                "pinned": bool(origin.get("pin")),
             }
         )
     return rows

@@ -52,11 +52,14 @@ def edit_trait(request: HttpRequest, uuid: UUID) -> HttpResponse:
     key = form.cleaned_data["key"]
     removed = [key] if form.cleaned_data["remove"] else []
     values = {} if removed else {key: form.cleaned_data["parsed"]}
+    pinned = [key] if form.cleaned_data["pin"] and not removed else []
     try:
         changed = set_traits(
             profile_id=profile.pk,
             values=values,
             removed=removed,
+            pinned=pinned,
+            unpinned=[key],
             source=Source.objects.get(slug=MANUAL),
             cause="manual",
             actor=request.user,
@@ -66,6 +69,34 @@ def edit_trait(request: HttpRequest, uuid: UUID) -> HttpResponse:
         return redirect("profiles:person", uuid=uuid)
     _note(request, "profile.changed", uuid, traits=sorted(changed))
     messages.success(request, _("Saved.") if changed else _("Nothing changed: it already was so."))
+    return redirect("profiles:person", uuid=uuid)
+
+
+@login_required
+@permission_required("profiles.change_profile", raise_exception=True)
+@require_POST
+def pin_trait(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Pin the value that a trait has, or unpin it: `pin` is 1 or 0."""
+    profile = person_or_404(uuid)
+    key, pin = request.POST.get("key", "")[:100], request.POST.get("pin") == "1"
+    try:
+        set_traits(
+            profile_id=profile.pk,
+            values={},
+            pinned=[key] if pin else [],
+            unpinned=[] if pin else [key],
+            source=Source.objects.get(slug=MANUAL),
+            cause="manual",
+            actor=request.user,
+        )
+    except CdpError as error:
+        messages.error(request, error.message)
+        return redirect("profiles:person", uuid=uuid)
+    _note(request, "profile.changed", uuid, **{"pinned" if pin else "unpinned": key})
+    messages.success(
+        request,
+        _("Pinned: the value stays, whatever sources say.") if pin else _("Unpinned: the newest value stands again."),
+    )
     return redirect("profiles:person", uuid=uuid)
 
 
@@ -185,5 +216,6 @@ urlpatterns = [
     path("people/joins/", JoinList.as_view(), name="joins"),
     path("people/joins/<int:merge_id>/", settle_join, name="settle_join"),
     path("people/<uuid:uuid>/traits/", edit_trait, name="edit_trait"),
+    path("people/<uuid:uuid>/traits/pin/", pin_trait, name="pin_trait"),
     path("people/<uuid:uuid>/joins/<int:merge_id>/undo/", undo_join, name="undo_join"),
 ]

@@ -12,6 +12,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from cdp.broker.options import connection_string, transport_options
 from cdp.common.queues import slot
+from cdp.processes.kinds import VISIBILITY_SECONDS
 from cdp.schedules import Entry, intervals, sync_schedules
 
 
@@ -19,16 +20,15 @@ from cdp.schedules import Entry, intervals, sync_schedules
 def test_every_task_that_exists_has_a_row() -> None:
     rows = dict(PeriodicTask.objects.filter(name__in=intervals()).values_list("name", "interval__every"))
     assert rows == intervals()
-    assert "cdp.heartbeat" in rows
 
 
 @pytest.mark.django_db
 def test_an_edited_row_stays_and_a_deleted_one_comes_back() -> None:
     slow = IntervalSchedule.objects.create(every=77, period=IntervalSchedule.SECONDS)
-    PeriodicTask.objects.filter(name="cdp.heartbeat").update(interval=slow, enabled=False)
+    PeriodicTask.objects.filter(name="campaigns.start_due").update(interval=slow, enabled=False)
     PeriodicTask.objects.filter(name="segments.sweep").delete()
     sync_schedules()
-    edited = PeriodicTask.objects.get(name="cdp.heartbeat")
+    edited = PeriodicTask.objects.get(name="campaigns.start_due")
     assert (edited.interval_id, edited.enabled) == (slow.pk, False)
     assert PeriodicTask.objects.filter(name="segments.sweep").exists()
 
@@ -66,10 +66,14 @@ def test_a_drain_finds_no_slot_while_others_hold_them_all() -> None:
             assert second == 1
 
 
-def test_the_visibility_timeout_exceeds_the_longest_task() -> None:
+def test_how_the_broker_is_reached() -> None:
     database = {"HOST": "h", "NAME": "n", "USER": "u", "PASSWORD": "p w", "PORT": ""}
     for url in ("pgmq://", "redis://localhost/0"):
-        assert transport_options(url, database, 300)["visibility_timeout"] > 300
-    assert "password='p w'" in transport_options("pgmq://", database, 300)["conn_string"]
-    assert "conn_string" not in transport_options("pgmq://u:p@elsewhere/db", database, 300)
-    assert transport_options("amqp://localhost", database, 300) == {}
+        assert transport_options(url, database)["visibility_timeout"] == VISIBILITY_SECONDS
+    text = transport_options("pgmq://", database)["conn_string"]
+    assert "password='p w'" in text
+    assert "connect_timeout=" in text and "tcp_user_timeout=" in text, (
+        "a database that is silent is waited for for hours"
+    )
+    assert "conn_string" not in transport_options("pgmq://u:p@elsewhere/db", database)
+    assert transport_options("amqp://localhost", database) == {}

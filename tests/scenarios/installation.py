@@ -87,7 +87,6 @@ def whole_house(folder: Path) -> Iterator[House]:
         "CELERY_BROKER_URL": "pgmq://",
         "CAPTURE_SMTP_PORT": str(smtp_port),
         "EMAIL_URL": "",
-        "WORKER_CONCURRENCY": "2",
         "SENDER_IDENTITY": "Fiets & Bos, Oudegracht 1, 3511 AA Utrecht",
     }
     with ExitStack() as stack:

@@ -68,6 +68,16 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ProcessLease',
+            fields=[
+                ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ('holder', models.CharField(max_length=80)),
+                ('fence', models.BigIntegerField()),
+                ('since', models.DateTimeField()),
+                ('until', models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='ApiToken',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

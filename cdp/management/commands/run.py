@@ -19,7 +19,8 @@ from cdp.embedded.first_run import credentials_path, ensure_credentials
 from cdp.embedded.postgres_commands import PostgresError
 from cdp.embedded.preflight import troubles
 from cdp.embedded.static_step import collect_static
-from cdp.embedded.supervisor import Child, Supervisor, say
+from cdp.processes.children import beat, workers
+from cdp.processes.supervisor import Child, Supervisor, say
 
 
 class Command(BaseCommand):
@@ -89,14 +90,12 @@ def prepare() -> dict[str, Any]:
 def children(host: str) -> list[Child]:
     """Return the processes to keep running, as they can also be run each alone."""
     python = sys.executable
-    # -q: no banners; the warning about root is for those who accept pickles, which we do not
-    celery = [python, "-W", "ignore:You're running the worker", "-m", "celery", "-q", "-A", "cdp"]
     web = [python, "-m", "granian", "--interface", "asgi", "--host", host, "--port", str(settings.PORT), "--no-ws"]
     web += ["--workers", str(settings.WEB_WORKERS), "--respawn-failed-workers", "--workers-kill-timeout", "5"]
     found = [
         Child("web", [*web, "--log-level", "warning", "cdp.asgi:application"]),
-        Child("worker", [*celery, "worker", "--loglevel", "WARNING"]),
-        Child("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""]),
+        *workers(settings.WORKERS),
+        beat(),
     ]
     if settings.CAPTURE_MAIL:
         folder = settings.VAR_DIR / "mailbox"

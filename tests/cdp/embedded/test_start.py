@@ -12,7 +12,7 @@ import pytest
 from cdp.embedded.postgres import socket_dir
 from cdp.embedded.postgres_commands import PostgresError, explain, make_private_folder
 from cdp.embedded.preflight import troubles
-from cdp.embedded.supervisor import Child, Supervisor, describe
+from cdp.processes.supervisor import Child, Supervisor, describe
 
 
 def wait_until(supervisor: Supervisor, done: object) -> None:

@@ -6,17 +6,20 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
+import time_machine
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from cdp.common.models import Heartbeat
+from cdp.health import heartbeats, state
 from cdp.health.checks import run_checks
-from cdp.health.heartbeats import BEAT, STALE_SECONDS, WORKER, beat_once
-from cdp.tasks import heartbeat
+from cdp.health.heartbeats import BEAT, EXPECTED, STALE_SECONDS, WORKER_PREFIX, record_heartbeat
+from cdp.processes.kinds import NAMES
 
 pytestmark = pytest.mark.django_db
 
@@ -27,16 +30,20 @@ def test_healthz_answers_while_the_database_does(client: Client) -> None:
     assert answer.json() == {"status": "ok", "down": []}
 
 
-def test_readyz_names_worker_and_beat_that_never_gave_a_sign(client: Client) -> None:
+def everybody_beats() -> None:
+    for name in EXPECTED:
+        record_heartbeat(name)
+
+
+def test_readyz_names_the_workers_and_beat_that_never_gave_a_sign(client: Client) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["down"] == ["worker", "beat"]
-    assert answer.json()["heartbeats"]["worker"] == {"age_seconds": None}
+    assert answer.json()["down"] == [*(WORKER_PREFIX + name for name in NAMES), BEAT]
+    assert answer.json()["heartbeats"]["worker:events"] == {"age_seconds": None}
 
 
-def test_readyz_is_well_when_both_beat(client: Client) -> None:
-    heartbeat()
-    beat_once(BEAT)
+def test_readyz_is_well_when_all_beat(client: Client) -> None:
+    everybody_beats()
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert answer.json()["down"] == []
@@ -45,9 +52,26 @@ def test_readyz_is_well_when_both_beat(client: Client) -> None:
 
 
 def test_a_sign_that_is_old_counts_as_down(client: Client) -> None:
-    beat_once(BEAT)
-    Heartbeat.objects.create(name=WORKER, at=timezone.now() - timedelta(seconds=STALE_SECONDS + 5))
-    assert client.get("/readyz").json()["down"] == ["worker"]
+    everybody_beats()
+    old = timezone.now() - timedelta(seconds=STALE_SECONDS + 5)
+    Heartbeat.objects.filter(name="worker:imports").update(at=old)
+    assert client.get("/readyz").json()["down"] == ["worker:imports"]
+    assert STALE_SECONDS < 60, "a worker that is silent for a minute must be seen (F11)"
+
+
+def test_readyz_sees_a_full_disk(client: Client, settings: Any) -> None:
+    everybody_beats()
+    settings.COLLECT_MIN_FREE_MB = 10**9
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["down"]) == (503, ["disk"])
+
+
+def test_readyz_warns_of_a_clock_that_is_wrong(client: Client) -> None:
+    everybody_beats()
+    assert client.get("/readyz").json()["warnings"] == []
+    with time_machine.travel(timezone.now() + timedelta(days=1)):
+        assert abs(heartbeats.clock_skew() + 86_400) < 60
+        assert state.read_state().warnings == ["clock"]
 
 
 def test_readyz_says_so_when_the_tables_are_not_there(client: Client) -> None:
@@ -75,7 +99,7 @@ def test_the_doctor_names_each_failure_with_its_mend() -> None:
     checks = {check["name"]: check for check in told["checks"]}
     assert told["ok"] is False
     assert checks["worker"]["ok"] is False
-    assert "celery" in checks["worker"]["fix"]
+    assert "manage.py work" in checks["worker"]["fix"]
     assert checks["postgres.durability"]["ok"] is True
     assert checks["migrations"]["ok"] is True
 

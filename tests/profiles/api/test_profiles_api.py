@@ -110,3 +110,17 @@ def test_interactions_page_by_cursor_without_gaps_or_repeats(client: Client, api
     )
     assert client.get("/api/interactions/?cursor=nonsense", headers=headers).status_code == 400
     assert client.get("/api/interactions/?since=yesterday", headers=headers).status_code == 400
+
+
+def test_a_trait_is_pinned_and_unpinned(client: Client, api_token: Token, anna: Any) -> None:
+    headers, address = api_token(), f"/api/profiles/{anna.uuid}/"
+
+    def patch(**body: Any) -> Any:
+        return client.patch(address, body, content_type="application/json", headers=headers)
+
+    data = patch(traits={"plan": "vip"}, pin=["plan"]).json()
+    assert data["traits"]["plan"] == "vip" and data["origins"]["plan"]["pin"] is True
+    assert patch(traits={"plan": "basic"}).json()["traits"]["plan"] == "vip"
+    assert patch(unpin=["plan"]).json()["traits"]["plan"] == "basic"
+    refused = patch(pin=["absent"])
+    assert (refused.status_code, refused.json()["code"]) == (400, "trait.nothing_to_pin")

@@ -24,7 +24,7 @@ GOOD = '{"type":"track","event":"Seen","userId":"good","messageId":"good"}'
 
 
 def origin(*, trusted: bool = False) -> Origin:
-    return Origin(7, trusted, 50, NOW, 99, "batch")
+    return Origin(7, trusted, NOW, 99, "batch")
 
 
 def read(*items: Any, trusted: bool = False, **envelope: Any) -> list[Message | Rejection]:

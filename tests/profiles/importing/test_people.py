@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.identity.traits import assertion, stamp, winners
+from profiles.identity.traits import assert_traits, stamp, winners
 from profiles.importing.people import Provenance, first_word
 
 NAMES = st.sampled_from(["email", "phone", "city", "first_name", "tags", "age"])
@@ -28,14 +28,9 @@ def unescape(text: str) -> Any:
 
 @given(st.dictionaries(NAMES, VALUES))
 def test_first_words_are_what_the_rules_of_traits_make_of_them(values: dict[str, Any]) -> None:
-    said = Provenance(cause="import:7", source_id=3, priority=60, at=datetime(2026, 5, 1, tzinfo=UTC))
+    said = Provenance(cause="import:7", import_id=7, source_id=3, at=datetime(2026, 5, 1, tzinfo=UTC))
     at = stamp(said.at)
-    general = {
-        name: assertion(
-            value, name=name, at=at, priority=60, source_id=3, tie="import:7:2", trusted=True, cause="import:7"
-        )
-        for name, value in values.items()
-    }
+    general = assert_traits(values, slot=said.slot, at=at, tie="import:7:2", cause="import:7")
     traits, origins, made = map(unescape, first_word(values, said, at, "import:7:2"))
     assert made == general
-    assert (traits, origins) == winners([general])
+    assert (traits, origins) == winners([(general, True)])

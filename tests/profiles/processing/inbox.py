@@ -16,11 +16,9 @@ from profiles.processing.drain import drain_inbox
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def source(kind: str = "server", slug: str = "", priority: int = 50) -> Source:
+def source(kind: str = "server", slug: str = "") -> Source:
     """Return a source of a kind."""
-    return Source.objects.get_or_create(
-        slug=slug or f"test-{kind}", defaults={"name": kind, "kind": kind, "priority": priority}
-    )[0]
+    return Source.objects.get_or_create(slug=slug or f"test-{kind}", defaults={"name": kind, "kind": kind})[0]
 
 
 def put(origin: Source, items: Sequence[dict[str, Any]], *, at: datetime | None = None) -> int:

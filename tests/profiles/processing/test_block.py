@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 from django.db.models import Sum
+from django.utils import timezone
 
 from profiles import changes, partitions
 from profiles.models import (
@@ -19,12 +20,15 @@ from profiles.models import (
     Merge,
     Profile,
     RejectedMessage,
+    Source,
     SourceCounter,
     TraitChange,
 )
 from profiles.models.identity import MergeState
 from profiles.processing import drain
 from profiles.processing.drain import drain_inbox
+from profiles.services.profiles import PersonRow, upsert_person
+from tests.profiles.importing.helpers import imported
 from tests.profiles.processing.inbox import again, identify, person, put, send, source, track, world
 from tests.queues.running import hurry
 
@@ -145,18 +149,39 @@ def test_a_second_user_on_a_shared_device_is_held_for_review() -> None:
     assert Merge.objects.get().cause == "limit"
 
 
-def test_a_source_of_lower_priority_does_not_overwrite_and_every_change_is_told() -> None:
-    send(source("server", "crm", 80), identify("m1", userId="u1", traits={"plan": "pro", "city": "Utrecht"}))
+def test_a_public_key_never_overwrites_what_a_trusted_source_said_and_every_change_is_noted() -> None:
+    send(source("server", "crm"), identify("m1", userId="u1", traits={"plan": "pro", "city": "Utrecht"}))
     send(
-        source("browser", "web", 20),
+        source("browser", "web"),
         identify("m2", 5, userId="u1", traits={"plan": "free", "city": "Ghent", "shoe": 38}),
     )
     assert person("user_id", "u1").traits == {"plan": "pro", "city": "Utrecht", "shoe": 38}
-    send(source("server", "crm", 80), identify("m3", 9, userId="u1", traits={"plan": None}))
+    send(source("server", "crm"), identify("m3", 9, userId="u1", traits={"plan": None}))
     assert "plan" not in person("user_id", "u1").traits
     changes = set(TraitChange.objects.values_list("key", "old", "new", "cause"))
     assert ("shoe", None, 38, "identify") in changes
     assert ("plan", "pro", None, "collect") in changes
+
+
+def test_among_trusted_sources_the_newest_stands_whichever_it_is() -> None:
+    imported("klantnummer,plan\nu1,file\n")
+    assert person("user_id", "u1").traits["plan"] == "file"
+    now = timezone.now()
+    send(source("server", "crm"), {**identify("m1", userId="u1", traits={"plan": "crm"}), "timestamp": now.isoformat()})
+    assert person("user_id", "u1").traits["plan"] == "crm"
+    by_hand = Source.objects.get(slug="manual")
+    upsert_person(row=PersonRow(identifiers=[("user_id", "u1")], traits={"plan": "api"}), source=by_hand)
+    assert person("user_id", "u1").traits["plan"] == "api"
+    late = {"timestamp": (now - timedelta(days=1)).isoformat()}
+    send(source("server", "crm"), {**identify("m2", userId="u1", traits={"plan": "late"}), **late})
+    assert person("user_id", "u1").traits["plan"] == "api"
+
+
+def test_a_stamp_of_tomorrow_does_not_make_a_value_stick() -> None:
+    ahead = {"timestamp": (timezone.now() + timedelta(hours=23)).isoformat()}
+    send(source("server"), {**identify("m1", userId="u1", traits={"plan": "sticky"}), **ahead})
+    send(source("server"), {"type": "identify", "messageId": "m2", "userId": "u1", "traits": {"plan": "next"}})
+    assert person("user_id", "u1").traits["plan"] == "next"
 
 
 def test_a_late_message_does_not_roll_a_trait_back() -> None:

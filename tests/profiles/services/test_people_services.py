@@ -20,15 +20,17 @@ def by_hand() -> Source:
     return Source.objects.get(slug="manual")
 
 
-def test_traits_by_hand_win_over_what_sites_say_and_leave_a_trace() -> None:
+def test_traits_by_hand_stand_until_a_trusted_source_says_something_newer_and_leave_a_trace() -> None:
     origin = source()
     send(origin, identify("m1", userId="u1", traits={"plan": "a"}))
     anna = person("user_id", "u1")
     changes = set_traits(profile_id=anna.pk, values={"plan": "b", "vip": True}, removed=["absent"], source=by_hand())
     assert changes == {"plan": ("a", "b"), "vip": (None, True)}
-    send(origin, identify("m2", 60 * 24 * 3, userId="u1", traits={"plan": "c"}))
+    send(source("browser"), {"type": "identify", "messageId": "m2", "userId": "u1", "traits": {"plan": "c"}})
     assert person("user_id", "u1").traits == {"plan": "b", "vip": True}
     assert set(TraitChange.objects.values_list("cause", flat=True)) == {"manual"}
+    send(origin, {"type": "identify", "messageId": "m3", "userId": "u1", "traits": {"plan": "d"}})
+    assert person("user_id", "u1").traits == {"plan": "d", "vip": True}
 
 
 @pytest.mark.parametrize(

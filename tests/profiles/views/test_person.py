@@ -24,6 +24,8 @@ from tests.profiles.factories import (
     make_source,
     make_trait_change,
 )
+from tests.profiles.processing.inbox import identify, send, source
+from tests.profiles.processing.inbox import person as person_of
 
 pytestmark = pytest.mark.django_db
 ClientAs = Callable[[str], Client]
@@ -189,6 +191,40 @@ def test_a_traits_history_names_who_said_so(client_as: ClientAs) -> None:
     page = client_as("Marketer").get(f"/people/{person.uuid}/history/?trait=city").content.decode()
     assert "Order system" in page
     assert "import 12" in page
+
+
+def test_an_ignored_value_is_shown_with_its_reason_and_a_pinned_one_stays(client_as: ClientAs) -> None:
+    send(source("server", "crm"), identify("m1", 1, userId="u1", traits={"plan": "pro"}))
+    send(source("browser", "web"), identify("m2", 2, userId="u1", traits={"plan": "hacked"}))
+    client, anna = client_as("Marketer"), person_of("user_id", "u1")
+    address, pin = f"/people/{anna.uuid}/history/?trait=plan", f"/people/{anna.uuid}/traits/pin/"
+    panel = client.get(address).content.decode()
+    assert "hacked" in panel and "never overwrites what a trusted source said" in panel
+    client.post(pin, {"key": "plan", "pin": "1"})
+    send(source("server", "crm"), identify("m3", 3, userId="u1", traits={"plan": "basic"}))
+    anna.refresh_from_db()
+    assert anna.traits["plan"] == "pro"
+    panel = client.get(address).content.decode()
+    assert "basic" in panel and "somebody pinned the value" in panel and "Unpin" in panel
+    assert "pinned" in page_of(client, anna)
+    client.post(pin, {"key": "plan", "pin": "0"})
+    anna.refresh_from_db()
+    assert anna.traits["plan"] == "basic"
+    assert AccessLog.objects.filter(action="profile.changed", object_id=str(anna.uuid)).count() == 2
+
+
+def test_a_value_can_be_pinned_as_it_is_typed_and_typing_without_the_pin_unpins(client_as: ClientAs) -> None:
+    send(source("server"), identify("m1", 1, userId="u1", traits={"plan": "pro"}))
+    client, anna = client_as("Marketer"), person_of("user_id", "u1")
+    address = f"/people/{anna.uuid}/traits/"
+    client.post(address, {"key": "plan", "value": "vip", "kind": "text", "pin": "1"})
+    anna.refresh_from_db()
+    assert (anna.traits["plan"], anna.origins["plan"]["pin"]) == ("vip", True)
+    client.post(address, {"key": "plan", "value": "gold", "kind": "text"})
+    anna.refresh_from_db()
+    assert anna.traits["plan"] == "gold" and "pin" not in anna.origins["plan"]
+    answer = client.post(f"/people/{anna.uuid}/traits/pin/", {"key": "absent", "pin": "1"}, follow=True)
+    assert "There is no value to pin." in answer.content.decode()
 
 
 def test_joins_are_told_and_those_to_review_come_first(client_as: ClientAs) -> None:
