@@ -9,22 +9,26 @@ from cdp.common.reasons import ReasonTable, ReasonText
 REJECTIONS = ReasonTable(
     "rejection",
     {
-        "erased": ReasonText(_("This person asked to be erased")),
+        "empty_body": ReasonText(_("The body is empty")),
         "event_name_too_long": ReasonText(
             _("The event's name is too long"), _("An event's name may have %(limit)s characters.")
         ),
+        "event_too_large": ReasonText(_("The message is too large"), _("A message may have %(limit)s bytes.")),
         "invalid_json": ReasonText(_("Not valid JSON"), _("The reader says: %(error)s")),
-        "invalid_key": ReasonText(
+        "invalid_message_id": ReasonText(_("The messageId cannot be used"), _("The messageId must be text.")),
+        "invalid_name": ReasonText(
             _("A name holds a character that cannot be stored"), _("The name of a field holds a NUL character.")
         ),
-        "invalid_message_id": ReasonText(_("The messageId cannot be used"), _("The messageId must be text.")),
+        "invalid_shape": ReasonText(
+            _("Not an object, or no batch"), _("The body is a JSON object; that of a batch has a list named “batch”.")
+        ),
+        "invalid_utf8": ReasonText(_("Not UTF-8")),
         "junk_identifier": ReasonText(_("The identifier stands for nobody"), "%(values)s"),
         "message_id_too_long": ReasonText(
             _("The messageId is too long"), _("The messageId may have %(limit)s characters.")
         ),
         "missing_type": ReasonText(_("The type is missing")),
         "no_alias_ids": ReasonText(_("An alias names two ids"), _("An alias message needs a previousId and a userId.")),
-        "no_batch": ReasonText(_("The batch is missing"), _("A batch needs a list named “batch”.")),
         "no_event_name": ReasonText(_("The event has no name"), _("A track message needs an event.")),
         "no_group_id": ReasonText(_("The group has no id"), _("A group message needs a groupId.")),
         "no_user_anon_id": ReasonText(
@@ -33,10 +37,12 @@ REJECTIONS = ReasonTable(
         "not_an_object": ReasonText(_("Not a JSON object"), _("“%(name)s” must be an object.")),
         "not_storable": ReasonText(_("The message could not be stored"), "%(error)s"),
         "number_out_of_range": ReasonText(
-            _("A number is too large"), _("Whole numbers have at most 64 bits, others about 300 digits.")
+            _("A number is too large"),
+            _("“%(place)s” is beyond 64 bits, or a fraction beyond about 300 digits. Send it as text."),
         ),
         "too_deep": ReasonText(_("Nested too deeply"), _("More than %(levels)s levels.")),
-        "too_large": ReasonText(_("The message is too large"), _("A message may have %(limit)s bytes.")),
+        "too_many_events": ReasonText(_("Too many events in one batch"), _("A batch may have %(limit)s events.")),
         "unknown_type": ReasonText(_("The type is unknown"), "%(type)s"),
+        "unreadable": ReasonText(_("The message could not be read"), "%(error)s"),
     },
 )

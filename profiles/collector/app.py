@@ -1,4 +1,4 @@
-"""The ASGI application of the door: route, authenticate, check, hand over to the writer, answer after the commit."""
+"""The ASGI application: route, authenticate, check, hand over to the writer, answer after the commit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from profiles.collector.book import SourceBook
 from profiles.collector.buckets import Buckets
 from profiles.collector.config import CollectorConfig
 from profiles.collector.cors import answer_headers, origin_allowed, preflight_headers
-from profiles.collector.decode import decode_request, inflate, too_large, without_bom
 from profiles.collector.documents import (
     SCRIPT_TYPE,
     Bundles,
@@ -23,19 +22,20 @@ from profiles.collector.documents import (
     source_config,
 )
 from profiles.collector.errors import Refusal
+from profiles.collector.inflating import inflate, too_large
 from profiles.collector.keys import (
     KnownSource,
     checked,
     digest_of,
-    key_from_body,
     key_from_headers,
     key_from_query,
     unknown_key,
 )
-from profiles.collector.limits import MAX_BODY, MAX_USER_AGENT
 from profiles.collector.routes import Route, route_of
 from profiles.collector.wakes import Waker
 from profiles.collector.writer import MAX_WAITING_BYTES, Accepted, NotStored, Writer
+from profiles.messages.decoding import Unreadable, split, without_bom
+from profiles.messages.limits import MAX_BODY, MAX_USER_AGENT
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -170,8 +170,11 @@ class Collector:
         if encoding:
             body = inflate(body, encoding.decode("latin-1"))
         body = without_bom(body)
-        value = decode_request(body, batch=endpoint == "batch")
-        key, in_query = _key_of(headers, value, scope["query_string"])
+        try:
+            parts = split(body, batch=endpoint == "batch")
+        except Unreadable as error:
+            raise Refusal(400, error.code, error.message) from None
+        key, in_query = _key_of(headers, parts.write_key, scope["query_string"])
         source = await self._source(key)
         if in_query and not source.browser:
             raise Refusal(
@@ -192,7 +195,7 @@ class Collector:
         now = time.time()
         wait = self._buckets.take(
             source.id,
-            len(value["batch"]) if endpoint == "batch" else 1,
+            len(parts.items),
             time.monotonic(),
         )
         if wait:
@@ -282,13 +285,12 @@ class Collector:
         return self._config.site_url
 
 
-def _key_of(headers: dict[bytes, bytes], value: dict[str, Any], query: bytes) -> tuple[str, bool]:
+def _key_of(headers: dict[bytes, bytes], in_body: str, query: bytes) -> tuple[str, bool]:
     """Return the write key and whether it stood in the address. A Bearer token may be for others: the body wins."""
     authorization = headers.get(b"authorization", b"")
     in_header = key_from_headers(authorization)
     if in_header and authorization[:6].lower() != b"bearer":
         return in_header, False
-    in_body = key_from_body(value)
     if in_body or in_header:
         return in_body or in_header, False
     in_query = key_from_query(query)

@@ -1,4 +1,4 @@
-"""Cross-origin rules of the door: any page may ask, unless the source lists the pages that may."""
+"""Cross-origin rules of the collector: any page may ask, unless the source lists the pages that may."""
 
 from __future__ import annotations
 

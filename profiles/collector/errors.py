@@ -1,4 +1,4 @@
-"""The one refusal of the door. SDKs need both `code` and `message`: one retries ten times without them."""
+"""How the collector refuses. SDKs need both `code` and `message`: one retries ten times without them."""
 
 from __future__ import annotations
 

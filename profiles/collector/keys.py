@@ -6,11 +6,10 @@ import binascii
 import hashlib
 from base64 import b64decode
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import parse_qs
 
 from profiles.collector.errors import Refusal
-from profiles.collector.limits import MAX_KEY
+from profiles.messages.limits import MAX_KEY
 
 BROWSER_PREFIX = "kb_pub_"
 SERVER_PREFIX = "kb_sec_"
@@ -18,7 +17,7 @@ SERVER_PREFIX = "kb_sec_"
 
 @dataclass(frozen=True)
 class KnownSource:
-    """A source as the door knows it."""
+    """A source as the collector knows it."""
 
     id: int
     name: str
@@ -55,19 +54,6 @@ def key_from_query(query: bytes) -> str:
     if b"writeKey" not in query:
         return ""
     return parse_qs(query.decode("latin-1")).get("writeKey", [""])[0].strip()
-
-
-def key_from_body(value: dict[str, Any]) -> str:
-    """Return the key that the body names, on the envelope or, failing that, on the first event."""
-    key = value.get("writeKey")
-    if isinstance(key, str) and key.strip():
-        return key.strip()
-    events = value.get("batch")
-    if isinstance(events, list) and events and isinstance(events[0], dict):
-        key = events[0].get("writeKey")
-        if isinstance(key, str):
-            return key.strip()
-    return ""
 
 
 def checked(key: str) -> str:

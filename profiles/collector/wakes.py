@@ -1,4 +1,4 @@
-"""Wake the processor, at most every 150 ms, from a thread of its own: a slow broker must not slow the door."""
+"""Wake the processor, at most every 150 ms, from a thread of its own: a slow broker must not slow requests."""
 
 from __future__ import annotations
 

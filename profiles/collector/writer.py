@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 MAX_GROUP_ROWS = 1000
 MAX_GROUP_BYTES = 8 * 1024 * 1024
-#: bodies waiting for a commit; above it the door reads no more, so that a slow disk cannot fill the memory
+#: bodies waiting for a commit; above it the collector reads no more, so that a slow disk cannot fill the memory
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 ID_BLOCK = 500
 #: how long a group is retried across a restart of PostgreSQL before its senders are told to come back

@@ -7,7 +7,9 @@ templates that were never filled in and mailboxes that belong to a function are 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 NOBODY = frozenset(
     {
@@ -56,15 +58,27 @@ WELL_KNOWN_FAKES = frozenset(
 )
 
 _ZEROS_AND_DASHES = re.compile(r"^[0\-_.\s]*$")
-_PLACEHOLDER = re.compile(r"\{\{|\}\}|%%|\$\{|<%|%>|\*\|.*\|\*|\{%|^\[\[.*\]\]$|^\{\w+\}$|^%\w+%$")
-_QUOTES = "\"'`"
+#: what a template, or the code around it, leaves when it was not filled in
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|%%|\$\{|<%|%>|\*\|.*\|\*|\{%|^\[\[.*\]\]$|^\{\w+\}$|^\[\w+\]$|^<\w+>$|^%\w+%$")
+_AROUND = "\"'`()[]<>"
 
 
 def is_junk(kind: str, value: str, blocked: Iterable[str] = ()) -> bool:
     """Tell whether a normalised value stands for nobody. `blocked` holds the values an administrator added."""
-    bare = value.strip().strip(_QUOTES).strip().casefold()
-    if bare in NOBODY or _ZEROS_AND_DASHES.match(bare) or _PLACEHOLDER.search(bare):
+    whole = _plain(value)
+    bare = whole.strip(_AROUND).strip()
+    if whole in NOBODY or bare in NOBODY or _ZEROS_AND_DASHES.match(bare) or _PLACEHOLDER.search(whole):
         return True
-    if kind == "email" and (bare in WELL_KNOWN_FAKES or bare.partition("@")[0] in ROLE_MAILBOXES):
+    # An address stands for nobody as a user id too.
+    if bare in WELL_KNOWN_FAKES or ("@" in bare and bare.partition("@")[0] in ROLE_MAILBOXES):
         return True
-    return any(bare == word.strip().casefold() for word in blocked)
+    return any(whole == _plain(word) for word in blocked)
+
+
+def _plain(value: str) -> str:
+    """Return a value as it was meant: full-width letters narrow, what an address bar quoted unquoted, in one case."""
+    if not value.isascii():
+        value = unicodedata.normalize("NFKC", value)
+    if "%" in value:
+        value = unquote(value)
+    return value.strip().casefold()

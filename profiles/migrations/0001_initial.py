@@ -305,6 +305,7 @@ class Migration(migrations.Migration):
                 ('duplicate', models.BigIntegerField(default=0)),
                 ('conflicting', models.BigIntegerField(default=0)),
                 ('rejected', models.BigIntegerField(default=0)),
+                ('erased', models.BigIntegerField(default=0)),
                 ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='profiles.source')),
             ],
         ),
@@ -379,7 +380,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='sourcecounter',
-            constraint=models.CheckConstraint(condition=models.Q(('received', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('stored'), '+', models.F('duplicate')), '+', models.F('rejected')))), name='sourcecounter_adds_up'),
+            constraint=models.CheckConstraint(condition=models.Q(('received', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('stored'), '+', models.F('duplicate')), '+', models.F('rejected')), '+', models.F('erased')))), name='sourcecounter_adds_up'),
         ),
         migrations.AddIndex(
             model_name='traitchange',

@@ -85,7 +85,7 @@ class RejectedMessage(models.Model):
 
 
 class SourceCounter(models.Model):
-    """Messages of a source in an hour; received = stored + duplicate + rejected, always."""
+    """Messages of a source in an hour; received = stored + duplicate + rejected + erased, always."""
 
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
     hour = models.DateTimeField()
@@ -94,12 +94,15 @@ class SourceCounter(models.Model):
     duplicate = models.BigIntegerField(default=0)
     conflicting = models.BigIntegerField(default=0)  # duplicates whose payload differed from the first
     rejected = models.BigIntegerField(default=0)
+    erased = models.BigIntegerField(default=0)  # kept out, because they name an erased person
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["source", "hour"], name="sourcecounter_unique"),
             models.CheckConstraint(
-                condition=models.Q(received=models.F("stored") + models.F("duplicate") + models.F("rejected")),
+                condition=models.Q(
+                    received=models.F("stored") + models.F("duplicate") + models.F("rejected") + models.F("erased")
+                ),
                 name="sourcecounter_adds_up",
             ),
         ]

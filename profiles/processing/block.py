@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,8 +13,10 @@ from django.db import transaction
 from cdp.common.faults import Prepare
 from profiles import partitions
 from profiles.changes import Change, NewInteraction, announce, change_handlers, find_erased
-from profiles.identity.messages import Message, Origin, Rejection, Rules, read_body
 from profiles.identity.traits import Slots, assert_traits, merge_into, slot_of, stamp
+from profiles.messages.cutting import cut
+from profiles.messages.model import Erased, Message, Origin, Rejection, Rules
+from profiles.messages.reading import read_body
 from profiles.processing import store
 from profiles.processing.claim import Entry, RawBody, fitting, load_bodies
 from profiles.processing.sources import SourceInfo, load_rules, load_sources
@@ -53,6 +55,7 @@ class Work:
 
     items: list[Item] = field(default_factory=list)
     rejected: list[RejectedRow] = field(default_factory=list)
+    bodies: dict[int, RawBody] = field(default_factory=dict)  # by raw id
     tallies: dict[tuple[int, datetime], Tally] = field(default_factory=lambda: defaultdict(Tally))
 
     def tally(self, source_id: int, received_at: datetime) -> Tally:
@@ -62,7 +65,6 @@ class Work:
     def reject(self, item: Item, code: str, params: Mapping[str, Any] | None = None, payload: object = None) -> None:
         """Put a message that was read well on the rejected list."""
         origin, message = item.origin, item.message
-        self.tally(origin.source_id, origin.received_at).rejected += 1
         self.rejected.append(
             RejectedRow(
                 origin.source_id,
@@ -73,8 +75,14 @@ class Work:
                 code,
                 params or {},
                 payload if payload is not None else {},
+                message.names,
             )
         )
+
+    def named(self) -> Iterator[frozenset[Pair]]:
+        """Yield whom each message names, stored or rejected."""
+        yield from (item.message.names for item in self.items)
+        yield from (row.names for row in self.rejected)
 
 
 @transaction.atomic
@@ -91,8 +99,10 @@ def process_entries(entries: Sequence[Entry], *, skip: Mapping[Place, str] | Non
         reason = (skip or {})[(item.origin.raw_id, item.message.position)]
         work.reject(item, "not_storable", {"error": reason}, {"event": item.message.name})
     require_months(work.items)
+    drop_erased(work, rules)
     drop_known(work)
-    drop_erased(work)
+    for row in work.rejected:
+        work.tally(row.source_id, row.received_at).rejected += 1
     for item in work.items:
         work.tally(item.origin.source_id, item.origin.received_at).stored += 1
     store_items(work.items, rules, sources)
@@ -109,11 +119,13 @@ def read_bodies(bodies: Sequence[RawBody], rules: Rules, sources: Mapping[int, S
         source = sources.get(entry.source_id)
         if source is None:  # the source was deleted, and its counters with it
             continue
+        work.bodies[entry.raw_id] = raw
         received_at = entry.received_at.astimezone(UTC)
         origin = Origin(source.id, source.trusted, received_at, entry.raw_id, raw.endpoint)
         for result in read_body(raw.body, origin, rules):
-            if isinstance(result, Rejection):
-                work.tally(source.id, received_at).rejected += 1
+            if isinstance(result, Erased):
+                work.tally(source.id, received_at).erased += 1
+            elif isinstance(result, Rejection):
                 work.rejected.append(
                     RejectedRow(
                         source.id,
@@ -124,6 +136,7 @@ def read_bodies(bodies: Sequence[RawBody], rules: Rules, sources: Mapping[int, S
                         result.code,
                         result.params,
                         result.payload if result.payload is not None else {},
+                        result.names,
                     )
                 )
             else:
@@ -160,25 +173,26 @@ def drop_known(work: Work) -> None:
     work.items = [item for key, item in first.items() if key in new]
 
 
-def drop_erased(work: Work) -> None:
-    """Reject what belongs to erased people: the erasure keeps them out."""
-    pairs = sorted({pair for item in work.items for pair in item.message.identifiers})
-    gone = find_erased(pairs)
+def drop_erased(work: Work, rules: Rules) -> None:
+    """Leave out what names an erased person, rejected or not, and cut it out of the stored bodies: it came late."""
+    gone = find_erased(sorted({pair for names in work.named() for pair in names}))
     if not gone:
         return
-    kept = []
+    kept: list[Item] = []
+    late = set()
     for item in work.items:
-        if gone.isdisjoint(item.message.identifiers):
+        if gone.isdisjoint(item.message.names):
             kept.append(item)
         else:
-            work.reject(item, "erased")
-            work.rejected[-1] = _without_ids(work.rejected[-1])
+            work.tally(item.origin.source_id, item.origin.received_at).erased += 1
+            late.add(item.origin.raw_id)
+    for row in [row for row in work.rejected if not gone.isdisjoint(row.names)]:
+        work.tally(row.source_id, row.received_at).erased += 1
+        late.add(row.raw_id)
     work.items = kept
-
-
-def _without_ids(row: RejectedRow) -> RejectedRow:
-    """Return the row without anything that could name the erased person again."""
-    return RejectedRow(row.source_id, row.received_at, row.raw_id, row.position, "", row.code, {}, {})
+    work.rejected = [row for row in work.rejected if gone.isdisjoint(row.names)]
+    bodies = [work.bodies[raw_id] for raw_id in sorted(late)]
+    store.rewrite_bodies([(raw.entry, cut(raw.body, raw.endpoint, rules, gone)) for raw in bodies])
 
 
 def store_items(items: Sequence[Item], rules: Rules, sources: Mapping[int, SourceInfo]) -> None:

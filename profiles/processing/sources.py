@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from profiles.identity.graph import Kind
-from profiles.identity.messages import Rules
+from profiles.messages.model import Rules
 from profiles.models import IdentifierKind, Source
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,8 @@ import msgspec
 from django.db import connection
 
 from cdp.common.arrays import binaries, moments, numbers, texts
+from profiles.messages.model import Pair
+from profiles.processing.claim import Entry
 
 _encode = msgspec.json.encode
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -27,12 +29,13 @@ class SeenKey:
 
 @dataclass(slots=True)
 class Tally:
-    """Messages of a source in an hour; received = stored + duplicate + rejected."""
+    """Messages of a source in an hour; received = stored + duplicate + rejected + erased."""
 
     stored: int = 0
     duplicate: int = 0
     conflicting: int = 0
     rejected: int = 0
+    erased: int = 0
 
 
 def count_once(keys: Sequence[SeenKey]) -> tuple[set[bytes], dict[bytes, bytes]]:
@@ -118,6 +121,7 @@ class RejectedRow:
     code: str
     params: Mapping[str, Any]
     payload: Any
+    names: frozenset[Pair] = frozenset()
 
 
 def write_rejected(rows: Sequence[RejectedRow]) -> None:
@@ -142,6 +146,18 @@ def write_rejected(rows: Sequence[RejectedRow]) -> None:
         )
 
 
+def rewrite_bodies(bodies: Iterable[tuple[Entry, bytes | None]]) -> None:
+    """Replace stored bodies, and forget from where they came; None leaves one as it is."""
+    with connection.cursor() as cursor:
+        for entry, body in bodies:
+            if body is not None:
+                cursor.execute(
+                    "UPDATE profiles_rawmessage SET body = %s, ip = NULL, user_agent = ''"
+                    " WHERE received_at = %s AND id = %s",
+                    [body, entry.received_at, entry.raw_id],
+                )
+
+
 def add_to_counters(tallies: Mapping[tuple[int, datetime], Tally]) -> None:
     """Add a block's counts to the counters of its sources and hours."""
     if not tallies:
@@ -150,13 +166,15 @@ def add_to_counters(tallies: Mapping[tuple[int, datetime], Tally]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO profiles_sourcecounter AS c"
-            " (source_id, hour, received, stored, duplicate, conflicting, rejected)"
-            " SELECT source_id, hour, stored + duplicate + rejected, stored, duplicate, conflicting, rejected FROM"
-            " unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])"
-            " AS n(source_id, hour, stored, duplicate, conflicting, rejected)"
+            " (source_id, hour, received, stored, duplicate, conflicting, rejected, erased)"
+            " SELECT source_id, hour, stored + duplicate + rejected + erased, stored, duplicate, conflicting, rejected,"
+            " erased FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[],"
+            " %s::bigint[], %s::bigint[])"
+            " AS n(source_id, hour, stored, duplicate, conflicting, rejected, erased)"
             " ON CONFLICT (source_id, hour) DO UPDATE SET received = c.received + excluded.received,"
             " stored = c.stored + excluded.stored, duplicate = c.duplicate + excluded.duplicate,"
-            " conflicting = c.conflicting + excluded.conflicting, rejected = c.rejected + excluded.rejected",
+            " conflicting = c.conflicting + excluded.conflicting, rejected = c.rejected + excluded.rejected,"
+            " erased = c.erased + excluded.erased",
             [
                 [key[0] for key, _ in rows],
                 [key[1] for key, _ in rows],
@@ -164,5 +182,6 @@ def add_to_counters(tallies: Mapping[tuple[int, datetime], Tally]) -> None:
                 [tally.duplicate for _, tally in rows],
                 [tally.conflicting for _, tally in rows],
                 [tally.rejected for _, tally in rows],
+                [tally.erased for _, tally in rows],
             ],
         )

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from profiles.collector.decode import decode_json
-from profiles.collector.errors import Refusal
+from profiles.messages.cleaning import Unstorable, presentable
+from profiles.messages.decoding import Unreadable, decode_item, split
 from profiles.models import Identifier, RawMessage, Source
 
 #: bodies looked at for one screen; events of a rare source further back than these are not shown
@@ -47,13 +47,18 @@ class LiveEvent:
 def events_of(raw: RawMessage) -> list[dict[str, Any]]:
     """Return the events of a body; what is no object comes back as an empty one, so that positions hold."""
     try:
-        value = decode_json(bytes(raw.body))
-    except Refusal:
+        items = split(bytes(raw.body), batch=raw.endpoint == "batch").items
+    except Unreadable:
         return []
-    if raw.endpoint != "batch":
-        return [value] if isinstance(value, dict) else []
-    items = value.get("batch") if isinstance(value, dict) else None
-    return [item if isinstance(item, dict) else {} for item in items] if isinstance(items, list) else []
+    return [_event(item) for item in items]
+
+
+def _event(data: bytes) -> dict[str, Any]:
+    try:
+        item = decode_item(data)
+    except Unstorable:
+        return {}
+    return presentable(item) if isinstance(item, dict) else {}
 
 
 def _text(value: Any) -> str:
@@ -71,7 +76,7 @@ def _matches(name: str, wanted: str) -> bool:
 
 
 def latest_events(*, source_id: int | None = None, name: str = "", limit: int = 50) -> list[LiveEvent]:
-    """Return the newest events at the door, newest first."""
+    """Return the newest events as they came in, newest first."""
     rows = RawMessage.objects.filter(received_at__gt=timezone.now() - LOOK_BACK)
     if source_id is not None:
         rows = rows.filter(source_id=source_id)

@@ -11,18 +11,19 @@ from django.utils import timezone
 
 from profiles.models import InboxEntry, RejectedMessage, Source, SourceCounter
 
-COUNTS = ("received", "stored", "duplicate", "conflicting", "rejected")
+COUNTS = ("received", "stored", "duplicate", "conflicting", "rejected", "erased")
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Messages of one source: received = stored + duplicate + rejected."""
+    """Messages of one source: received = stored + duplicate + rejected + erased."""
 
     received: int = 0
     stored: int = 0
     duplicate: int = 0
     conflicting: int = 0
     rejected: int = 0
+    erased: int = 0
 
 
 def counts_by_source(*, since: datetime | None = None) -> dict[int, Counts]:

@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
-from profiles.identity.cleaning import Unstorable, decode
+from profiles.messages.cutting import cut
+from profiles.messages.model import Pair
+from profiles.messages.naming import named_in
 from profiles.models import (
     Identifier,
     IdentityLink,
@@ -25,6 +26,9 @@ from profiles.models import (
     RejectedMessage,
     TraitChange,
 )
+from profiles.processing.claim import Entry
+from profiles.processing.sources import load_rules
+from profiles.processing.store import rewrite_bodies
 
 
 def collect(profile_id: int) -> dict[str, Any]:
@@ -64,10 +68,9 @@ def erase(profile_id: int) -> dict[str, int]:
     pairs = set(Identifier.objects.filter(profile_id__in=profile_ids).values_list("kind", "value"))
     identifier_ids = list(Identifier.objects.filter(profile_id__in=profile_ids).values_list("pk", flat=True))
     received = _received(profile_ids)
-    values = {value for _kind, value in pairs}
     counts = {
-        "profiles_rawmessage": _cut_from_bodies(received, values),
-        "profiles_rejectedmessage": _cut_from_rejected(values),
+        "profiles_rawmessage": _cut_from_bodies(received, pairs),
+        "profiles_rejectedmessage": _cut_from_rejected(pairs),
         "profiles_interaction": Interaction.objects.filter(profile_id__in=profile_ids).delete()[0],
         "profiles_traitchange": TraitChange.objects.filter(profile_id__in=profile_ids).delete()[0],
         "profiles_merge": Merge.objects.filter(Q(winner_id__in=profile_ids) | Q(loser_id__in=profile_ids)).delete()[0],
@@ -96,9 +99,9 @@ def _received(profile_ids: Iterable[int]) -> list[datetime]:
     return sorted(set(rows.values_list("received_at", flat=True)))
 
 
-def _cut_from_bodies(received: list[datetime], values: set[str]) -> int:
+def _cut_from_bodies(received: list[datetime], pairs: set[Pair]) -> int:
     """Cut a person's messages out of the bodies of those moments and of all that wait; return the bodies cut."""
-    cut = 0
+    rules, done = load_rules(), 0
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT received_at, id, endpoint, body FROM profiles_rawmessage WHERE received_at = ANY(%s)"
@@ -107,51 +110,19 @@ def _cut_from_bodies(received: list[datetime], values: set[str]) -> int:
             [received],
         )
         for received_at, raw_id, endpoint, body in cursor.fetchall():
-            rest = without_person(bytes(body), endpoint, values)
-            if rest is None:
-                continue
-            cut += 1
-            cursor.execute(
-                "UPDATE profiles_rawmessage SET body = %s, ip = NULL, user_agent = ''"
-                " WHERE received_at = %s AND id = %s",
-                [rest, received_at, raw_id],
-            )
-    return cut
+            rest = cut(bytes(body), endpoint, rules, pairs)
+            if rest is not None:
+                rewrite_bodies([(Entry(raw_id, received_at, 0), rest)])
+                done += 1
+    return done
 
 
-def without_person(body: bytes, endpoint: str, values: set[str]) -> bytes | None:
-    """Return a body without the messages that carry any of these values; None when none does."""
-    try:
-        value, _exact = decode(body)
-    except Unstorable:
-        return None
-    if endpoint != "batch" or not isinstance(value, dict) or not isinstance(value.get("batch"), list):
-        return b'{"batch":[]}' if mentions(value, values) else None
-    kept = [item for item in value["batch"] if not mentions(item, values)]
-    rest = {**value, "batch": kept}
-    if mentions({name: item for name, item in value.items() if name != "batch"}, values):
-        rest = {"batch": []}
-    return None if len(kept) == len(value["batch"]) and rest["batch"] == value["batch"] else msgspec.json.encode(rest)
-
-
-def mentions(value: Any, values: set[str]) -> bool:
-    """Tell whether any of the values stands in some text of a message, whole, whatever its letter case."""
-    if isinstance(value, str):
-        folded = value.strip().lower()
-        return folded in values or value.strip() in values
-    if isinstance(value, dict):
-        return any(mentions(item, values) for item in value.values())
-    if isinstance(value, list):
-        return any(mentions(item, values) for item in value)
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and str(value) in values
-
-
-def _cut_from_rejected(values: set[str]) -> int:
-    """Empty the rejected messages that carry any of these values."""
-    cut = 0
+def _cut_from_rejected(pairs: set[Pair]) -> int:
+    """Empty the rejected messages that name any of these."""
+    rules, done = load_rules(), 0
     for row in RejectedMessage.objects.exclude(payload={}).iterator(chunk_size=500):
-        if mentions(row.payload, values) or any(item and item in str(row.params) for item in values):
+        if not pairs.isdisjoint(named_in(row.payload, {}, rules)):
             row.payload, row.params, row.message_id = {}, {}, ""
             row.save(update_fields=["payload", "params", "message_id"])
-            cut += 1
-    return cut
+            done += 1
+    return done

@@ -16,9 +16,9 @@ from cdp.common.errors import CdpError
 from profiles.changes import Change, announce, find_erased
 from profiles.identity.graph import kind_of
 from profiles.identity.junk import is_junk
-from profiles.identity.messages import Rules
 from profiles.identity.normalise import normalise
 from profiles.identity.traits import Slots, assert_traits, merge_into, slot_of, stamp
+from profiles.messages.model import Rules
 from profiles.models import Profile, Source
 from profiles.processing.sources import load_rules
 from profiles.resolution import profiles as people

@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
 from cdp.common.wake import wake
-from profiles.collector.decode import decode_json, depth_of
-from profiles.collector.errors import Refusal
-from profiles.collector.limits import MAX_EVENT, MAX_EVENT_DEPTH
+from profiles.messages.cleaning import Unstorable, clean
+from profiles.messages.decoding import Unreadable, decode_item, split
+from profiles.messages.limits import MAX_EVENT, MAX_EVENT_DEPTH
+from profiles.messages.reading import KINDS_OF_MESSAGE
 from profiles.models import RejectedMessage
 from profiles.partitions import ensure_days
-
-ENDPOINTS = frozenset({"identify", "track", "page", "screen", "group", "alias"})
+from profiles.rejections import REJECTIONS
 
 
 def _open_message(message_id: int) -> RejectedMessage:
@@ -52,21 +52,30 @@ def checked_payload(text: str) -> dict[str, Any]:
             _("An event may have at most %(limit)s bytes.") % {"limit": MAX_EVENT.value},
         )
     try:
-        payload = decode_json(body)
-    except Refusal as refusal:
-        raise CdpError("rejected.invalid_json", refusal.message, place="payload") from None
-    if not isinstance(payload, dict) or payload.get("type") not in ENDPOINTS:
-        raise CdpError(
-            "rejected.invalid_event",
-            _("An event is a JSON object whose “type” is one of: %(types)s.") % {"types": ", ".join(sorted(ENDPOINTS))},
-            place="payload",
-        )
-    if depth_of(payload, MAX_EVENT_DEPTH.value) > MAX_EVENT_DEPTH.value:
-        raise CdpError(
-            "rejected.too_deep",
-            _("An event may nest at most %(limit)s levels.") % {"limit": MAX_EVENT_DEPTH.value},
-        )
-    return payload
+        payload = _decoded(body)
+        if payload.get("type") in KINDS_OF_MESSAGE:
+            return dict(clean(payload))
+    except Unreadable as error:
+        if error.code != "invalid_shape":
+            raise CdpError("rejected.invalid_json", error.message, place="payload") from None
+    except Unstorable as error:
+        if error.code == MAX_EVENT_DEPTH.code:
+            raise CdpError(
+                "rejected.too_deep",
+                _("An event may nest at most %(limit)s levels.") % {"limit": MAX_EVENT_DEPTH.value},
+            ) from None
+        raise CdpError("rejected.not_storable", REJECTIONS.text(error.code, error.params), place="payload") from None
+    types = ", ".join(sorted(KINDS_OF_MESSAGE))
+    raise CdpError(
+        "rejected.invalid_event",
+        _("An event is a JSON object whose “type” is one of: %(types)s.") % {"types": types},
+        place="payload",
+    )
+
+
+def _decoded(body: bytes) -> dict[str, Any]:
+    item = decode_item(split(body, batch=False).items[0])
+    return item if isinstance(item, dict) and isinstance(item.get("type"), str) else {}
 
 
 @transaction.atomic

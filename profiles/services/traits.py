@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 
 from cdp.common.errors import CdpError
 from profiles.changes import Change, announce
-from profiles.identity.cleaning import Unstorable, is_clean
 from profiles.identity.normalise import normal_email
 from profiles.identity.traits import (
     MAX_TRAITS,
@@ -27,6 +26,7 @@ from profiles.identity.traits import (
     slot_of,
     stamp,
 )
+from profiles.messages.cleaning import Unstorable, clean
 from profiles.models import Identifier, Profile, Source
 from profiles.processing.sources import load_rules
 from profiles.resolution import profiles as people
@@ -47,10 +47,10 @@ def checked_traits(values: Mapping[str, Any], *, trusted: bool = True) -> dict[s
         if not trusted and is_protected(name):
             raise CdpError("trait.protected", _("This source may not set this trait."), place=name)
         try:
-            clean = is_clean(value)
+            storable = clean(value) is value
         except Unstorable as error:
             raise CdpError("trait.value_invalid", _("This value cannot be stored."), place=name) from error
-        if not clean or len(json.dumps(value)) > MAX_VALUE_BYTES:
+        if not storable or len(json.dumps(value)) > MAX_VALUE_BYTES:
             raise CdpError("trait.value_invalid", _("This value cannot be stored, or is too long."), place=name)
     email = values.get("email")
     if email and not normal_email(str(email)):

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from asgiref.sync import sync_to_async
 
-from profiles.collector.limits import MAX_BODY
+from profiles.messages.limits import MAX_BODY
 from profiles.models import Source
 from profiles.services.sources import rotate_key, set_enabled
 from tests.profiles.collector.endpoint import (

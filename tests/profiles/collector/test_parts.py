@@ -9,9 +9,9 @@ import pytest
 from profiles.collector.addresses import stored_address
 from profiles.collector.buckets import Buckets
 from profiles.collector.cors import origin_allowed
-from profiles.collector.keys import key_from_body, key_from_headers, key_from_query
-from profiles.collector.limits import LIMITS
+from profiles.collector.keys import key_from_headers, key_from_query
 from profiles.collector.routes import is_collection_path, route_of
+from profiles.messages.limits import LIMITS
 
 
 def basic(text: str) -> bytes:
@@ -33,20 +33,6 @@ def basic(text: str) -> bytes:
 )
 def test_a_key_is_found_in_the_header(header: bytes, key: str) -> None:
     assert key_from_headers(header) == key
-
-
-@pytest.mark.parametrize(
-    ("body", "key"),
-    [
-        ({"writeKey": " kb_pub_1 "}, "kb_pub_1"),
-        ({"writeKey": None, "batch": [{"writeKey": "kb_pub_2"}]}, "kb_pub_2"),
-        ({"writeKey": {"a": 1}}, ""),
-        ({"batch": [7]}, ""),
-        ({}, ""),
-    ],
-)
-def test_a_key_is_found_in_the_body(body: dict[str, object], key: str) -> None:
-    assert key_from_body(body) == key
 
 
 def test_a_key_is_found_in_the_query() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 CODE = """
 import sys
-import profiles.identity.graph, profiles.identity.junk, profiles.identity.messages, profiles.identity.traits
+import profiles.identity.graph, profiles.identity.junk, profiles.identity.traits
+import profiles.messages.cutting, profiles.messages.reading
 assert not [name for name in sys.modules if name.split(".")[0] in ("django", "psycopg", "celery")]
 """
 

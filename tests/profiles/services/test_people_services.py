@@ -8,7 +8,7 @@ from django.db import connection
 from cdp.common.errors import CdpError
 from profiles.models import Profile, RawMessage, Source, TraitChange
 from profiles.processing.drain import drain_inbox
-from profiles.services.personal_data import collect, erase, without_person
+from profiles.services.personal_data import collect, erase
 from profiles.services.profiles import PersonRow, restrict_person, upsert_people, upsert_person
 from profiles.services.traits import set_traits
 from tests.profiles.processing.inbox import again, identify, person, put, send, source, track
@@ -117,9 +117,3 @@ def test_erasure_leaves_no_trace_in_any_column_and_spares_the_neighbours() -> No
     assert "secret" not in everything_as_text().lower()
     assert person("user_id", "neighbour").pk != gone.pk
     assert RawMessage.objects.filter(id__in=[raw, waiting]).count() == 2
-
-
-def test_a_body_is_cut_only_where_the_person_is() -> None:
-    assert without_person(b'{"batch":[{"userId":"a"},{"userId":"b"}]}', "batch", {"a"}) == b'{"batch":[{"userId":"b"}]}'
-    assert without_person(b'{"batch":[{"userId":"b"}]}', "batch", {"a"}) is None
-    assert without_person(b'{"userId":7}', "track", {"7"}) == b'{"batch":[]}'

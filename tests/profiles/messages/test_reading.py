@@ -10,8 +10,10 @@ import pytest
 
 from profiles.identity.graph import Kind
 from profiles.identity.junk import is_junk
-from profiles.identity.messages import Message, Origin, Rejection, Rules, read_body
 from profiles.identity.normalise import normal_email, normalise
+from profiles.messages.limits import LIMITS, MAX_EVENT
+from profiles.messages.model import Erased, Message, Origin, Rejection, Rules
+from profiles.messages.reading import read_body
 
 RULES = Rules(
     {
@@ -27,7 +29,7 @@ def origin(*, trusted: bool = False) -> Origin:
     return Origin(7, trusted, NOW, 99, "batch")
 
 
-def read(*items: Any, trusted: bool = False, **envelope: Any) -> list[Message | Rejection]:
+def read(*items: Any, trusted: bool = False, **envelope: Any) -> list[Message | Rejection | Erased]:
     body = json.dumps({"batch": list(items), **envelope}).encode()
     return list(read_body(body, origin(trusted=trusted), RULES))
 
@@ -47,7 +49,7 @@ TRACK = {"type": "track", "event": "Seen", "userId": "u1"}
         ('{"type":"track","event":"x","userId":1e999}', "number_out_of_range"),
         ('{"type":"track","event":"x","userId":"a","properties":{"n":' + "9" * 40 + "}}", "number_out_of_range"),
         ('{"type":"track","event":"x","userId":"a","properties":' + '{"a":' * 14 + "1" + "}" * 14 + "}", "too_deep"),
-        ('{"type":"track","event":"x","userId":"a","properties":{"a\\u0000":1}}', "invalid_key"),
+        ('{"type":"track","event":"x","userId":"a","properties":{"a\\u0000":1}}', "invalid_name"),
         ('{"type":"track","userId":"a"}', "no_event_name"),
         ('{"event":"x","userId":"a"}', "missing_type"),
         ('{"type":"dance","userId":"a"}', "unknown_type"),
@@ -59,7 +61,7 @@ TRACK = {"type": "track", "event": "Seen", "userId": "u1"}
         ('{"type":"alias","userId":"a"}', "no_alias_ids"),
         ('{"type":"group","userId":"a"}', "no_group_id"),
         ('{"type":"identify","userId":"a","traits":[1]}', "not_an_object"),
-        ('{"type":"track","event":"x","userId":"a","properties":{"a":"' + "x" * 33000 + '"}}', "too_large"),
+        ('{"type":"track","event":"x","userId":"a","properties":{"a":"' + "x" * 33000 + '"}}', "event_too_large"),
         ("3", "not_an_object"),
     ],
 )
@@ -77,9 +79,9 @@ def test_a_bad_message_is_rejected_with_its_code_and_its_neighbours_land(text: s
     ("body", "code"),
     [
         (b"{", "invalid_json"),
-        (b"[" * 5000, "too_deep"),
-        (b"[]", "not_an_object"),
-        (b"{}", "no_batch"),
+        (b'{"a":' * 5000, "too_deep"),
+        (b"[]", "invalid_shape"),
+        (b"{}", "invalid_shape"),
         (b'{"batch":[NaN]}', "invalid_json"),
     ],
 )
@@ -204,6 +206,16 @@ def test_an_alias_of_oneself_links_nothing() -> None:
         "*|EMAIL|*",
         "true",
         "distinct_id",
+        "(null)",
+        "[null]",
+        "<nil>",
+        "ＮＵＬＬ",
+        "%7B%7BuserId%7D%7D",
+        "%7b%7b user.id %7d%7d",
+        "[userId]",
+        "<user_id>",
+        "test@test.com",
+        "noreply@shop.nl",
     ],
 )
 def test_values_that_stand_for_nobody_are_junk(value: str) -> None:
@@ -215,7 +227,8 @@ def test_role_mailboxes_and_well_known_fakes_are_junk_and_people_are_not() -> No
     assert is_junk("email", "test@test.com")
     assert not is_junk("email", "anna@shop.nl")
     assert is_junk("user_id", "Kiosk-1", ["kiosk-1"])
-    assert not is_junk("user_id", "u-1001")
+    for value in ("u-1001", "50%", "a[1]", "nullsoft", "(020) 123", "José", "100%25", "anna@shop.nl"):
+        assert not is_junk("user_id", value), value
 
 
 @pytest.mark.parametrize(
@@ -243,3 +256,59 @@ def test_what_is_no_value_is_no_identifier() -> None:
     junk: tuple[object, ...] = (None, True, {}, [], " ", "x" * 400)
     assert [normalise("user_id", value) for value in junk] == [""] * 6
     assert normalise("phone", "06 - 1234 5678") == "0612345678"
+
+
+def test_a_number_too_large_costs_the_trait_and_not_the_address_beside_it() -> None:
+    item = {"type": "identify", "userId": "u1", "traits": {"email": "anna@shop.nl", "card": 10**19, "n": 2**63 - 1}}
+    message = one(item, trusted=True)
+    assert message.traits == {"email": "anna@shop.nl", "n": 2**63 - 1}
+    assert message.context["collection"]["dropped_traits"] == ["card (number_out_of_range)"]
+    in_context = one({"type": "identify", "userId": "u1", "context": {"traits": {"plan": "pro", "a\x00": 1}}})
+    assert in_context.traits == {"plan": "pro"}
+    assert in_context.context["collection"]["dropped_traits"] == ["a (invalid_name)"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"properties": {"lines": [{"sku": 1}, {"sku": 10**19}]}}, "properties.lines.1.sku"),
+        ({"userId": 10**19}, "userId"),
+        ({"context": {"device": {"id": -(10**19)}}}, "context.device.id"),
+    ],
+)
+def test_the_place_of_a_number_too_large_is_named(fields: dict[str, Any], place: str) -> None:
+    (result,) = read({**TRACK, **fields})
+    assert isinstance(result, Rejection)
+    assert (result.code, result.params) == ("number_out_of_range", {"place": place})
+    assert str(10**19) in json.dumps(result.payload), "it is kept as text, for a person to send again"
+
+
+def test_nul_in_the_envelopes_send_time_is_taken_out() -> None:
+    old = (NOW - timedelta(days=40)).isoformat()
+    (message,) = read({**TRACK, "timestamp": old + "\x00"}, sentAt="2026-11-23T12:00:00\x00Z")
+    assert isinstance(message, Message)
+    assert "\x00" not in str(message.context)
+
+
+def test_every_limit_of_an_event_is_held_under_the_code_of_the_table() -> None:
+    beyond = {
+        "event": {**TRACK, "properties": {"text": "x" * MAX_EVENT.value}},
+        "event nesting": {**TRACK, "properties": json.loads('{"a":' * 12 + "1" + "}" * 12)},
+        "messageId": {**TRACK, "messageId": "m" * 129},
+        "event name": {**TRACK, "event": "x" * 201},
+        "integer": {**TRACK, "properties": {"n": 2**63}},
+    }
+    limits = {limit.name: limit for limit in LIMITS if limit.enforced == "event"}
+    assert beyond.keys() == limits.keys()
+    for name, item in beyond.items():
+        (result,) = read(item)
+        assert isinstance(result, Rejection)
+        assert result.code == limits[name].code
+
+
+def test_an_erased_item_keeps_its_place() -> None:
+    body = b'{"batch":[{"erased":true},' + GOOD.encode() + b"]}"
+    first, second = read_body(body, origin(), RULES)
+    assert isinstance(first, Erased)
+    assert isinstance(second, Message)
+    assert second.position == 1

@@ -1,0 +1,282 @@
+"""Turn what any SDK sends into one checked form, or say in a stable code why not.
+
+Reading never raises: whatever is wrong with a message is that message's rejection, and its neighbours land.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from profiles.identity.normalise import normalise
+from profiles.identity.times import occurred, parse_time
+from profiles.identity.traits import is_protected, name_is_usable
+from profiles.messages.cleaning import Unstorable, clean, clean_text, presentable
+from profiles.messages.decoding import Unreadable, decode_item, split
+from profiles.messages.limits import MAX_EVENT, MAX_MESSAGE_ID, MAX_NAME
+from profiles.messages.model import Erased, Message, Origin, Rejection, Rules
+from profiles.messages.naming import identifiers_of, named_in
+
+logger = logging.getLogger(__name__)
+
+KINDS_OF_MESSAGE = frozenset({"track", "page", "screen", "identify", "group", "alias"})
+#: what an erasure leaves in the place of a message, so that the others keep theirs
+ERASED_ITEM = b'{"erased":true}'
+SKEW_SHOWN = 5.0  # seconds
+MAX_NOTES = 20
+SHOWN_BYTES = 2000  # of what cannot be kept as it is
+
+_NAMES = {
+    "page": "Page Viewed",
+    "screen": "Screen Viewed",
+    "identify": "Identified",
+    "group": "Group Joined",
+    "alias": "Aliased",
+}
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_encode = msgspec.json.Encoder(order="sorted").encode
+#: what changes when an SDK tries again, and so says nothing about the message
+_OF_THE_TRY = ("sentAt", "receivedAt", "writeKey", "_metadata")
+
+
+def read_body(body: bytes, origin: Origin, rules: Rules) -> Iterator[Message | Rejection | Erased]:
+    """Yield every message of a stored body in order: checked, rejected, or the place of an erased one."""
+    try:
+        parts = split(body, batch=origin.endpoint == "batch")
+    except Unreadable as error:
+        yield Rejection(0, error.code, error.params, "", _as_text(body))
+        return
+    for position, data in enumerate(parts.items):
+        if data == ERASED_ITEM:
+            yield Erased(position)
+        else:
+            yield _read(data, position, origin, rules, parts.context, parts.sent_at)
+
+
+def _read(
+    data: bytes, position: int, origin: Origin, rules: Rules, shared: dict[str, Any], sent_at: Any
+) -> Message | Rejection:
+    item: Any = None
+    try:
+        item = decode_item(data)
+        if type(item) is dict and origin.endpoint != "batch":
+            item.setdefault("type", origin.endpoint)
+        return read_message(item, position, origin, rules, shared, sent_at)
+    except Unstorable as error:
+        return _rejection(item, data, position, rules, shared, error.code, error.params)
+    except Exception as error:
+        # Whatever this is, it is the fault of this one message, and the queue goes on.
+        logger.exception("message %s of body %s could not be read", position, origin.raw_id)
+        return _rejection(item, data, position, rules, shared, "unreadable", {"error": type(error).__name__})
+
+
+def _rejection(
+    item: Any,
+    data: bytes,
+    position: int,
+    rules: Rules,
+    shared: dict[str, Any],
+    code: str,
+    params: Mapping[str, Any],
+) -> Rejection:
+    message_id = item.get("messageId") if isinstance(item, dict) else ""
+    shown = _CONTROLS.sub("", clean_text(message_id[: MAX_MESSAGE_ID.value])) if isinstance(message_id, str) else ""
+    payload = presentable(item) if item is not None and len(data) <= 2 * MAX_EVENT.value else _as_text(data)
+    return Rejection(position, code, params, shown, payload, named_in(item, shared, rules))
+
+
+def _as_text(data: bytes) -> dict[str, str]:
+    return {"text": clean_text(data[:SHOWN_BYTES].decode("utf-8", "replace"))}
+
+
+def read_message(
+    item: Any,
+    position: int,
+    origin: Origin,
+    rules: Rules,
+    shared: Mapping[str, Any] | None = None,
+    sent_at: Any = None,
+) -> Message:
+    """Return the checked form of one decoded message; raise Unstorable with a stable code.
+
+    `shared` and `sent_at` are what its batch says for all, cleaned.
+    """
+    if type(item) is not dict:
+        raise Unstorable("not_an_object", name="message")
+    dropped = _drop_unstorable_traits(item)
+    item = clean(item)
+    shared = shared or {}
+    names = named_in(item, shared, rules)
+    sent = item.get("sentAt")
+    sent = sent if sent is not None else sent_at
+    context = _object(item, "context")
+    if shared:
+        context = {**shared, **context}
+    for name in _OF_THE_TRY:
+        item.pop(name, None)
+    payload = _encode(item)
+    if len(payload) > MAX_EVENT.value:
+        raise Unstorable(MAX_EVENT.code, limit=MAX_EVENT.value)
+    message_id = _message_id(item.get("messageId"), origin, position)
+    kind = _kind(item.get("type"))
+    original = item.get("originalTimestamp")
+    original = original if original is not None else item.get("timestamp")
+    occurred_at, warning = occurred(original, sent, origin.received_at)
+    name, properties = _content(item, kind)
+    traits, claimed = _traits(item, kind, context)
+    identifiers, weak, junk = identifiers_of(item, kind, claimed, trusted=origin.trusted, rules=rules)
+    notes: dict[str, Any] = {}
+    if traits is not None:
+        traits, unusable = _usable_traits(traits, origin.trusted)
+        dropped += unusable
+    if dropped:
+        notes["dropped_traits"] = [name[:100] for name in dropped[:MAX_NOTES]]
+    if junk:
+        notes["junk_identifiers"] = junk
+    if warning:
+        notes["warning"] = warning
+    if original is not None and (warning or _differs(original, occurred_at)):
+        notes["original"], notes["sent"] = _time_note(original), _time_note(sent)
+    if notes:
+        context = {**context, "collection": notes}
+    return Message(
+        position,
+        kind,
+        name,
+        message_id,
+        hashlib.sha256(f"{origin.source_id}\0{message_id}".encode()).digest()[:16],
+        hashlib.sha256(payload).digest()[:8],
+        occurred_at,
+        identifiers,
+        weak,
+        names.union(identifiers),
+        traits,
+        properties,
+        context,
+    )
+
+
+def _drop_unstorable_traits(item: dict[str, Any]) -> list[str]:
+    """Take out the traits of a person that cannot be stored, in place; return their names with the reason.
+
+    Traits are facts that stand by themselves: a number too large costs the one trait, not the mail address beside it.
+    """
+    if _lower(item.get("type")) != "identify":
+        return []
+    dropped: list[str] = []
+    context = item.get("context")
+    for holder in (item, context):
+        traits = holder.get("traits") if type(holder) is dict else None
+        if type(holder) is not dict or type(traits) is not dict:
+            continue
+        kept = {}
+        for name, value in traits.items():
+            try:
+                clean({name: value}, depth=1 if holder is item else 2)
+                kept[name] = value
+            except Unstorable as error:
+                dropped.append(f"{clean_text(name)} ({error.code})")
+        if len(kept) < len(traits):
+            holder["traits"] = kept
+    return dropped
+
+
+def _kind(value: Any) -> str:
+    kind = _lower(value)
+    if kind in KINDS_OF_MESSAGE:
+        return kind
+    if value in (None, ""):
+        raise Unstorable("missing_type")
+    raise Unstorable("unknown_type", type=kind[:100] or type(value).__name__)
+
+
+def _lower(value: Any) -> str:
+    return value.lower() if type(value) is str else ""
+
+
+def _time_note(value: Any) -> Any:
+    """Return a time as its sender wrote it, short enough to keep."""
+    return value[:64] if type(value) is str else value if type(value) in (int, float) else None
+
+
+def _differs(original: Any, occurred_at: datetime) -> bool:
+    """Tell whether the clock was corrected by more than the way over the network explains."""
+    moment = parse_time(original)
+    return moment is None or abs((moment - occurred_at).total_seconds()) > SKEW_SHOWN
+
+
+def _object(item: dict[str, Any], name: str) -> dict[str, Any]:
+    value = item.get(name)
+    if value is None:
+        return {}
+    if type(value) is not dict:
+        raise Unstorable("not_an_object", name=name)
+    return value
+
+
+def _message_id(value: Any, origin: Origin, position: int) -> str:
+    """Return the message's id; one without gets an id of its place, so that a replay of the same body is no news."""
+    if type(value) is str:
+        text = value.strip()
+        if not text.isprintable():
+            text = _CONTROLS.sub("", text).strip()
+    elif type(value) in (int, float):
+        text = str(value)
+    elif value is None:
+        text = ""
+    else:
+        raise Unstorable("invalid_message_id")
+    if len(text) > MAX_MESSAGE_ID.value:
+        raise Unstorable(MAX_MESSAGE_ID.code, limit=MAX_MESSAGE_ID.value)
+    return text or f"raw-{origin.raw_id}-{position}"
+
+
+def _content(item: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
+    if kind == "track":
+        event = item.get("event")
+        name = " ".join(event.split()) if type(event) is str else str(event) if type(event) in (int, float) else ""
+        if not name:
+            raise Unstorable("no_event_name")
+        if len(name) > MAX_NAME.value:
+            raise Unstorable(MAX_NAME.code, limit=MAX_NAME.value)
+        return name, _object(item, "properties")
+    if kind in ("page", "screen"):
+        properties = dict(_object(item, "properties"))
+        for field_name in ("name", "category"):
+            if item.get(field_name) and field_name not in properties:
+                properties[field_name] = item[field_name]
+        return _NAMES[kind], properties
+    if kind == "group":
+        group_id = normalise("group_id", item.get("groupId"))
+        if not group_id:
+            raise Unstorable("no_group_id")
+        return _NAMES[kind], {"group_id": group_id, "traits": _object(item, "traits")}
+    if kind == "alias":
+        return _NAMES[kind], {"previous_id": normalise("user_id", item.get("previousId"))}
+    return _NAMES[kind], {}
+
+
+def _traits(item: dict[str, Any], kind: str, context: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Return (what to write on the person, what claims an address). Only identify writes on a person."""
+    in_context = context.get("traits")
+    in_context = in_context if type(in_context) is dict else {}
+    if kind != "identify":
+        return None, in_context
+    traits = _object(item, "traits") or in_context
+    return traits, {**in_context, **traits}
+
+
+def _usable_traits(traits: dict[str, Any], trusted: bool) -> tuple[dict[str, Any], list[str]]:
+    kept, dropped = {}, []
+    for name, value in traits.items():
+        if name_is_usable(name) and (trusted or not is_protected(name)):
+            kept[name] = value
+        else:
+            dropped.append(name)
+    return kept, dropped
