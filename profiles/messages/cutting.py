@@ -7,7 +7,7 @@ from collections.abc import Iterator, Set
 import msgspec
 
 from profiles.messages.cleaning import Unstorable
-from profiles.messages.decoding import Unreadable, decode_item, split, without_bom
+from profiles.messages.decoding import Unreadable, decode_item, split
 from profiles.messages.model import Pair, Rules
 from profiles.messages.naming import named_in
 from profiles.messages.reading import ERASED_ITEM
@@ -48,4 +48,4 @@ def cut(body: bytes, endpoint: str, rules: Rules, gone: Set[Pair]) -> bytes | No
     batch = msgspec.Raw(b"[" + b",".join(items) + b"]")
     if all(marks):  # what stands beside the batch was said for them alone
         return msgspec.json.encode({"batch": batch})
-    return msgspec.json.encode({**_decode_parts(without_bom(body)), "batch": batch})
+    return msgspec.json.encode({**_decode_parts(parts.data), "batch": batch})

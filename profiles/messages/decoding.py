@@ -34,6 +34,7 @@ class Unreadable(ValueError):
 class Body:
     """A body cut into items. What stands beside the batch counts for every item in it."""
 
+    data: bytes  # as it was cut: without a byte order mark and half characters
     items: Sequence[bytes]
     context: dict[str, Any] = field(default_factory=dict)
     sent_at: Any = None
@@ -89,7 +90,7 @@ def split(body: bytes, *, batch: bool) -> Body:
 def _cut(body: bytes, batch: bool) -> Body:
     try:
         if not batch:
-            return Body([body], write_key=_key(_decode_head(body)))
+            return Body(body, [body], write_key=_key(_decode_head(body)))
         envelope = _decode_envelope(body)
     except msgspec.ValidationError:
         raise Unreadable(
@@ -102,7 +103,7 @@ def _cut(body: bytes, batch: bool) -> Body:
         raise Unreadable("invalid_shape", "A batch needs a list of events under 'batch'.")
     items = [bytes(item) for item in envelope.batch]
     context, sent_at = _lenient(envelope.context), _lenient(envelope.sent_at)
-    return Body(items, context if type(context) is dict else {}, sent_at, _key(envelope) or _first_key(items))
+    return Body(body, items, context if type(context) is dict else {}, sent_at, _key(envelope) or _first_key(items))
 
 
 def _key(head: _Head) -> str:
