@@ -11,7 +11,7 @@ from django.db import connection
 from cdp.common.models import DeadLetter
 from cdp.common.queues import queues
 from profiles import changes
-from profiles.identity import messages
+from profiles.messages import reading
 from profiles.models import InboxEntry, Interaction, RejectedMessage
 from profiles.processing import block
 from tests.profiles.processing.inbox import put, source, track
@@ -60,7 +60,7 @@ def test_no_body_stops_those_behind_it(body: bytes, endpoint: str) -> None:
 
 
 def test_a_body_whose_reading_fails_is_a_dead_letter_that_can_be_retried(monkeypatch: pytest.MonkeyPatch) -> None:
-    read = messages.read_body
+    read = reading.read_body
 
     def fail(body: bytes, *rest: Any) -> Any:
         if b"broken" in body:
