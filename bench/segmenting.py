@@ -82,7 +82,8 @@ RULES: tuple[tuple[str, dict[str, Any], str], ...] = (
 
 def measure() -> Iterator[Figure]:
     """Yield the figures of the segment engine."""
-    from segments.membership import process_touched, refresh_segment
+    from cdp.common.queues import drain
+    from segments.membership import refresh_segment
     from segments.services import create_segment
 
     _build_base()
@@ -137,7 +138,7 @@ def measure() -> Iterator[Figure]:
                 [count],
             )
             started = time.perf_counter()
-            process_touched()
+            drain("segments_touched")
             seconds.append(time.perf_counter() - started)
         yield Figure(
             what=f"{count:,} touched people through {SEGMENTS} segments",

@@ -16,8 +16,6 @@ UPKEEP = {
     "profiles.maintain_partitions": 3600,
     "profiles.clear_import_rows": 3600,
     "consent.seal_ledger": 3600,
-    "segments.process_touched": 2,
-    "segments.sweep": 30,
     "profiles.run_import": 5,
     "campaigns.start_due": 3,
     "campaigns.drain_sends": 3,

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection
-from django.utils import timezone
 
 from consent.models import ConsentState, Purpose
 from profiles.models import Identifier, IdentifierKind, Profile
@@ -29,8 +28,12 @@ TYPE_SAMPLE = 200
 
 
 def moment_now(now: datetime | None = None) -> Moment:
-    """Return this moment in the zone of the business."""
-    return Moment(now or timezone.now(), ZoneInfo(settings.BUSINESS_TIME_ZONE))
+    """Return this moment, by the clock of the database, in the zone of the business."""
+    if now is None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT clock_timestamp()")
+            now = cursor.fetchone()[0]
+    return Moment(now, ZoneInfo(settings.BUSINESS_TIME_ZONE))
 
 
 def known_catalog() -> Catalog:

@@ -10,11 +10,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from cdp.common.arrays import numbers
 from cdp.common.registry import TimelineEntry
-from cdp.common.wake import wake
 from profiles.changes import Change
 from profiles.models import Profile
+from segments import touched
 from segments.models import (
     Membership,
     MembershipChange,
@@ -25,15 +24,9 @@ from segments.models import (
 
 
 def touch(change: Change) -> None:
-    """Put everybody that changed into the queue, and wake the engine."""
-    if not change.profile_ids:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO segments_touched (profile_id) SELECT unnest(%s::bigint[])",
-            [numbers(sorted(change.profile_ids))],
-        )
-    wake("segments.process_touched")
+    """Put everybody that changed into the queue."""
+    if change.profile_ids:
+        touched.touch(sorted(change.profile_ids))
 
 
 def collect(profile_id: int) -> dict[str, Any]:

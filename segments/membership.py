@@ -1,23 +1,28 @@
-"""The engine: who is in which segment, kept so by full refreshes, by looks at the touched people, and by time.
+"""Who is in which segment: one segment evaluated over everybody, or over some.
 
-One engine works at a time, by an advisory lock that lives as long as its transaction. A full refresh and the look at
-the touched people are the same statement, over everybody or over some: the rule's people against the members, the
-difference written with one row of history each (`differences`).
+A full refresh and a look at some people are the same statement: the rule's people against the members, the difference
+written with one row of history each (`membership_diff`). Each segment has a lock of its own, held until the transaction
+ends, so that a slow one keeps nobody else waiting:
+
+- a refresh (`refreshing`) waits for it; people who change meanwhile are looked at once more afterwards;
+- the looks at touched people (`touched`) and at those whose windows move (`sweeping`) go round a segment that is taken.
+
+A segment whose look fails or takes too long is put aside (`behind_since`): the others stay fresh, and a refresh makes
+it right again. Only a fault of its rule breaks it, and only until what the rule names is back.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from django.db import DatabaseError, OperationalError, connection, transaction
-from django.utils import timezone
-from django.utils.translation import override
+import psycopg
+from django.db import connection, transaction
 
+from cdp.common.faults import Race, bounded
+from cdp.common.queue_items import put
 from cdp.common.reasons import Reason
 from cdp.common.wake import wake
 from segments.catalog_loader import catalog_for, known_catalog, moment_now, referencing
@@ -29,104 +34,70 @@ from segments.rules.check import check
 from segments.rules.errors import RuleError
 from segments.rules.nodes import Moment, Rule
 from segments.rules.parse import parse
-from segments.rules.sliding_windows import Edge, moving_edges
 from segments.rules.sql import ALL_TABLES, Tables, members_sql
-from segments.touched_batch import WORTH, Needs, fill_block
 
 logger = logging.getLogger(__name__)
 
-BLOCK = 5_000
-#: somebody else's engine gives way to a refresh within this time; a refresh itself may take as long as it needs
-LOCK = 7_203_101
+#: space of the advisory locks of segments; any constant that nothing else in this database uses
+LOCKS = 7_203_101
 WORK_MEMORY = "128MB"
-REFRESH_TIMEOUT = "240s"
-#: beyond this many people whose window moved, a refresh of the whole segment is cheaper
-MAX_SWEPT = 50_000
+REFRESH = "segments_refresh"
+REFRESH_SECONDS = 240.0
+#: classes of SQLSTATE that speak of the statement that a rule was compiled to, whatever the server's state
+_RULE_CLASSES = {"0A", "22", "42", "54"}
 
 
-@contextmanager
-def _engine(*, wait: bool) -> Iterator[bool]:
-    """Open a transaction that holds the engine's lock; yield False when another engine is at work."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        if wait:
-            cursor.execute("SELECT set_config('lock_timeout', '60s', true)")
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-            held = True
-        else:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
-            held = bool(cursor.fetchone()[0])
-        if held:
-            cursor.execute(
-                "SELECT set_config('work_mem', %s, true), set_config('statement_timeout', %s, true)",
-                [WORK_MEMORY, REFRESH_TIMEOUT],
-            )
-        yield held
-
-
-# The touched people ------------------------------------------------------------------------------------------------
-def process_touched(*, seconds: float = 50.0, block: int = BLOCK) -> int:
-    """Look again at all people that wait, block by block; return how many. Does nothing while another engine works.
-
-    Whoever finds the lock taken leaves. So the holder looks at the queue once more after letting go: rows that came in
-    between are its own work, or a wake-up would be lost.
-    """
-    done = 0
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        with _engine(wait=False) as held:
-            taken = _process_block(block) if held else 0
-        done += taken
-        if not held or (taken == 0 and not _anybody_waits()):
-            return done
-    wake("segments.process_touched")
-    return done
-
-
-def _anybody_waits() -> bool:
+# Locks -------------------------------------------------------------------------------------------------------------
+def lock_segment(segment_id: int) -> None:
+    """Hold a segment until the transaction ends; wait for whoever has it."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT 1 FROM segments_touched)")
-        return bool(cursor.fetchone()[0])
+        cursor.execute("SELECT set_config('lock_timeout', '60s', true)")
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCKS, segment_id])
 
 
-def _process_block(block: int) -> int:
-    """Take up to `block` rows of the queue, evaluate every live segment for those people, and write what moved."""
+def try_lock_segments(segment_ids: Sequence[int]) -> set[int]:
+    """Hold segments until the transaction ends; return those that nobody has or waits for."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM segments_touched WHERE id = ANY (ARRAY("
-            "SELECT id FROM segments_touched ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)) RETURNING profile_id",
-            [block],
+            "SELECT id FROM unnest(%s::int[]) AS id WHERE pg_try_advisory_xact_lock(%s, id)", [list(segment_ids), LOCKS]
         )
-        ids = sorted({row[0] for row in cursor.fetchall()})
-    if not ids:
-        return 0
-    moment = moment_now()
-    catalog = known_catalog()
-    moved: dict[int, Moved] = {}
-    segments = _live_segments()
-    tables = _tables_for(segments, catalog, moment, ids)
-    for segment in segments:
-        result = _evaluate(segment, catalog, moment, cause="touched", ids=ids, tables=tables)
-        if result is not None:
-            moved[segment.pk] = result
-    _note_freshness(moved, moment.now)
-    return len(ids)
+        return {row[0] for row in cursor.fetchall()}
 
 
-def _tables_for(segments: Sequence[Segment], catalog: Catalog, moment: Moment, ids: Sequence[int]) -> Tables:
-    """Return where to read the people: a copy of the block when enough segments will ask for it."""
-    rules = [fact.rule for row in segments if (fact := catalog.segments.get(row.pk)) and fact.rule is not None]
-    if len(rules) < WORTH:
-        return ALL_TABLES
-    return fill_block(ids, Needs.of(rules, catalog), moment)
+# One look ----------------------------------------------------------------------------------------------------------
+def usable_rule(segment: Segment, catalog: Catalog) -> Rule:
+    """Return the rule after asking again whether all that it names is there; raise RuleError when it is not."""
+    assert segment.current_version is not None
+    rule = parse(segment.current_version.rule)
+    check(rule, catalog, segment_id=segment.pk)
+    return rule
 
 
-def _live_segments() -> list[Segment]:
-    rows = Segment.objects.filter(status=Status.LIVE).select_related("current_version")
-    # A segment without any refresh yet waits for its first one: a part of its members would be a wrong answer.
-    return list(rows.exclude(refreshed_at=None).order_by("pk"))
+def evaluate(
+    segment: Segment,
+    catalog: Catalog,
+    moment: Moment,
+    *,
+    cause: str,
+    seconds: float,
+    ids: Sequence[int] | None = None,
+    tables: Tables = ALL_TABLES,
+) -> Moved:
+    """Write the difference for one segment, in a savepoint; the caller holds its lock.
+
+    `ids`: only these people. Raises RuleError when the rule cannot be used, and whatever the database answers.
+    """
+    rule = usable_rule(segment, catalog)
+    printed = members_sql(rule, catalog, moment, ids=ids, tables=tables)
+    with transaction.atomic(), bounded(seconds), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('work_mem', %s, true)", [WORK_MEMORY])
+        if ids is None:
+            return move_everybody(segment, printed, now=moment.now, cause=cause)
+        return move_some(segment, printed, ids, now=moment.now, cause=cause)
 
 
-def _note_freshness(moved: dict[int, Moved], now: datetime) -> None:
+def note_freshness(moved: dict[int, Moved], now: datetime) -> None:
+    """Write down how many came and went, and that these segments are right as of now."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE segments_segment s SET member_count = s.member_count + d.delta, "
@@ -136,105 +107,107 @@ def _note_freshness(moved: dict[int, Moved], now: datetime) -> None:
         )
 
 
-# One segment -------------------------------------------------------------------------------------------------------
-def _evaluate(
-    segment: Segment,
-    catalog: Catalog,
-    moment: Moment,
-    *,
-    cause: str,
-    ids: Sequence[int] | None = None,
-    tables: Tables = ALL_TABLES,
-) -> Moved | None:
-    """Write the difference for one segment; mark it broken (and return None) when its rule cannot be used."""
-    try:
-        rule = _usable(segment, catalog)
-        with transaction.atomic():
-            return _diff(segment, rule, catalog, moment, cause=cause, ids=ids, tables=tables)
-    except RuleError as error:
-        _break(segment, rule_refused(error), moment.now)
-    except OperationalError:
-        raise  # time ran out or the server is going: nothing is wrong with the rule
-    except DatabaseError as error:
-        logger.exception("segment %s cannot be evaluated", segment.pk)
-        _break(segment, Reason("database_refused", {"error": type(error).__name__}), moment.now)
+def put_aside(segment: Segment, error: BaseException, now: datetime) -> None:
+    """Leave a segment out of all looks until it was refreshed over everybody, which a task is asked to do."""
+    logger.warning("segment %s is put aside until its refresh: %s", segment.pk, type(error).__name__)
+    Segment.objects.filter(pk=segment.pk, behind_since=None).update(behind_since=now)
+    put(REFRESH, [segment.pk])
+    wake("segments.refresh")
+
+
+# Rules that cannot be used -----------------------------------------------------------------------------------------
+def fault_of_rule(error: BaseException) -> Reason | None:
+    """Return why a rule cannot be used when an error is its fault; None when it is anything else's."""
+    if isinstance(error, RuleError):
+        return rule_refused(error)
+    cause = error.__cause__
+    if isinstance(cause, psycopg.Error) and (cause.sqlstate or "")[:2] in _RULE_CLASSES:
+        return Reason("database_refused", {"error": type(cause).__name__})
     return None
 
 
-def _usable(segment: Segment, catalog: Catalog) -> Rule:
-    """Return the rule after asking again whether all that it names is there."""
-    assert segment.current_version is not None
-    rule = parse(segment.current_version.rule)
-    check(rule, catalog, segment_id=segment.pk)
-    return rule
+def break_segment(segment: Segment, reason: Reason, now: datetime) -> set[int]:
+    """Take everybody out of a segment whose rule cannot be used, and of those that build on it; return all of them.
 
-
-def _diff(
-    segment: Segment,
-    rule: Rule,
-    catalog: Catalog,
-    moment: Moment,
-    *,
-    cause: str,
-    ids: Sequence[int] | None,
-    tables: Tables,
-) -> Moved:
-    printed = members_sql(rule, catalog, moment, ids=ids, tables=tables)
-    if ids is None:
-        return move_everybody(segment, printed, now=moment.now, cause=cause)
-    return move_some(segment, printed, ids, now=moment.now, cause=cause)
+    The caller holds its lock. They match nobody until a refresh finds the rule usable again.
+    """
+    logger.warning("segment %s is broken: %s %s", segment.pk, reason.code, dict(reason.params))
+    rules = {key: fact.rule for key, fact in known_catalog().segments.items()}
+    _break(segment, reason, now)
+    above = Segment.objects.filter(pk__in=referencing(segment.pk, rules), status=Status.LIVE)
+    free = try_lock_segments(list(above.order_by("pk").values_list("pk", flat=True)))
+    for row in above.select_related("current_version").order_by("pk"):
+        if row.pk in free:
+            _break(row, Reason("builds_on_broken", {"segment": segment.name}), now)
+        else:
+            put(REFRESH, [row.pk])  # it is being refreshed: the next refresh finds what it builds on broken
+    return {segment.pk, *free}
 
 
 def _break(segment: Segment, reason: Reason, now: datetime) -> None:
-    """Take everybody out of a segment whose rule cannot be used, and say so. It matches nobody until it is mended."""
     clear_members(segment, cause="broken", now=now)
     Segment.objects.filter(pk=segment.pk).update(
-        status=Status.BROKEN, broken_code=reason.code, broken_params=reason.params, member_count=0, refreshed_at=now
+        status=Status.BROKEN,
+        broken_code=reason.code,
+        broken_params=reason.params,
+        member_count=0,
+        refreshed_at=now,
+        behind_since=None,
     )
-    logger.warning("segment %s is broken: %s %s", segment.pk, reason.code, dict(reason.params))
-    for other in sorted(referencing(segment.pk, {key: fact.rule for key, fact in known_catalog().segments.items()})):
-        row = Segment.objects.select_related("current_version").get(pk=other)
-        clear_members(row, cause="broken", now=now)
-        Segment.objects.filter(pk=other, status=Status.LIVE).update(
-            status=Status.BROKEN,
-            broken_code="builds_on_broken",
-            broken_params={"segment": segment.name},
-            member_count=0,
-            refreshed_at=now,
-        )
 
 
+# Everybody ---------------------------------------------------------------------------------------------------------
+@transaction.atomic
 def refresh_segment(segment_id: int, *, cause: str = "refresh", now: datetime | None = None) -> Moved | None:
     """Evaluate one segment over everybody; return who moved, or None when it is not live (any more).
 
     A broken segment is tried again: what its rule names may be back.
     """
-    with _engine(wait=True):
-        segment = Segment.objects.select_related("current_version").select_for_update(of=("self",)).get(pk=segment_id)
-        if segment.status == Status.ARCHIVED or segment.current_version is None:
-            return None
-        began = time.monotonic()
-        moment = moment_now(now)
-        moved = _evaluate(segment, _full_catalog(segment), moment, cause=cause)
-        if moved is not None:
-            segment.status, segment.broken_code, segment.broken_params = Status.LIVE, "", {}
-            segment.member_count = Membership.objects.filter(segment_id=segment.pk).count()
-            segment.refreshed_at = segment.swept_at = moment.now
-            segment.refresh_ms = int((time.monotonic() - began) * 1000)
-            segment.save(
-                update_fields=[
-                    "status",
-                    "broken_code",
-                    "broken_params",
-                    "member_count",
-                    "refreshed_at",
-                    "swept_at",
-                    "refresh_ms",
-                ]
-            )
-            note_size(moment)
-        wake("segments.process_touched")  # whoever was woken meanwhile found the lock taken
+    lock_segment(segment_id)
+    segment = Segment.objects.select_related("current_version").get(pk=segment_id)
+    if segment.status == Status.ARCHIVED or segment.current_version is None:
+        return None
+    began, moment = time.monotonic(), moment_now(now)
+    try:
+        moved = evaluate(segment, _full_catalog(segment), moment, cause=cause, seconds=REFRESH_SECONDS)
+    except Exception as error:
+        if (reason := fault_of_rule(error)) is None:
+            raise
+        break_segment(segment, reason, moment.now)
+        return None
+    # The row was not locked meanwhile, so that a page may rename it.
+    kept = Segment.objects.filter(pk=segment_id, current_version=segment.current_version_id)
+    if not kept.exclude(status=Status.ARCHIVED).update(
+        status=Status.LIVE,
+        broken_code="",
+        broken_params={},
+        member_count=Membership.objects.filter(segment_id=segment_id).count(),
+        refreshed_at=moment.now,
+        swept_at=moment.now,
+        recounted_at=moment.now,
+        behind_since=None,
+        refresh_ms=int((time.monotonic() - began) * 1000),
+    ):
+        raise Race("the rule was changed or the segment archived meanwhile")
+    note_sizes(moment)
+    if segment.status == Status.BROKEN:
+        _try_above(segment_id)
     return moved
+
+
+def _try_above(segment_id: int) -> None:
+    """Have the broken segments refreshed that build on one that is whole again."""
+    broken = Segment.objects.filter(status=Status.BROKEN).exclude(current_version=None)
+    rules: dict[int, Rule | None] = {}
+    for row in broken.select_related("current_version"):
+        assert row.current_version is not None
+        try:
+            rules[row.pk] = parse(row.current_version.rule)
+        except RuleError:
+            continue
+    if above := referencing(segment_id, rules):
+        put(REFRESH, sorted(above))
+        wake("segments.refresh")
 
 
 def _full_catalog(segment: Segment) -> Catalog:
@@ -246,107 +219,7 @@ def _full_catalog(segment: Segment) -> Catalog:
         return known_catalog()
 
 
-def refresh_all(*, now: datetime | None = None) -> int:
-    """Refresh every segment that is not archived; return how many."""
-    ids = list(Segment.objects.exclude(status=Status.ARCHIVED).order_by("pk").values_list("pk", flat=True))
-    for segment_id in ids:
-        refresh_segment(segment_id, now=now)
-    return len(ids)
-
-
-def refresh_new() -> int:
-    """Refresh the segments that have never been: their first wake-up was lost. Return how many."""
-    ids = list(Segment.objects.filter(status=Status.LIVE, refreshed_at=None).values_list("pk", flat=True))
-    for segment_id in ids:
-        refresh_segment(segment_id, cause="rule")
-    return len(ids)
-
-
-# What time alone changes -------------------------------------------------------------------------------------------
-def sweep(*, now: datetime | None = None) -> int:
-    """Follow the moving edges of all live rules: look again at those for whom an edge went by. Return how many."""
-    swept = 0
-    with override("en"):
-        for segment in _live_segments():
-            swept += _sweep_segment(segment.pk, now)
-    return swept
-
-
-def _sweep_segment(segment_id: int, now: datetime | None) -> int:
-    """Look again at the people of one segment whose windows moved since the last sweep."""
-    whole = False
-    with _engine(wait=True):
-        segment = Segment.objects.select_related("current_version").get(pk=segment_id)
-        if segment.status != Status.LIVE or segment.swept_at is None:
-            return 0
-        moment = moment_now(now)
-        before = Moment(segment.swept_at, moment.zone)
-        if moment.now <= before.now:
-            return 0
-        catalog = known_catalog()
-        try:
-            edges = moving_edges(_usable(segment, catalog), catalog)
-        except RuleError as error:
-            _break(segment, rule_refused(error), moment.now)
-            return 0
-        ids = crossed(edges, before, moment)
-        whole = ids is None or len(ids) > MAX_SWEPT
-        if not whole and ids:
-            moved = _evaluate(segment, catalog, moment, cause="time", ids=ids)
-            if moved is None:
-                return len(ids)
-            _note_freshness({segment.pk: moved}, moment.now)
-        if not whole:
-            Segment.objects.filter(pk=segment.pk).update(swept_at=moment.now, refreshed_at=moment.now)
-            note_size(moment)
-    if whole:
-        refresh_segment(segment_id, cause="time", now=now)
-        return MAX_SWEPT
-    return len(ids or ())
-
-
-def crossed(edges: frozenset[Edge], before: Moment, now: Moment) -> list[int] | None:
-    """Return the people for whom an edge went by between two moments; None when only a full look can tell."""
-    found: set[int] = set()
-    with connection.cursor() as cursor:
-        for edge in sorted(edges):
-            if edge.kind == "property":
-                if before.today != now.today:
-                    return None
-                continue
-            if edge.kind == "trait" and before.today == now.today:
-                continue
-            sql, params = _crossing(edge, before, now)
-            cursor.execute(f"{sql} LIMIT {MAX_SWEPT + 1}", params)
-            found.update(row[0] for row in cursor.fetchall())
-            if len(found) > MAX_SWEPT:
-                return None
-    return sorted(found)
-
-
-def _crossing(edge: Edge, before: Moment, now: Moment) -> tuple[str, list[Any]]:
-    past = [before.ago(edge.days), now.ago(edge.days)]
-    if edge.kind == "event":
-        return (
-            "SELECT DISTINCT profile_id FROM profiles_interaction "
-            "WHERE name = %s AND occurred_at > %s AND occurred_at <= %s",
-            [edge.key, *past],
-        )
-    if edge.kind == "trait":
-        # Both edges of a window of days: the far one moves from day to day, and so does today.
-        days = [before.ago(edge.days + 2).date(), now.ago(edge.days - 1).date(), before.today, now.today]
-        written = [day.isoformat() for day in days]
-        sql = (
-            "SELECT id FROM profiles_profile WHERE traits ? %s AND "
-            """(left(traits ->> %s, 10) COLLATE "C" BETWEEN %s AND %s """
-            """OR left(traits ->> %s, 10) COLLATE "C" BETWEEN %s AND %s)"""
-        )
-        return sql, [edge.key, edge.key, *written[:2], edge.key, *written[2:]]
-    column = {"first": "first_seen_at", "last": "last_seen_at"}[edge.kind]
-    return f"SELECT id FROM profiles_profile WHERE {column} > %s AND {column} <= %s", list(past)
-
-
-def note_size(moment: Moment) -> None:
+def note_sizes(moment: Moment) -> None:
     """Keep the size of every segment on this day, for the line of thirty days."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -356,11 +229,3 @@ def note_size(moment: Moment) -> None:
             "WHERE segments_segmentsize.members <> excluded.members",
             [moment.today],
         )
-
-
-def queue_state() -> tuple[int, float | None]:
-    """Return how many people wait to be looked at again, and how long the first has waited."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*), min(since) FROM segments_touched")
-        count, oldest = cursor.fetchone()
-    return count, (timezone.now() - oldest).total_seconds() if oldest else None

@@ -36,6 +36,9 @@ class Segment(models.Model):
     refresh_ms = models.IntegerField(null=True, editable=False)  # how long the last full refresh took
     #: the moment up to which the sweeper has followed the moving edges of the rule
     swept_at = models.DateTimeField(null=True, editable=False)
+    recounted_at = models.DateTimeField(null=True, editable=False)  # the last full refresh
+    #: since when looks at some people leave it out, because one failed: the next full refresh makes it right
+    behind_since = models.DateTimeField(null=True, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
     )
@@ -136,11 +139,18 @@ class TouchedProfile(models.Model):
     """Somebody changed and is to be looked at again: the narrow queue. Rows go when done."""
 
     profile_id = models.BigIntegerField()
+    segment_id = models.BigIntegerField(null=True)  # null: by all of them
     since = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(null=True)  # null: at once
+    attempts = models.SmallIntegerField(db_default=0)
 
     class Meta:
         db_table = "segments_touched"
         default_permissions = ()
+        indexes = [
+            models.Index(fields=["id"], name="touched_failed_idx", condition=models.Q(attempts__gt=0)),
+            models.Index(fields=["segment_id"], name="touched_segment_idx", condition=~models.Q(segment_id=None)),
+        ]
 
 
 class SegmentSize(models.Model):

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cdp.common import registry
 from profiles.changes import change_handlers
-from segments import changes, home, membership
+from segments import changes, home
 from segments.api import SegmentViewSet
 
 
@@ -23,7 +23,6 @@ def register() -> None:
         ),
     )
     change_handlers.add("segments", changes.touch)
-    registry.queues.add("segments_touched", registry.QueueDepth(measure=membership.queue_state))
     registry.personal_data.add("segments", registry.PersonalDataHolder(collect=changes.collect, erase=changes.erase))
     registry.timeline.add("segments", changes.timeline)
     registry.profile_panels.add(

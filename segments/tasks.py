@@ -1,32 +1,45 @@
-"""Drains, woken on commit and by beat."""
+"""The queues of segments."""
 
 from __future__ import annotations
 
-from celery import shared_task
+from django.utils.translation import gettext_lazy as _
 
-from segments import membership
+from cdp.common.queues import Queue, register
+from segments import refreshing, sweeping, touched
+from segments.membership import REFRESH
 
-
-@shared_task(name="segments.process_touched")
-def process_touched() -> None:
-    """Look again at all people that changed."""
-    membership.process_touched()
-
-
-@shared_task(name="segments.sweep")
-def sweep() -> None:
-    """Follow what changes by time alone."""
-    membership.refresh_new()
-    membership.sweep()
-
-
-@shared_task(name="segments.refresh")
-def refresh() -> None:
-    """Make the members of segments whose rule is new."""
-    membership.refresh_new()
-
-
-@shared_task(name="segments.refresh_all")
-def refresh_all() -> None:
-    """Refresh every segment over everybody: nightly, to try broken ones again."""
-    membership.refresh_all()
+process_touched = register(
+    Queue(
+        name=touched.NAME,
+        label=_("People to look at for segments"),
+        task="segments.process_touched",
+        item_seconds=60,
+        work=touched.work_touched,
+        measure=touched.TOUCHED.measure,
+        retry=touched.retry_person,
+    )
+)
+refresh = register(
+    Queue(
+        name=REFRESH,
+        label=_("Segments to count anew"),
+        task="segments.refresh",
+        item_seconds=300,
+        slots=2,
+        every=10,
+        late_seconds=1800,
+        work=refreshing.work_refreshes,
+        measure=refreshing.measure,
+    )
+)
+sweep = register(
+    Queue(
+        name="segments_sweep",
+        label=_("Segments whose windows move"),
+        task="segments.sweep",
+        item_seconds=40,
+        every=30,
+        work=sweeping.work_sweep,
+        measure=sweeping.measure,
+    )
+)

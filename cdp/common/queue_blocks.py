@@ -44,7 +44,7 @@ class BlockTable:
 
     def claim_new(self, limit: int) -> list[Row]:
         """Lock the first rows that never failed and that nobody else holds."""
-        return self._claim("attempts = 0", [], limit)
+        return self._claim(0, limit)
 
     def claim_failed(self) -> list[Row]:
         """Lock rows that failed before, as many as a piece may have."""
@@ -56,15 +56,14 @@ class BlockTable:
             found = cursor.fetchone()
         if not found:
             return []
-        limit = PIECES[found[0] - 1] if found[0] < ALONE else 1
-        return self._claim("attempts = %s AND (due_at IS NULL OR due_at <= now())", [found[0]], limit)
+        return self._claim(found[0], PIECES[found[0] - 1] if found[0] < ALONE else 1)
 
-    def _claim(self, condition: str, params: list[Any], limit: int) -> list[Row]:
+    def _claim(self, attempts: int, limit: int) -> list[Row]:
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT {self.columns} FROM {self.name} WHERE {condition}"
+                f"SELECT {self.columns} FROM {self.name} WHERE attempts = %s AND (due_at IS NULL OR due_at <= now())"
                 f" ORDER BY {self.key} LIMIT %s FOR UPDATE SKIP LOCKED",
-                [*params, limit],
+                [attempts, limit],
             )
             return list(cursor.fetchall())
 
@@ -83,8 +82,16 @@ class BlockTable:
                 [smaller, list(keys)],
             )
 
-    def put_off(self, run: Run, key: int, error: Exception, payload: dict[str, Any] | None = None) -> None:
-        """Let a row that failed alone wait; after its last attempt it becomes a dead letter."""
+    def put_off(
+        self,
+        run: Run,
+        key: int,
+        error: Exception,
+        *,
+        letter_key: object = None,
+        payload: dict[str, Any] | None = None,
+    ) -> None:
+        """Let a row that failed alone wait; after its last attempt it becomes a dead letter, known by `letter_key`."""
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT greatest(attempts - %s, 0) + 1, {self.since} FROM {self.name} WHERE {self.key} = %s"
@@ -95,7 +102,7 @@ class BlockTable:
                 return
             attempts, since = found
             if attempts >= MAX_ATTEMPTS:
-                bury(run.queue, key, error=error, attempts=attempts, since=since, payload=payload)
+                bury(run.queue, letter_key or key, error=error, attempts=attempts, since=since, payload=payload)
                 self.delete([key])
                 return
             cursor.execute(

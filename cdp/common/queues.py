@@ -55,8 +55,8 @@ class Queue:
     work: Callable[[Run], int]
     #: return (how many are due, age of the oldest in seconds or None)
     measure: Callable[[], tuple[int, float | None]]
-    #: put the item of a dead letter back; called inside a transaction
-    retry: Callable[[DeadLetter], None]
+    #: put the item of a dead letter back; None: `queue_items.put` does
+    retry: Callable[[DeadLetter], None] | None = None
     #: runs at once, over all workers
     slots: int = 1
     #: beat wakes the task every so many seconds

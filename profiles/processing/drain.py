@@ -85,7 +85,7 @@ def _process_alone(run: Run, row: Row, error: Exception) -> None:
             if fault_of(again) is Fault.SERVER:
                 raise
             error = again
-    INBOX.put_off(run, entry.raw_id, error, payload)
+    INBOX.put_off(run, entry.raw_id, error, payload=payload)
 
 
 @transaction.atomic

@@ -23,11 +23,15 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('profile_id', models.BigIntegerField()),
+                ('segment_id', models.BigIntegerField(null=True)),
                 ('since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('due_at', models.DateTimeField(null=True)),
+                ('attempts', models.SmallIntegerField(db_default=0)),
             ],
             options={
                 'db_table': 'segments_touched',
                 'default_permissions': (),
+                'indexes': [models.Index(condition=models.Q(('attempts__gt', 0)), fields=['id'], name='touched_failed_idx'), models.Index(condition=models.Q(('segment_id', None), _negated=True), fields=['segment_id'], name='touched_segment_idx')],
             },
         ),
         migrations.CreateModel(
@@ -44,6 +48,8 @@ class Migration(migrations.Migration):
                 ('refreshed_at', models.DateTimeField(editable=False, null=True)),
                 ('refresh_ms', models.IntegerField(editable=False, null=True)),
                 ('swept_at', models.DateTimeField(editable=False, null=True)),
+                ('recounted_at', models.DateTimeField(editable=False, null=True)),
+                ('behind_since', models.DateTimeField(editable=False, null=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],

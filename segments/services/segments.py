@@ -11,8 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from cdp.common.errors import CdpError
+from cdp.common.queue_items import put
 from cdp.common.wake import wake
 from segments.catalog_loader import catalog_for, known_catalog, referencing
+from segments.membership import REFRESH
 from segments.membership_diff import clear_members
 from segments.models import Segment, SegmentVersion, Status
 from segments.rules.catalog import Catalog
@@ -73,7 +75,9 @@ def update_rule(*, segment: Segment, rule: Any, user: Any = None) -> Segment:
     _add_version(segment, rule, parsed, catalog, user)
     # Whoever builds on this segment takes its rule in: they are asked anew as well.
     rules = {key: fact.rule for key, fact in known_catalog().segments.items()}
-    Segment.objects.filter(pk__in=referencing(segment.pk, rules), status=Status.LIVE).update(refreshed_at=None)
+    above = sorted(referencing(segment.pk, rules))
+    Segment.objects.filter(pk__in=above, status=Status.LIVE).update(refreshed_at=None)
+    put(REFRESH, above)
     return segment
 
 
@@ -160,6 +164,7 @@ def _add_version(segment: Segment, data: Any, rule: Rule, catalog: Catalog, user
     segment.refreshed_at = None
     segment.status, segment.broken_code, segment.broken_params = Status.LIVE, "", {}
     segment.save(update_fields=["current_version", "refreshed_at", "status", "broken_code", "broken_params"])
+    put(REFRESH, [segment.pk])
     wake("segments.refresh")
 
 

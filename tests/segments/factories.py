@@ -11,11 +11,14 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from cdp.common import queues
 from profiles.changes import Change, announce
 from profiles.models import Identifier, Profile, Source
 from segments import services
+from segments.catalog_loader import known_catalog
 from segments.membership import refresh_segment
-from segments.models import Membership, Segment
+from segments.models import Membership, Segment, TouchedProfile
+from segments.sweeping import sweep_segment
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -97,3 +100,22 @@ def members(segment: Segment) -> set[int]:
 def ids(people: Iterable[Profile]) -> set[int]:
     """Return the ids of people."""
     return {profile.pk for profile in people}
+
+
+def process_touched() -> int:
+    """Do a worker's work with those who changed; return how many rows of the queue are gone."""
+    before = TouchedProfile.objects.count()
+    queues.drain("segments_touched")
+    return before - TouchedProfile.objects.count()
+
+
+def refresh_new() -> None:
+    """Do a worker's work with the segments that wait for a refresh."""
+    queues.drain("segments_refresh")
+
+
+def sweep(now: datetime) -> None:
+    """Do a worker's work with the windows that moved until `now`, and refresh what a sweep leaves to that."""
+    for segment_id in Segment.objects.filter(status="live").order_by("pk").values_list("pk", flat=True):
+        if not sweep_segment(segment_id, known_catalog(), now=now):
+            refresh_segment(segment_id, cause="time", now=now)

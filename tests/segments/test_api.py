@@ -9,9 +9,8 @@ import pytest
 from django.test import Client
 
 from cdp.common.models import AccessLog
-from segments import membership
 from segments.models import Segment
-from tests.segments.factories import event, happened, members, person, rule, segment, trait
+from tests.segments.factories import event, happened, members, person, refresh_new, rule, segment, trait
 
 pytestmark = pytest.mark.django_db
 Tokens = Callable[[str], dict[str, str]]
@@ -31,12 +30,12 @@ def test_a_segment_is_made_read_changed_and_archived(api_token: Tokens) -> None:
     assert (made.json()["slug"], made.json()["version"]) == ("dutch", 1)
     assert made.json()["sentence"] == "People whose country is NL."
     row = Segment.objects.get()
-    membership.refresh_new()
+    refresh_new()
     assert members(row) == {dutch.pk}
     assert send("get", f"{URL}dutch/", token).json()["member_count"] == 1
     changed = send("patch", f"{URL}dutch/", token, {"name": "Belgian", "rule": rule(trait("country", "is", "BE"))})
     assert (changed.status_code, changed.json()["version"], changed.json()["name"]) == (200, 2, "Belgian")
-    membership.refresh_new()
+    refresh_new()
     assert members(row) == {belgian.pk}
     assert send("delete", f"{URL}dutch/", token).status_code == 204
     assert members(row) == set()

@@ -12,12 +12,14 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from cdp.common import registry
-from segments import home, membership, tasks
+from segments import home, membership
 from segments.membership_diff import Moved
 from segments.models import Membership, MembershipChange, Segment, SegmentSize, TouchedProfile
+from segments.touched import TOUCHED
 from tests.consent.factories import person as reachable
 from tests.consent.factories import purpose, say
-from tests.segments.factories import changed, event, happened, members, person, segment, trait
+from tests.queues.running import run_scheduled
+from tests.segments.factories import changed, event, happened, members, person, process_touched, segment, trait
 
 pytestmark = pytest.mark.django_db
 Clients = Callable[[str], Client]
@@ -33,7 +35,7 @@ def test_the_persons_page_shows_segments_and_the_timeline_tells_of_moves(client_
     anna.traits = {"plan": "free"}
     anna.save()
     changed(anna)
-    membership.process_touched()
+    process_touched()
     assert [entry.title for entry in timeline(anna.pk, None, 10, None)][0] == "Left segment Pros"
     assert timeline(anna.pk, timezone.now() - timedelta(days=1), 10, None) == []
     assert timeline(anna.pk, None, 10, {"message"}) == []
@@ -76,10 +78,10 @@ def test_the_search_box_finds_segments_for_those_who_may(user_as: Callable[[str]
 
 
 def test_the_queue_tells_its_depth_and_age() -> None:
-    assert membership.queue_state() == (0, None)
+    assert TOUCHED.measure() == (0, None)
     changed(person())
     TouchedProfile.objects.update(since=timezone.now() - timedelta(minutes=2))
-    depth, age = membership.queue_state()
+    depth, age = TOUCHED.measure()
     assert depth == 1
     assert age is not None and 119 < age < 180
 
@@ -105,10 +107,10 @@ def test_a_permission_given_or_withdrawn_moves_somebody_without_any_other_news()
     made = segment("Agreed", {"type": "consent", "purpose": "news", "channel": "email", "state": "given"})
     assert members(made) == set()
     say(anna, news, "given")
-    membership.process_touched()
+    process_touched()
     assert members(made) == {anna.pk}
     say(anna, news, "withdrawn")
-    membership.process_touched()
+    process_touched()
     assert members(made) == set()
 
 
@@ -117,23 +119,24 @@ def test_the_tasks_do_their_part() -> None:
     early, late = person(), person()
     happened(early, "Visit", now - timedelta(days=6))
     made = segment("Recent", event("Visit", window={"kind": "last", "days": 7}), refresh=False)
-    tasks.refresh()
+    run_scheduled("segments.refresh")
     assert members(made) == {early.pk}
     happened(late, "Visit", now)
     changed(late)
-    tasks.process_touched()
+    run_scheduled("segments.process_touched")
     assert members(made) == {early.pk, late.pk}
     week = timedelta(days=5)
     with connection.cursor() as cursor:
         back = "UPDATE profiles_interaction SET occurred_at = occurred_at - make_interval(days => %s)"
         cursor.execute(back, [week.days])
     Segment.objects.update(swept_at=now - week)
-    tasks.sweep()
-    assert members(made) == {late.pk}
-    Membership.objects.all().delete()
-    tasks.refresh_all()
+    run_scheduled("segments.sweep")
     assert members(made) == {late.pk}
     assert SegmentSize.objects.get(segment=made).members == 1
+    Membership.objects.all().delete()
+    Segment.objects.update(recounted_at=now - timedelta(days=2))
+    run_scheduled("segments.refresh")
+    assert members(made) == {late.pk}, "once a day each is counted anew"
 
 
 def test_a_copied_block_serves_many_segments_and_leaves_nobody_behind() -> None:
@@ -153,7 +156,7 @@ def test_a_copied_block_serves_many_segments_and_leaves_nobody_behind() -> None:
     assert [members(row) for row in rows] == expected
     Membership.objects.all().delete()
     changed(pro, buyer, reader)
-    assert membership.process_touched() == 3
+    assert process_touched() == 3
     assert [members(row) for row in rows] == expected
 
 

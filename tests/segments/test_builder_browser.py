@@ -8,9 +8,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from segments import membership
 from segments.models import Segment
-from tests.segments.factories import event, happened, members, person, segment, trait
+from tests.segments.factories import event, happened, members, person, refresh_new, segment, trait
 
 
 @pytest.mark.django_db(transaction=True)
@@ -45,7 +44,7 @@ def test_a_segment_is_built_by_clicks(page_as: Callable[[str], Page]) -> None:
     page.locator(".page-actions").get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
     made = Segment.objects.get()
-    membership.refresh_new()
+    refresh_new()
     assert members(made) == {anna.pk, luc.pk}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 
 import pytest
@@ -13,7 +12,6 @@ from segments import membership, services
 from segments.models import (
     Membership,
     MembershipChange,
-    Segment,
     SegmentVersion,
     TouchedProfile,
 )
@@ -25,8 +23,11 @@ from tests.segments.factories import (
     ids,
     members,
     person,
+    process_touched,
+    refresh_new,
     rule,
     segment,
+    sweep,
     trait,
 )
 
@@ -49,10 +50,10 @@ def test_touched_people_come_and_go_without_a_look_at_the_others() -> None:
     inside.save()
     outside.save()
     changed(outside)
-    assert membership.process_touched() == 1
+    assert process_touched() == 1
     assert members(made) == ids([inside, outside]), "the untouched person stays until the next look"
     changed(inside)
-    membership.process_touched()
+    process_touched()
     assert members(made) == {outside.pk}
     made.refresh_from_db()
     assert made.member_count == 1
@@ -68,11 +69,11 @@ def test_an_event_brings_somebody_in() -> None:
     happened(buyer, "Order Completed", total=60)
     happened(buyer, "Order Completed", total=50)
     changed(buyer)
-    membership.process_touched()
+    process_touched()
     assert members(made) == {other.pk}
     happened(buyer, "Order Completed", total=51)
     changed(buyer)
-    membership.process_touched()
+    process_touched()
     assert members(made) == ids([buyer, other])
 
 
@@ -84,9 +85,9 @@ def test_a_window_that_slides_past_moves_people_by_the_sweeper_alone() -> None:
     inside = segment("Recent", event("Visit", window={"kind": "last", "days": 7}))
     never = segment("Quiet", event("Visit", count="never", window={"kind": "last", "days": 7}))
     assert members(inside) == {recent.pk}
-    assert membership.sweep(now=now + timedelta(hours=1)) == 0
+    sweep(now + timedelta(hours=1))
     assert members(inside) == {recent.pk}
-    membership.sweep(now=now + timedelta(days=2))
+    sweep(now + timedelta(days=2))
     assert members(inside) == set()
     assert members(never) == ids([recent, old])
     assert MembershipChange.objects.filter(cause="time").count() == 2
@@ -101,7 +102,7 @@ def test_last_seen_and_dates_in_traits_slide_too() -> None:
     gone = segment("Gone", trait("joined", "before_last", 5))
     assert members(joined) == members(seen) == {somebody.pk}
     later = now + timedelta(days=4)
-    membership.sweep(now=later)
+    sweep(later)
     assert members(joined) == members(seen) == set()
     assert members(gone) == {somebody.pk}
 
@@ -111,7 +112,7 @@ def test_a_day_in_the_future_comes_into_a_window() -> None:
     somebody = person(traits={"renewal": (now + timedelta(days=3)).date().isoformat()})
     made = segment("Renewed", trait("renewal", "in_last", 5))
     assert members(made) == set()
-    membership.sweep(now=now + timedelta(days=4))
+    sweep(now + timedelta(days=4))
     assert members(made) == {somebody.pk}
 
 
@@ -121,7 +122,7 @@ def test_a_trait_that_nobody_has_any_more_breaks_the_segment_which_then_matches_
     below = segment("Below", {"type": "not", "child": {"type": "member", "segment": made.pk}})
     other = person(traits={})
     changed(other)
-    membership.process_touched()
+    process_touched()
     assert members(made) == ids([somebody, other])
     somebody.traits = {}
     somebody.save()
@@ -149,7 +150,7 @@ def test_merged_and_erased_people_leave() -> None:
     erased.erased_at = timezone.now()
     erased.save()
     changed(loser, erased, winner)
-    membership.process_touched()
+    process_touched()
     assert members(made) == {winner.pk}
 
 
@@ -158,9 +159,9 @@ def test_a_new_segment_waits_for_its_first_refresh() -> None:
     person(traits={"plan": "pro"})
     made = segment("Pro", trait("plan", "is", "pro"), refresh=False)
     changed(somebody)
-    membership.process_touched()
+    process_touched()
     assert members(made) == set()
-    membership.refresh_new()
+    refresh_new()
     assert len(members(made)) == 2
 
 
@@ -168,7 +169,7 @@ def test_membership_names_the_version_that_let_somebody_in() -> None:
     first, second = person(traits={"plan": "pro"}), person(traits={"plan": "free"})
     made = segment("Plans", trait("plan", "is", "pro"))
     services.update_rule(segment=made, rule=rule(trait("plan", "one_of", ["pro", "free"])))
-    membership.refresh_new()
+    refresh_new()
     versions = dict(Membership.objects.values_list("profile_id", "version__number"))
     assert versions == {first.pk: 1, second.pk: 2}
 
@@ -179,7 +180,7 @@ def test_a_segment_that_builds_on_another_follows_its_rule() -> None:
     upper = segment("Upper", {"type": "member", "segment": base.pk})
     assert members(upper) == {pro.pk}
     services.update_rule(segment=base, rule=rule(trait("plan", "is", "free")))
-    membership.refresh_new()
+    refresh_new()
     assert members(upper) == members(base) == {free.pk}
 
 
@@ -191,57 +192,3 @@ def test_a_version_can_neither_be_changed_nor_deleted() -> None:
             cursor.execute(sql)
     version.refresh_from_db()
     assert version.number == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_engines_at_once_lose_nobody_and_count_nobody_twice() -> None:
-    made = segment("Everyone", {"type": "everyone"})
-    people = [person(name=f"P{number}") for number in range(40)]
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            for _turn in range(10):
-                membership.process_touched(block=3)
-        except BaseException as error:  # noqa: BLE001 - shown by the main thread
-            errors.append(error)
-        finally:
-            connection.close()
-
-    engines = [threading.Thread(target=work) for _ in range(3)]
-    for number, profile in enumerate(people):
-        changed(profile, people[number - 1])
-        if number == 5:
-            for engine in engines:
-                engine.start()
-    for engine in engines:
-        engine.join()
-    membership.process_touched()
-    assert not errors
-    assert members(made) == ids(people)
-    assert Segment.objects.get(pk=made.pk).member_count == 40
-    assert MembershipChange.objects.filter(segment=made, entered=True).count() == 40
-
-
-@pytest.mark.django_db(transaction=True)
-def test_an_engine_that_finds_the_lock_taken_leaves_the_queue_alone() -> None:
-    made = segment("Everyone", {"type": "everyone"})
-    changed(person())
-    held, release = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [membership.LOCK])
-            held.set()
-            release.wait(10)
-        connection.close()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    held.wait(10)
-    assert membership.process_touched() == 0
-    assert TouchedProfile.objects.count() == 1
-    release.set()
-    holder.join()
-    assert membership.process_touched() == 1
-    assert len(members(made)) == 1

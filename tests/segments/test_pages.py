@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from cdp.common.models import AccessLog
 from segments import membership
 from segments.models import Segment
-from tests.segments.factories import event, happened, members, person, segment, trait
+from tests.segments.factories import event, happened, members, person, refresh_new, segment, trait
 
 pytestmark = pytest.mark.django_db
 Clients = Callable[[str], Client]
@@ -52,7 +52,7 @@ def test_the_form_saves_a_rule_and_its_members_follow(client_as: Clients, buyer:
     answer = client_as("Marketer").post("/segments/new/", FORM)
     made = Segment.objects.get()
     assert answer["Location"] == made.get_absolute_url()
-    membership.refresh_new()
+    refresh_new()
     assert members(made) == {buyer.pk}
     assert made.current_version is not None
     assert made.current_version.rule["include"]["children"][1] == {

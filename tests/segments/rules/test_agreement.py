@@ -23,7 +23,7 @@ from segments.rules.operators import OPERATORS
 from segments.rules.parse import parse
 from segments.rules.sql import ALL_TABLES, counts_sql, members_sql
 from segments.touched_batch import Needs, fill_block
-from tests.segments.factories import changed, happened, identifier, members, person
+from tests.segments.factories import changed, happened, identifier, members, person, process_touched, sweep
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEYS = ["plan", "n", "day", "tags", "Ünï %s"]
@@ -242,10 +242,10 @@ def test_members_kept_by_touches_and_sweeps_equal_those_made_anew(
                     monkeypatch_now(now)
                 if what in ("trait", "event"):
                     changed(profile)
-                    membership.process_touched()
+                    process_touched()
                 elif what == "sweep":
-                    membership.sweep(now=now)
-            membership.sweep(now=now)
+                    sweep(now)
+            sweep(now)
             kept = members(segment)
             membership.refresh_segment(segment.pk, now=now)
             segment.refresh_from_db()
@@ -267,8 +267,9 @@ def monkeypatch_now(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def put(now: datetime, worth: int | None = None) -> None:
         if worth is not None:  # from how many segments on the block is copied
-            monkeypatch.setattr("segments.membership.WORTH", worth)
-        monkeypatch.setattr("segments.membership.moment_now", lambda given=None: moment_now(given or now))
+            monkeypatch.setattr("segments.touched.WORTH", worth)
+        for module in ("membership", "touched", "sweeping"):
+            monkeypatch.setattr(f"segments.{module}.moment_now", lambda given=None: moment_now(given or now))
 
     return put
 
