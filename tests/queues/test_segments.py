@@ -13,10 +13,13 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from cdp.common.models import DeadLetter, QueueItem
+from cdp.common.queue_items import put
 from cdp.common.queues import queues
 from profiles.models import Profile
 from segments import membership, sweeping, touched
+from segments.catalog_loader import known_catalog
 from segments.models import Segment, TouchedProfile
+from segments.rules.catalog import Catalog
 from segments.rules.sql import members_sql
 from tests.queues.running import hurry, run_scheduled, run_until_given_up
 from tests.segments.factories import changed, event, happened, ids, members, person, segment, trait
@@ -178,8 +181,12 @@ def test_a_sweep_that_fails_leaves_the_others_swept_and_reads_the_rules_once(
     Segment.objects.update(swept_at=timezone.now() - timedelta(hours=1))
     spoil(SLOW)
     reads = []
-    load = sweeping.known_catalog
-    monkeypatch.setattr(sweeping, "known_catalog", lambda: reads.append(1) or load())
+
+    def load() -> Catalog:
+        reads.append(1)
+        return known_catalog()
+
+    monkeypatch.setattr(sweeping, "known_catalog", load)
     run_scheduled(SWEEP)
     assert [members(row) for row in others] == [set()] * 3
     assert state(spoilt) == ("live", True)
@@ -245,8 +252,6 @@ def test_touches_sweeps_and_refreshes_at_once_give_what_a_refresh_gives(monkeypa
             connection.close()
 
     def queue_all() -> None:
-        from cdp.common.queue_items import put
-
         put("segments_refresh", [row.pk for row in rows])
 
     workers = [(TOUCHED, 0.001)] * 3 + [(SWEEP, 0.02), (REFRESH, 0.03), (REFRESH, 0.05)]
