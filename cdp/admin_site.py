@@ -13,6 +13,8 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
+from cdp.common.service_admin import ServiceAdmin
+
 
 class KlantbeeldAdminSite(admin.AdminSite):
     """The admin at /admin/."""
@@ -21,6 +23,15 @@ class KlantbeeldAdminSite(admin.AdminSite):
     site_title = "Klantbeeld"
     index_title = _("System")
     enable_nav_sidebar = False
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Register a model; the lists of other packages come in pages by key too, and count nothing large."""
+        admin_class = admin_class or ServiceAdmin
+        if not issubclass(admin_class, ServiceAdmin):
+            admin_class = type(
+                admin_class.__name__, (admin_class, ServiceAdmin), {"__module__": admin_class.__module__}
+            )
+        super().register(model_or_iterable, admin_class, **options)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Lead to the one log-in page; refuse a known reader who is no staff (a redirect would go round for ever)."""

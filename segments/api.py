@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cdp.common.access import record_access
-from cdp.common.api import CursorPages
+from cdp.common.api_pages import keyset_pages
 from cdp.common.errors import CdpError
 from cdp.common.masking import can_see_pii, mask_name
 from profiles.models import Profile
@@ -99,12 +99,6 @@ class ChangeSerializer(serializers.Serializer[Any]):
     entered = serializers.BooleanField()
     at = serializers.DateTimeField()
     cause = serializers.CharField()
-
-
-class MemberPages(CursorPages):
-    """Members by the order of their numbers."""
-
-    ordering = "profile_id"
 
 
 _BY_SLUG = OpenApiParameter("slug", OpenApiTypes.STR, OpenApiParameter.PATH)
@@ -196,7 +190,7 @@ class SegmentViewSet(
         )
 
     @extend_schema(parameters=[_BY_SLUG], responses=MemberSerializer(many=True))
-    @action(detail=True, pagination_class=MemberPages)
+    @action(detail=True, pagination_class=keyset_pages("profile_id", key=("profile_id",)))
     def members(self, request: Request, slug: str) -> Response:
         """List the members."""
         segment = self.get_object()

@@ -33,7 +33,7 @@ from campaigns.services.campaigns import (
     update_campaign,
 )
 from campaigns.services.messages import archive_message, create_message, update_message
-from cdp.common.api import CursorPages
+from cdp.common.api_pages import keyset_pages
 
 
 class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Message]):
@@ -176,18 +176,12 @@ class DeliveryFilter(django_filters.FilterSet):  # type: ignore[misc]  # the bas
         fields = ("outcome", "reason")
 
 
-class DeliveryPages(CursorPages):
-    """Decisions in the order of campaign and person: the primary key, so every page is a seek."""
-
-    ordering = ("-campaign_id", "profile_id")
-
-
 class DeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Delivery]):
     """Decisions: who got which campaign, who did not, and why."""
 
     queryset = Delivery.objects.all()
     serializer_class = DeliverySerializer
-    pagination_class = DeliveryPages
+    pagination_class = keyset_pages("-campaign_id")
     filter_backends = (DjangoFilterBackend,)
     filterset_class = DeliveryFilter
     lookup_field = "uuid"

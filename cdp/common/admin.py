@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -14,16 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from cdp.common.access import record_access
 from cdp.common.models import AccessLog, ApiToken
-
-if TYPE_CHECKING:
-    TokenAdmin = admin.ModelAdmin[ApiToken]
-    LogAdmin = admin.ModelAdmin[AccessLog]
-else:
-    TokenAdmin = LogAdmin = admin.ModelAdmin
+from cdp.common.service_admin import ReadOnlyAdmin, ServiceAdmin
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(TokenAdmin):
+class ApiTokenAdmin(ServiceAdmin):
     """Tokens are made here and shown once; they are revoked, never deleted, so that the log stays readable."""
 
     list_display = ("name", "user", "ending", "created_at", "last_used_at", "revoked_at")
@@ -90,23 +85,8 @@ class ApiTokenAdmin(TokenAdmin):
 
 
 @admin.register(AccessLog)
-class AccessLogAdmin(LogAdmin):
+class AccessLogAdmin(ReadOnlyAdmin):
     """The access log, to read. The page in the Privacy group is better for searching."""
 
     list_display = ("at", "actor_label", "action", "object_kind", "object_id", "ip")
-    list_filter = ("action",)
     ordering = ("-id",)
-    list_per_page = 50
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: rows are written by what people do."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: AccessLog | None = None) -> bool:
-        """Refuse: the log is append-only."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: AccessLog | None = None) -> bool:
-        """Refuse: the log is append-only."""
-        return False

@@ -1,4 +1,4 @@
-"""What every part of the REST API shares: who asks, what they may, what bodies are taken, how lists are paged.
+"""What every part of the REST API shares: who asks, what they may, what bodies are taken.
 
 The settings name these classes, so this module may not import `rest_framework.views` (a circle): the error handler
 and the schema's part are in modules of their own.
@@ -15,7 +15,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -134,12 +133,3 @@ class StrictJSONParser(JSONParser):
                 self._check(item, depth + 1)
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise exceptions.ParseError(_("A number is out of range (64 bits)."))
-
-
-class CursorPages(CursorPagination):
-    """Pages by cursor: as fast on page one thousand as on page one. `?limit=` up to 200."""
-
-    page_size = 50
-    page_size_query_param = "limit"
-    max_page_size = 200
-    ordering: Any = "-id"

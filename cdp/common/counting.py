@@ -45,3 +45,14 @@ def index_count(index: str) -> int | None:
         cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(%s)", [index])
         row = cursor.fetchone()
     return row[0] if row and row[0] > 0 else None
+
+
+def estimated_rows(table: str) -> int:
+    """Return how many rows a table had when it was last vacuumed or analyzed; 0 when that is not known."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(c.reltuples), 0)::bigint FROM pg_class c WHERE c.reltuples > 0 AND (c.oid = "
+            "to_regclass(%s) OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(%s)))",
+            [table, table],
+        )
+        return int(cursor.fetchone()[0])

@@ -25,16 +25,18 @@ from django.views import View
 from cdp.common.access import record_access
 from cdp.common.counting import COUNT_CAP, capped_count
 from cdp.common.formulas import escape_formula
-from cdp.common.keyset import Cursor, Page, keyset_page
+from cdp.common.keyset import CursorInvalid, Order, Page, keyset_page
+from cdp.common.masking import can_see_pii
 
 MAX_SEARCH = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column. `sort` is a field that is never null (empty: not sortable); `export` gives the cell of the CSV.
+    """A column. `sort` is a field (empty: not sortable); `export` gives the cell of the CSV.
 
     `few_only`: there is no index for this order, so it is offered only for lists that can be sorted in memory.
+    `personal`: the order would tell what a reader without `view_pii` may not see, so it is not offered to one.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Column:
     numeric: bool = False
     descending_first: bool = False
     few_only: bool = False
+    personal: bool = False
     export: Callable[[Any], Any] | None = None
 
 
@@ -115,7 +118,8 @@ class ListPage(PermissionRequiredMixin, View):
         """Draw the page, or stream the export."""
         if request.GET.get("export") == "csv":
             return self.export()
-        return render(request, self.template_name, self.context())
+        context = self.context()
+        return render(request, self.template_name, context, status=400 if context["lost"] else 200)
 
     @cached_property
     def text(self) -> str:
@@ -142,9 +146,15 @@ class ListPage(PermissionRequiredMixin, View):
         for wanted in (self.request.GET.get("sort", ""), self.default_sort):
             name = wanted.removeprefix("-")
             for column in self.columns:
-                if column.name == name and column.sort and not (column.few_only and self.count > COUNT_CAP):
+                if column.name == name and self.sortable(column):
                     return column, wanted.startswith("-")
         return None, True
+
+    def sortable(self, column: Column) -> bool:
+        """Tell whether this reader may sort these rows by a column."""
+        if not column.sort or (column.personal and not can_see_pii(self.request.user)):
+            return False
+        return not (column.few_only and self.count > COUNT_CAP)
 
     @cached_property
     def count(self) -> int:
@@ -161,22 +171,17 @@ class ListPage(PermissionRequiredMixin, View):
                 rows = item.apply(rows, self.chosen[item.name])
         return rows
 
-    def page(self, rows: QuerySet[Any]) -> Page:
-        """Return the page that the cursor asks for."""
+    def order(self, rows: QuerySet[Any]) -> Order:
+        """Return the order that the reader asked for."""
         column, descending = self.sorting
-        return keyset_page(
-            rows,
-            sort=column.sort if column else self.key,
-            descending=descending,
-            key=self.key,
-            cursor=Cursor.decode(self.request.GET.get("at", "")),
-            size=self.page_size,
-        )
+        name = column.sort if column else self.key
+        personal = [name] if column and column.personal else []
+        return Order.of(rows.model, f"-{name}" if descending else name, key=[self.key], personal=personal)
 
     def context(self) -> dict[str, Any]:
         """Return everything that the template draws."""
         rows = self.narrowed()
-        page = self.page(rows)
+        page, lost = page_asked(self.request, rows, self.order(rows), self.page_size)
         narrowed = bool(self.text or self.chosen)
         return {
             "page": page,
@@ -189,6 +194,7 @@ class ListPage(PermissionRequiredMixin, View):
             "list_filters": [self.drawn(item) for item in self.filters],
             "active_filters": self.active(),
             "narrowed": narrowed,
+            "lost": lost,
             "empty_state": self.empty_state(),
             "exportable": self.may_export(),
             **self.extra_context(),
@@ -202,10 +208,9 @@ class ListPage(PermissionRequiredMixin, View):
             if column.name in self.hidden_columns:
                 continue
             here = current is column
-            sortable = column.sort and not (column.few_only and self.count > COUNT_CAP)
             downwards = not descending if here else column.descending_first
             state = ("descending" if descending else "ascending") if here else ""
-            target = f"{'-' if downwards else ''}{column.name}" if sortable else ""
+            target = f"{'-' if downwards else ''}{column.name}" if self.sortable(column) else ""
             drawn.append({"label": column.label, "numeric": column.numeric, "sort": target, "state": state})
         return drawn
 
@@ -263,6 +268,14 @@ class ListPage(PermissionRequiredMixin, View):
         yield "\ufeff" + writer.writerow([escape_formula(str(column.label)) for column in columns])
         for row in rows.order_by(self.key).iterator(chunk_size=2000):
             yield writer.writerow([cell(column.export(row)) for column in columns if column.export])
+
+
+def page_asked(request: HttpRequest, rows: QuerySet[Any], order: Order, size: int = 50) -> tuple[Page, bool]:
+    """Return the page that `?at=` asks for, and whether that place is lost: an empty page then, to answer with 400."""
+    try:
+        return keyset_page(rows, order=order, cursor=request.GET.get("at", ""), size=size), False
+    except CursorInvalid:
+        return Page([], "", ""), True
 
 
 def cell(value: Any) -> str:

@@ -15,15 +15,14 @@ from rest_framework.response import Response
 
 from cdp.common.access import record_access
 from cdp.common.api import StrictJSONParser
+from cdp.common.api_pages import keyset_pages
 from cdp.common.errors import CdpError
 from cdp.common.masking import can_see_pii, mask_identifier, mask_value
 from profiles.importing.reasons import error_text, explain
 from profiles.models import Import, ImportRow
 from profiles.models.imports import Outcome
-from profiles.querysets.imports import rows_page
+from profiles.querysets.imports import rows_of, with_people
 from profiles.services import imports as service
-
-MAX_ROWS = 200
 
 
 class ImportSerializer(serializers.ModelSerializer[Import]):
@@ -75,11 +74,18 @@ class CheckInput(serializers.Serializer[Import]):
     proof = serializers.JSONField(required=False)
 
 
-class RowsAnswer(serializers.Serializer[ImportRow]):
-    """A page of rows; `next` is the line to ask on from."""
+class RowSerializer(serializers.Serializer[ImportRow]):
+    """A row of the file: what it did or would do, and why not."""
 
-    next = serializers.IntegerField(allow_null=True)
-    results = serializers.ListField(child=serializers.DictField())
+    line = serializers.IntegerField()
+    outcome = serializers.ChoiceField(choices=Outcome.choices)
+    code = serializers.CharField(allow_blank=True)
+    reason = serializers.CharField(allow_blank=True, help_text="`code` as a sentence")
+    person = serializers.UUIDField(allow_null=True)
+    identifiers = serializers.DictField()
+    values = serializers.DictField()
+    changes = serializers.DictField(help_text="trait: [old, new]")
+    cells = serializers.ListField(child=serializers.CharField(), allow_null=True)
 
 
 def _json(text: str, place: str) -> Any:
@@ -176,33 +182,22 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         return self._answer(service.start_undo(import_id=self._number(), actor=request.user))
 
     @extend_schema(
-        parameters=[
-            OpenApiParameter("outcome", enum=Outcome.values),
-            OpenApiParameter("reason", str),
-            OpenApiParameter("after", int, description="line of the last row of the page before"),
-        ],
-        responses=RowsAnswer,
+        parameters=[OpenApiParameter("outcome", enum=Outcome.values), OpenApiParameter("reason", str)],
+        responses=RowSerializer(many=True),
     )
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], pagination_class=keyset_pages("line", key=("line",)))
     def rows(self, request: Request, pk: str | None = None) -> Response:
-        """List rows by line, 200 a page: what each did or would do, and why not."""
+        """List rows by line: what each did or would do, and why not."""
         job = self.get_object()
-        after, outcome = request.query_params.get("after", "0"), request.query_params.get("outcome", "")
-        if not after.isdecimal() or len(after) > 15:
-            raise CdpError("import.after_invalid", _("`after` must be a line number."), place="after")
+        outcome = request.query_params.get("outcome", "")
         if outcome and outcome not in Outcome.values:
             raise CdpError("import.outcome_unknown", _("There is no such outcome."), place="outcome")
         reason = request.query_params.get("reason", "").replace("\x00", "")[:60]
-        rows = rows_page(job, outcome=outcome, reason=reason, after=int(after), limit=MAX_ROWS + 1)
+        rows: Any = rows_of(job, outcome=outcome, reason=reason)
+        page = with_people(self.paginate_queryset(rows) or [])
         record_access(request=request, action="import.rows_viewed", object_kind="import", object_id=str(job.pk))
         seen = can_see_pii(request.user)
-        page = rows[:MAX_ROWS]
-        return Response(
-            {
-                "next": page[-1].line if len(rows) > MAX_ROWS else None,
-                "results": [_row(row, seen) for row in page],
-            }
-        )
+        return self.get_paginated_response([_row(row, seen) for row in page])
 
 
 def _row(row: ImportRow, seen: bool) -> dict[str, Any]:

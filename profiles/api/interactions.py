@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers, viewsets
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import mixins, serializers, viewsets
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cdp.common.access import record_access
+from cdp.common.api_pages import keyset_pages
 from cdp.common.masking import can_see_pii, mask_value
 from profiles.models import Interaction, Profile
 
-MAX_PAGE = 200
+#: newest first; a row never changes its time or id, so a walk misses nothing that was there when it began
+InteractionPages = keyset_pages("-occurred_at", key=("id",))
 
 
 class InteractionSerializer(serializers.ModelSerializer[Interaction]):
-    """One thing a person did."""
+    """One thing a person did; `profile` is the person's id."""
+
+    profile = serializers.SerializerMethodField()
 
     class Meta:
         model = Interaction
@@ -37,15 +40,31 @@ class InteractionSerializer(serializers.ModelSerializer[Interaction]):
             "properties",
             "message_id",
             "source_id",
+            "profile",
         ]
         read_only_fields = fields
 
+    def get_profile(self, row: Interaction) -> str | None:
+        """Return the public id of the person."""
+        known = self.context["people"].get(row.profile_id)
+        return str(known) if known else None
 
-def interactions_page(request: Request, *, profile_id: int | None = None) -> dict[str, Any]:
-    """Return {"next", "results"}: a page, newest first, after the cursor of the request."""
-    rows = Interaction.objects.order_by("-occurred_at", "-id")
-    if profile_id is not None:
-        rows = rows.filter(profile_id=profile_id)
+    def to_representation(self, instance: Interaction) -> dict[str, Any]:
+        """Mask what the reader may not see."""
+        data = super().to_representation(instance)
+        if not can_see_pii(self.context["request"].user):
+            data["properties"] = mask_value("", data["properties"])
+        return data
+
+
+def serialized(rows: Sequence[Interaction], request: Request) -> Any:
+    """Return a page of interactions for the answer."""
+    people = dict(Profile.objects.filter(pk__in={row.profile_id for row in rows}).values_list("pk", "uuid"))
+    return InteractionSerializer(rows, many=True, context={"request": request, "people": people}).data
+
+
+def narrowed(rows: QuerySet[Interaction], request: Request) -> QuerySet[Interaction]:
+    """Narrow by ?name=, ?since= and ?before=."""
     name = request.query_params.get("name", "").replace("\x00", "")
     if name:
         rows = rows.filter(name=name[:200])
@@ -53,38 +72,7 @@ def interactions_page(request: Request, *, profile_id: int | None = None) -> dic
     if since:
         rows = rows.filter(occurred_at__gte=since)
     before = _time(request, "before")
-    if before:
-        rows = rows.filter(occurred_at__lt=before)
-    cursor = request.query_params.get("cursor")
-    if cursor:
-        at, number = _read_cursor(cursor)
-        rows = rows.filter(occurred_at__lte=at).exclude(occurred_at=at, id__gte=number)
-    limit = _limit(request)
-    found = list(rows[: limit + 1])
-    page = found[:limit]
-    people = dict(Profile.objects.filter(pk__in={row.profile_id for row in page}).values_list("pk", "uuid"))
-    masked = not can_see_pii(request.user)
-    results = []
-    for row in page:
-        data = dict(InteractionSerializer(row).data)
-        data["profile"] = str(people.get(row.profile_id, "")) or None
-        if masked:
-            data["properties"] = mask_value("", data["properties"])
-        results.append(data)
-    more = len(found) > limit
-    return {"next": _cursor(page[-1].occurred_at, page[-1].id) if more else None, "results": results}
-
-
-def _cursor(at: datetime, number: int) -> str:
-    return base64.urlsafe_b64encode(json.dumps([at.isoformat(), number]).encode()).decode()
-
-
-def _read_cursor(text: str) -> tuple[datetime, int]:
-    try:
-        at, number = json.loads(base64.urlsafe_b64decode(text))
-        return datetime.fromisoformat(at), int(number)
-    except (ValueError, TypeError, binascii.Error):
-        raise ValidationError({"cursor": "This cursor is not one of ours."}) from None
+    return rows.filter(occurred_at__lt=before) if before else rows
 
 
 def _time(request: Request, name: str) -> datetime | None:
@@ -100,33 +88,26 @@ def _time(request: Request, name: str) -> datetime | None:
     return moment
 
 
-def _limit(request: Request) -> int:
-    text = request.query_params.get("limit", "50")
-    return max(1, min(int(text), MAX_PAGE)) if text.isdecimal() and len(text) < 6 else 50
+FILTER_PARAMETERS = [
+    OpenApiParameter("name", OpenApiTypes.STR, description="Name of the event"),
+    OpenApiParameter("since", OpenApiTypes.DATETIME),
+    OpenApiParameter("before", OpenApiTypes.DATETIME),
+]
 
 
-class InteractionViewSet(viewsets.ViewSet):
+@extend_schema_view(list=extend_schema(parameters=FILTER_PARAMETERS))
+class InteractionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Interaction]):
     """Interactions of everybody, newest first."""
 
+    queryset = Interaction.objects.all()
+    serializer_class = InteractionSerializer
+    pagination_class = InteractionPages
     required_permissions: ClassVar[dict[str, str]] = {"list": "profiles.view_interaction"}
 
-    @extend_schema(
-        parameters=[
-            OpenApiParameter("name", OpenApiTypes.STR, description="Name of the event"),
-            OpenApiParameter("since", OpenApiTypes.DATETIME),
-            OpenApiParameter("before", OpenApiTypes.DATETIME),
-            OpenApiParameter("cursor", OpenApiTypes.STR),
-            OpenApiParameter("limit", OpenApiTypes.INT),
-        ],
-        responses=InteractionSerializer(many=True),
-    )
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List interactions, newest first."""
-        page = interactions_page(request)
+        page = self.paginate_queryset(narrowed(self.get_queryset(), request)) or []
         record_access(
-            request=request,
-            action="interaction.listed",
-            object_kind="interaction",
-            detail={"rows": len(page["results"])},
+            request=request, action="interaction.listed", object_kind="interaction", detail={"rows": len(page)}
         )
-        return Response(page)
+        return self.get_paginated_response(serialized(page, request))

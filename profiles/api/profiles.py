@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.http import Http404
@@ -15,20 +16,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cdp.common.access import record_access
-from cdp.common.api import CursorPages
 from cdp.common.masking import can_see_pii, mask_email, mask_identifier, mask_name, mask_value
-from profiles.api.interactions import InteractionSerializer, interactions_page
+from profiles.api.interactions import FILTER_PARAMETERS, InteractionPages, InteractionSerializer, narrowed, serialized
 from profiles.identity.normalise import normalise
-from profiles.models import Identifier, Profile, Source
+from profiles.models import Identifier, Interaction, Profile, Source
 from profiles.querysets.people import listed_people, matching
 from profiles.services.profiles import PersonRow, upsert_person
 from profiles.services.traits import set_traits
-
-
-class ProfilePages(CursorPages):
-    """People, the last seen first."""
-
-    ordering: Any = ("-last_seen_at", "-id")
 
 
 class IdentifierSerializer(serializers.Serializer[Any]):
@@ -133,7 +127,6 @@ class ProfileViewSet(viewsets.GenericViewSet[Profile]):
 
     queryset = Profile.objects.none()
     serializer_class = ProfileSerializer
-    pagination_class = ProfilePages
     lookup_value_regex = r"[^/]+"
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "profiles.view_profile",
@@ -150,7 +143,7 @@ class ProfileViewSet(viewsets.GenericViewSet[Profile]):
         responses=ProfileSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
-        """List people, the last seen first."""
+        """List people, the newest first; the order never changes, so that a walk misses nobody."""
         rows = listed_people()
         search = request.query_params.get("search", "").replace("\x00", "").strip()
         if search:
@@ -220,18 +213,17 @@ class ProfileViewSet(viewsets.GenericViewSet[Profile]):
         answer.status_code = status.HTTP_201_CREATED if outcome.outcome == "created" else status.HTTP_200_OK
         return answer
 
-    @extend_schema(
-        parameters=[OpenApiParameter("before", OpenApiTypes.DATETIME), OpenApiParameter("limit", OpenApiTypes.INT)],
-        responses=InteractionSerializer(many=True),
-    )
-    @action(detail=True, methods=["get"])
+    @extend_schema(parameters=FILTER_PARAMETERS, responses=InteractionSerializer(many=True))
+    @action(detail=True, methods=["get"], pagination_class=InteractionPages)
     def interactions(self, request: Request, pk: str) -> Response:
         """List what a person did, newest first."""
         person = self._person(pk)
         record_access(
             request=request, action="profile.interactions_viewed", object_kind="profile", object_id=str(person.uuid)
         )
-        return Response(interactions_page(request, profile_id=person.pk))
+        rows = Interaction.objects.filter(profile_id=person.pk)
+        page: Sequence[Any] = self.paginate_queryset(narrowed(rows, request)) or []  # type: ignore[arg-type]  # of another model than the viewset's
+        return self.get_paginated_response(serialized(page, request))
 
     def _person(self, given: str) -> Profile:
         """Return the person of an id or of `kind:value`; one joined into another leads to that one."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from profiles.models import Import, ImportRow, Profile
 from profiles.models.imports import Outcome
-
-PAGE = 50
 
 _COUNT = "SELECT outcome, reason, count(*) FROM profiles_importrow WHERE import_id = %s GROUP BY outcome, reason"
 _FIELDS = """
@@ -34,18 +33,18 @@ def count_rows(import_id: int) -> dict[str, Any]:
     return {"outcomes": outcomes, "reasons": reasons, "fields": fields}
 
 
-def rows_page(
-    job: Import, *, outcome: str = "", reason: str = "", changed: str = "", after: int = 0, limit: int = PAGE
-) -> list[ImportRow]:
-    """Return a page of rows by line, each with `.profile` set when its person is there."""
-    rows = ImportRow.objects.filter(import_id=job.pk, line__gt=after).order_by("line")
+def rows_of(job: Import, *, outcome: str = "", reason: str = "", changed: str = "") -> QuerySet[ImportRow]:
+    """Return the rows of an import that fit."""
+    rows = ImportRow.objects.filter(import_id=job.pk)
     if outcome:
         rows = rows.filter(outcome=outcome)
     if reason:
         rows = rows.filter(reason=reason)
-    if changed:
-        rows = rows.filter(changes__has_key=changed)
-    page = list(rows[:limit])
+    return rows.filter(changes__has_key=changed) if changed else rows
+
+
+def with_people(page: Sequence[ImportRow]) -> Sequence[ImportRow]:
+    """Give each row `.profile`, its person when there is one."""
     people = Profile.objects.in_bulk([row.profile_id for row in page if row.profile_id])
     for row in page:
         row.profile = people.get(row.profile_id or 0)  # type: ignore[attr-defined]  # for the page only

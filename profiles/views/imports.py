@@ -21,11 +21,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
-from cdp.common.lists import Column, Filter, ListPage
+from cdp.common.keyset import Order
+from cdp.common.lists import Column, Filter, ListPage, page_asked
 from profiles.importing.rejected import rejected_csv
-from profiles.models import Import
+from profiles.models import Import, ImportRow
 from profiles.models.imports import ImportState, Outcome
-from profiles.querysets.imports import PAGE, rejected_rows, rows_page
+from profiles.querysets.imports import rejected_rows, rows_of, with_people
 from profiles.services import imports as service
 from profiles.views import import_forms, import_pages
 
@@ -196,21 +197,22 @@ def import_map(request: HttpRequest, import_id: int) -> HttpResponse:
 def import_rows(request: HttpRequest, import_id: int) -> HttpResponse:
     """List the rows behind a number."""
     job = _job(import_id)
-    after = request.GET.get("after", "")
     chosen = {name: request.GET.get(name, "").replace("\x00", "")[:100] for name in ("outcome", "reason", "changed")}
     if chosen["outcome"] and chosen["outcome"] not in Outcome.values:
         raise Http404
-    rows = rows_page(job, **chosen, after=int(after) if after.isdecimal() and len(after) < 16 else 0, limit=PAGE + 1)
+    order = Order.of(ImportRow, "line", key=["line"])
+    page, lost = page_asked(request, rows_of(job, **chosen), order)
     record_access(request=request, action="import.rows_viewed", object_kind="import", object_id=str(job.pk))
     context = {
         "job": job,
-        "rows": [import_pages.shown_row(row) for row in rows[:PAGE]],
-        "next": rows[PAGE - 1].line if len(rows) > PAGE else None,
+        "rows": [import_pages.shown_row(row) for row in with_people(page.rows)],
+        "page": page,
+        "lost": lost,
         "chosen": chosen,
         "title": import_pages.rows_title(chosen),
         "outcomes": Outcome.choices,
     }
-    return render(request, "profiles/import_rows.html", context)
+    return render(request, "profiles/import_rows.html", context, status=400 if lost else 200)
 
 
 @require_GET

@@ -33,7 +33,14 @@ class PeopleList(ListPage):
     template_name = "profiles/people.html"
     columns = (
         Column(name="id", label=_("ID"), export=lambda row: row.uuid),
-        Column(name="name", label=_("Name"), sort="display_name", few_only=True, export=lambda row: row.display_name),
+        Column(
+            name="name",
+            label=_("Name"),
+            sort="display_name",
+            few_only=True,
+            personal=True,
+            export=lambda row: row.display_name,
+        ),
         Column(name="email", label=_("Mail address"), export=lambda row: row.email),
         Column(name="known", label=_("Known"), export=lambda row: "yes" if row.identified else "no"),
         Column(
