@@ -68,5 +68,24 @@ PAUSES = ReasonTable(
                 "Look at the server, then resume."
             ),
         ),
+        "silent": ReasonText(
+            _("The mail server takes messages and does not answer"),
+            _(
+                "The mail server takes messages and does not answer: %(reply)s. Look at the server, then resume. "
+                "Messages that it may have are listed as “nobody can know”."
+            ),
+        ),
+        # the same while a campaign waits by itself, to try again
+        "hold_unreachable": ReasonText(
+            _("Waiting for the mail server"),
+            _("Waiting for the mail server, which cannot be reached: %(reply)s. It is tried again by itself."),
+        ),
+        "hold_silent": ReasonText(
+            _("Waiting for the mail server"),
+            _(
+                "Waiting for the mail server, which takes messages and does not answer: %(reply)s. "
+                "It is tried again by itself, one message at a time."
+            ),
+        ),
     },
 )

@@ -103,6 +103,10 @@ DELIVERY_REASONS = ReasonTable(
             _("the connection was lost after the message was handed over"),
             _("The connection broke after the message was handed over: it may or may not have arrived."),
         ),
+        "no_answer": ReasonText(
+            _("the mail server never answered after the message was handed over"),
+            _("The mail server did not answer after the message was handed over: it may or may not have it."),
+        ),
         "worker_died": ReasonText(
             _("the sending process stopped while handing the message over"),
             _("The sending process was stopped while handing the message over: it may or may not have arrived."),

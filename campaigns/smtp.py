@@ -2,33 +2,35 @@
 
 A connection that dies before the body was sent and one that dies after the final dot raise the same exception in
 smtplib, yet the first must be retried and the second never: the server may hold the message. So this client notes
-how far the conversation came, and answers `unknown` for the second (RFC 5321, section 4.5.3.2.6 asks ten minutes'
-patience after the dot, for the same reason).
+how far the conversation came, and answers `unknown` for the second. RFC 5321 (section 4.5.3.2.6) would wait ten minutes
+after the dot; here a message holds its connection for at most two, and other connections go on meanwhile.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import smtplib
 import socket
 import ssl
+import time
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-CONNECT_SECONDS = 30
-COMMAND_SECONDS = 60
-AFTER_DOT_SECONDS = 600
 #: lines that begin with a dot get one more (RFC 5321, section 4.5.2); line ends become CRLF
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _LEADING_DOT = re.compile(rb"(?m)^\.")
 
-#: said by us: asking a server without the extension would be answered by a syntax error (RFC 6531, section 3.5)
+#: our own answer: asking a server without the extension would end in a syntax error (RFC 6531, section 3.5)
 _NO_SMTPUTF8 = "5.6.7 the mail server takes no address with letters beyond ASCII (it does not offer SMTPUTF8)"
 
 Outcome = Literal["sent", "deferred", "refused", "unknown"]
-Phase = Literal["connect", "mail", "rcpt", "data", "dot", "done"]
+Phase = Literal["connect", "greeting", "hello", "tls", "login", "mail", "rcpt", "data", "body", "dot", "done"]
 Commands = tuple[tuple[Phase, str, tuple[int, ...]], ...]
+#: phases before the server knows of any message
+OPENING: frozenset[Phase] = frozenset({"connect", "greeting", "hello", "tls", "login"})
 
 
 class Server(Protocol):
@@ -49,13 +51,34 @@ class Server(Protocol):
 
 
 @dataclass(frozen=True)
+class Patience:
+    """Seconds that each phase may take in all; a server that trickles a byte now and then gains nothing by it."""
+
+    connect: float = 10
+    greeting: float = 20
+    hello: float = 10
+    tls: float = 15
+    login: float = 20
+    mail: float = 20
+    rcpt: float = 20
+    data: float = 20
+    body: float = 30
+    dot: float = 100
+    goodbye: float = 2
+
+
+@dataclass(frozen=True)
 class SendResult:
-    """What became of one message. `code` is the SMTP reply code, 0 when there was none."""
+    """What became of one message.
+
+    `code` is the SMTP reply code, 0 when there was none; `silent` tells that the server let its time run out.
+    """
 
     outcome: Outcome
     code: int
     reply: str
     phase: Phase
+    silent: bool = False
 
     @property
     def enhanced(self) -> str:
@@ -63,15 +86,66 @@ class SendResult:
         match = re.match(r"([245]\.\d{1,3}\.\d{1,3})\b", self.reply)
         return match[1] if match else ""
 
+    @property
+    def opening(self) -> bool:
+        """Tell whether the conversation ended before any message was spoken of."""
+        return self.phase in OPENING
+
+
+class _Client(smtplib.SMTP):
+    """smtplib with a deadline over a whole reply; its own time-out begins anew with every packet."""
+
+    deadline = float("inf")
+
+    def opened(self, sock: socket.socket, host: str) -> None:
+        """Take over a connected socket; `host` is the name that TLS is checked against."""
+        self.sock, self.file = sock, None
+        self._host = host  # private in smtplib, and the only way to a deferred connect
+
+    def within(self, seconds: float) -> None:
+        """Allow so many seconds for what follows, in all."""
+        self.deadline = time.monotonic() + seconds
+        if self.sock is not None:
+            self.sock.settimeout(seconds)
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Read a reply until the deadline."""
+        if self.file is None:
+            self.file = io.BufferedReader(_Incoming(self))
+        return super().getreply()
+
+
+class _Incoming(io.RawIOBase):
+    """What the server sends, until the client's deadline."""
+
+    def __init__(self, client: _Client) -> None:
+        self._client = client
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._client.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        assert self._client.sock is not None
+        self._client.sock.settimeout(left)
+        return self._client.sock.recv_into(buffer)
+
 
 class SmtpSession:
     """A connection that is opened when needed and kept for many messages; use from one thread at a time."""
 
-    def __init__(self, server: Server, *, after_dot_seconds: float = AFTER_DOT_SECONDS) -> None:
+    def __init__(self, server: Server, *, patience: Patience | None = None) -> None:
         self.server = server
-        self.after_dot_seconds = after_dot_seconds
-        self._smtp: smtplib.SMTP | None = None
+        self.patience = patience or Patience()
+        #: whether a message is being handed over, and when the last one was begun; read by other threads
+        self.busy = False
+        self.began_at = float("-inf")
+        self._smtp: _Client | None = None
         self._phase: Phase = "connect"
+        self._phase_began = 0.0
+        self._delivered = 0  # on this connection
 
     def __enter__(self) -> SmtpSession:
         return self
@@ -81,17 +155,35 @@ class SmtpSession:
     ) -> None:
         self.close()
 
+    @property
+    def phase(self) -> Phase:
+        """Return how far the present conversation came."""
+        return self._phase
+
     def close(self) -> None:
         """Say goodbye; a server that is gone is no error."""
         smtp, self._smtp = self._smtp, None
         if smtp is not None:
             try:
+                smtp.within(self.patience.goodbye)
                 smtp.quit()
             except (OSError, smtplib.SMTPException):
                 smtp.close()
 
     def send(self, envelope_from: str, to: str, message_bytes: bytes) -> SendResult:
         """Hand one message over; never raise for what the server or the network does."""
+        self.busy, self.began_at = True, time.monotonic()
+        try:
+            delivered = self._delivered if self._smtp is not None else 0
+            result = self._attempt(envelope_from, to, message_bytes)
+            if delivered and _connection_used_up(result):
+                self.close()
+                result = self._attempt(envelope_from, to, message_bytes)
+            return result
+        finally:
+            self.busy = False
+
+    def _attempt(self, envelope_from: str, to: str, message_bytes: bytes) -> SendResult:
         self._reached("connect")
         try:
             smtp = self._connected()
@@ -104,34 +196,40 @@ class SmtpSession:
             body = dot_stuffed(message_bytes)
             assert smtp.sock is not None
             # All but the last line first: a cut here cannot have delivered anything, as the dot was not sent.
+            self._reached("body", smtp)
             smtp.sock.sendall(body)
-            self._reached("dot")
-            smtp.sock.settimeout(self.after_dot_seconds)
+            self._reached("dot", smtp)
             smtp.sock.sendall(b".\r\n")
             code, reply = smtp.getreply()
-            smtp.sock.settimeout(COMMAND_SECONDS)
             if code != 250:
                 return self._refusal(smtp, code, reply, "dot")
+            self._delivered += 1
             return SendResult("sent", code, _text(reply), "done")
-        except smtplib.SMTPConnectError as error:
-            self._drop()
-            return SendResult("deferred", int(error.smtp_code), _text(error.smtp_error), self._phase)
-        except smtplib.SMTPAuthenticationError as error:
-            self._drop()
-            return SendResult("refused", int(error.smtp_code), _text(error.smtp_error), "connect")
         except smtplib.SMTPResponseException as error:
             self._drop()
-            outcome: Outcome = "deferred" if 400 <= int(error.smtp_code) < 500 else "refused"
-            return SendResult(outcome, int(error.smtp_code), _text(error.smtp_error), self._phase)
+            code = int(error.smtp_code)
+            # No greeting is a reason to give up on a server: 554 there means "not today" (RFC 5321, section 3.1).
+            outcome: Outcome = "deferred" if 400 <= code < 500 or self._phase == "greeting" else "refused"
+            return SendResult(outcome, code, _text(error.smtp_error), self._phase)
         except (OSError, smtplib.SMTPException) as error:
-            self._drop()
-            return SendResult("unknown" if self._phase == "dot" else "deferred", 0, str(error)[:300], self._phase)
+            return self._broken(error)
 
-    def _reached(self, phase: Phase) -> None:
-        """Note how far the conversation came: it decides what a broken connection means."""
+    def _broken(self, error: Exception) -> SendResult:
+        """Return what a lost or silent connection means at the point that was reached."""
+        self._drop()
+        allowed = getattr(self.patience, self._phase)
+        silent = time.monotonic() - self._phase_began >= allowed
+        reply = f"no answer within {allowed:.0f} s ({self._phase})" if silent else str(error)[:300]
+        return SendResult("unknown" if self._phase == "dot" else "deferred", 0, reply, self._phase, silent)
+
+    def _reached(self, phase: Phase, smtp: _Client | None = None) -> None:
+        """Note how far the conversation came: it decides what a broken connection means; and start its clock."""
         self._phase = phase
+        self._phase_began = time.monotonic()
+        if smtp is not None:
+            smtp.within(getattr(self.patience, phase))
 
-    def _open(self, smtp: smtplib.SMTP, commands: Commands) -> tuple[Phase, int, bytes]:
+    def _open(self, smtp: _Client, commands: Commands) -> tuple[Phase, int, bytes]:
         """Say the commands before the body; return the first refusal, or the yes to DATA, with its phase.
 
         A server that offers PIPELINING gets all three at once (RFC 2920): one round trip instead of three. The body
@@ -139,9 +237,10 @@ class SmtpSession:
         """
         together = smtp.has_extn("pipelining")
         if together:
+            self._reached(commands[0][0], smtp)
             smtp.send("".join(f"{command}\r\n" for _phase, command, _yes in commands))
         for number, (phase, command, yes) in enumerate(commands):
-            self._reached(phase)
+            self._reached(phase, smtp)
             if not together:
                 smtp.send(f"{command}\r\n")
             code, reply = smtp.getreply()
@@ -151,8 +250,8 @@ class SmtpSession:
                 return phase, code, reply
         return phase, code, reply
 
-    def _hear_out(self, smtp: smtplib.SMTP, replies: int) -> None:
-        """Read what else was said to commands sent together; a connection lost here takes no refusal back."""
+    def _hear_out(self, smtp: _Client, replies: int) -> None:
+        """Read what else was answered to commands sent together; a connection lost here takes no refusal back."""
         try:
             code = 0
             for _number in range(replies):
@@ -164,41 +263,45 @@ class SmtpSession:
         except (OSError, smtplib.SMTPException):
             self._drop()
 
-    def _connected(self) -> smtplib.SMTP:
+    def _connected(self) -> _Client:
         if self._smtp is not None:
             return self._smtp
         server = self.server
-        context = ssl.create_default_context()
-        smtp: smtplib.SMTP = (
-            smtplib.SMTP_SSL(timeout=CONNECT_SECONDS, context=context)
-            if server.implicit_tls
-            else smtplib.SMTP(timeout=CONNECT_SECONDS)
-        )
-        # smtplib checks TLS against the name kept here; connect() alone would leave it empty.
-        smtp._host = server.host  # type: ignore[attr-defined]  # private, and the only way with a deferred connect
-        code, reply = smtp.connect(server.host, server.port)
-        if code != 220:
-            smtp.close()
-            raise smtplib.SMTPConnectError(code, reply)
+        smtp = _Client(local_hostname=_own_name())
         try:
-            smtp.ehlo_or_helo_if_needed()
+            self._reached("connect")
+            sock = socket.create_connection((server.host, server.port), self.patience.connect)
+            smtp.opened(sock, server.host)
+            if server.implicit_tls:
+                self._reached("tls", smtp)
+                smtp.opened(_tls().wrap_socket(sock, server_hostname=server.host), server.host)
+            self._reached("greeting", smtp)
+            code, reply = smtp.getreply()
+            if code != 220:
+                raise smtplib.SMTPConnectError(code, reply)
+            self._hello(smtp)
             if server.start_tls:
-                smtp.starttls(context=context)
-                smtp.ehlo_or_helo_if_needed()
+                self._reached("tls", smtp)
+                smtp.starttls(context=_tls())
+                self._hello(smtp)
             if server.username:
+                self._reached("login", smtp)
                 smtp.login(server.username, server.password)
         except BaseException:
             smtp.close()
             raise
         assert smtp.sock is not None
-        smtp.sock.settimeout(COMMAND_SECONDS)
         # The dot goes as its own small packet; without this it would wait for the acknowledgement of the body.
         smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._smtp = smtp
+        self._smtp, self._delivered = smtp, 0
         return smtp
 
+    def _hello(self, smtp: _Client) -> None:
+        self._reached("hello", smtp)
+        smtp.ehlo_or_helo_if_needed()
+
     @staticmethod
-    def _commands(smtp: smtplib.SMTP, envelope_from: str, to: str, size: int) -> Commands:
+    def _commands(smtp: _Client, envelope_from: str, to: str, size: int) -> Commands:
         """Return what is said before the body: (phase, command, replies that mean yes)."""
         options = [""]
         if smtp.has_extn("size"):
@@ -219,7 +322,7 @@ class SmtpSession:
             ("data", "DATA", (354,)),
         )
 
-    def _refusal(self, smtp: smtplib.SMTP, code: int, reply: bytes, phase: Phase) -> SendResult:
+    def _refusal(self, smtp: _Client, code: int, reply: bytes, phase: Phase) -> SendResult:
         """Turn an SMTP refusal into a result and make the connection fit for the next message."""
         if code in (421, -1):
             self._drop()
@@ -239,6 +342,17 @@ class SmtpSession:
             smtp.close()
 
 
+@lru_cache(maxsize=1)
+def _own_name() -> str:
+    # Asked of the name server, without a time-out: once a process, not for every connection.
+    return socket.getfqdn()
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
 def dot_stuffed(message: bytes) -> bytes:
     """Return the message as it goes over the wire after DATA, up to and not including the final dot."""
     body = message
@@ -251,3 +365,14 @@ def dot_stuffed(message: bytes) -> bytes:
 
 def _text(reply: bytes | str) -> str:
     return (reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply))[:500]
+
+
+def _connection_used_up(result: SendResult) -> bool:
+    """Tell whether the server merely ended a connection that had done its share, as many do after so many messages.
+
+    It says 421, or puts the next sender off, or just closes; nothing of the message was taken. On a new connection the
+    same message goes at once: this is the server's rule for connections, no trouble with it or with the message.
+    """
+    if result.outcome != "deferred" or result.opening or result.silent:
+        return False
+    return result.code in (0, 421) or result.phase == "mail"

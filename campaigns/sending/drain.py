@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import socket
-import threading
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 
-from campaigns.models import Campaign
 from campaigns.sending import queue
-from campaigns.sending.breaker import Breakers
-from campaigns.sending.compose import Job, job_of
+from campaigns.sending.lines import Lines
 from campaigns.sending.starting import finish_campaigns
-from campaigns.sending.worker import Sender
-from campaigns.smtp import SmtpSession
-
-logger = logging.getLogger(__name__)
 
 #: processes that send at the same time, over all machines; more wait for the next wake-up
 SLOTS = 2
@@ -35,19 +24,21 @@ _LOCK_SPACE = 0x5E4D  # of the advisory locks that are the slots
 def drain_sends(*, seconds: float = DRAIN_SECONDS, connections: int = CONNECTIONS) -> bool:
     """Send what is due; tell whether more is waiting. Does nothing when all slots are taken."""
     queue.recover()
+    more = False
     with _slot() as free:
         if free and sendable_campaigns():
-            _send_side_by_side(seconds, connections)
+            process = f"{socket.gethostname()[:12]}:{os.getpid()}:{secrets.token_hex(4)}"
+            more = Lines(process=process, sendable=sendable_campaigns, seconds=seconds, connections=connections).run()
     finish_campaigns()
-    return bool(free and sendable_campaigns())
+    return more and bool(sendable_campaigns())
 
 
-def sendable_campaigns() -> list[int]:
-    """Return campaigns with messages due now, those that have waited longest first."""
+def sendable_campaigns() -> list[tuple[int, bool]]:
+    """Return campaigns with messages due now, those that have waited longest first, and whether each was in trouble."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT campaign.id FROM campaigns_campaign AS campaign
+            SELECT campaign.id, campaign.trouble_count > 0 FROM campaigns_campaign AS campaign
             CROSS JOIN LATERAL (
                 SELECT due_at FROM campaigns_sendqueue AS queue
                 WHERE queue.campaign_id = campaign.id AND queue.phase = 'waiting' AND queue.due_at <= now()
@@ -56,72 +47,24 @@ def sendable_campaigns() -> list[int]:
             ORDER BY first.due_at, campaign.id
             """
         )
-        return [row[0] for row in cursor.fetchall()]
-
-
-def _send_side_by_side(seconds: float, connections: int) -> None:
-    until = time.monotonic() + seconds
-    process = f"{socket.gethostname()[:12]}:{os.getpid()}:{secrets.token_hex(4)}"
-    stop = threading.Event()
-    keeper = threading.Thread(target=_keep_leases, args=(process, stop), daemon=True)
-    keeper.start()
-    breakers = Breakers()
-    try:
-        with ThreadPoolExecutor(max_workers=connections) as pool:
-            for future in [
-                pool.submit(_one_connection, f"{process}/{number}", until, breakers) for number in range(connections)
-            ]:
-                future.result()
-    finally:
-        stop.set()
-        keeper.join()
-
-
-def _one_connection(name: str, until: float, breakers: Breakers) -> None:
-    """Work through the campaigns in turn, a block each, so that a small one need not wait for a large one."""
-    jobs: dict[int, Job] = {}
-    try:
-        with SmtpSession(settings.MAIL_SERVER) as session:
-            sender = Sender(name, session, breakers)
-            while time.monotonic() < until:
-                done = 0
-                for campaign_id in sendable_campaigns():
-                    if campaign_id not in jobs:
-                        campaign = Campaign.objects.select_related("purpose", "message_version").get(pk=campaign_id)
-                        jobs[campaign_id] = job_of(campaign)
-                    done += sender.work(jobs[campaign_id])
-                    if time.monotonic() >= until:
-                        break
-                if not done:
-                    break
-    finally:
-        connection.close()
-
-
-def _keep_leases(process: str, stop: threading.Event) -> None:
-    """Renew this process's leases, so that a slow mail server is not taken for a dead worker."""
-    try:
-        while not stop.wait(queue.LEASE_SECONDS / 4):
-            try:
-                queue.renew(worker_prefix=process)
-            except Exception:
-                logger.warning("could not renew the leases of %s", process, exc_info=True)
-                connection.close()
-    finally:
-        connection.close()
+        return [(row[0], row[1]) for row in cursor.fetchall()]
 
 
 @contextmanager
 def _slot() -> Iterator[bool]:
     """Hold one of the sending slots, a session lock of the database that a dead process gives back by dying."""
-    with connection.cursor() as cursor:
-        for number in range(SLOTS):
+    for number in range(SLOTS):
+        with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_SPACE, number])
-            if cursor.fetchone()[0]:
+            mine = bool(cursor.fetchone()[0])
+        if mine:
+            try:
+                yield True
+            finally:
                 try:
-                    yield True
-                finally:
                     with connection.cursor() as closing:
                         closing.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK_SPACE, number])
-                return
+                except DatabaseError:  # it went away meanwhile, and so gave the lock back
+                    connection.close()
+            return
     yield False

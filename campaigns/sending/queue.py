@@ -28,7 +28,8 @@ RETURNING queue.profile_id, queue.attempts
 
 # One statement, one commit per message: the result of the last one and the mark on the next. A process that dies
 # leaves at most one message per connection of which nobody can know. The mark is set only while the claim is still
-# ours and the campaign still being sent, so pause, cancel and recovery are felt within one message.
+# ours and the campaign still being sent, so pause, cancel and recovery are felt within one message. It may be set
+# twice: a commit whose answer was lost is run again, and nothing was handed over in between.
 _STEP = """
 WITH written AS (
     UPDATE campaigns_delivery
@@ -50,8 +51,8 @@ WITH written AS (
 ), marked AS (
     UPDATE campaigns_sendqueue
     SET phase = 'handing_over', lease_until = now() + make_interval(secs => %(lease)s::float8)
-    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(next)s::bigint AND phase = 'claimed'
-      AND worker = %(worker)s::text
+    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(next)s::bigint
+      AND phase IN ('claimed', 'handing_over') AND worker = %(worker)s::text
       AND EXISTS (SELECT 1 FROM campaigns_campaign WHERE id = %(campaign)s::bigint AND status = 'sending')
     RETURNING profile_id
 ), kept AS (
@@ -160,13 +161,13 @@ def write_skips(*, campaign_id: int, worker: str, skips: Sequence[tuple[int, str
         )  # fmt: skip
 
 
-def release(*, campaign_id: int, worker: str) -> None:
-    """Give back what this worker claimed of a campaign and did not begin."""
+def release(*, worker: str) -> None:
+    """Give back what this worker claimed and did not begin."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE campaigns_sendqueue SET phase = 'waiting', worker = '', lease_until = NULL "
-            "WHERE campaign_id = %s AND worker = %s AND phase = 'claimed'",
-            [campaign_id, worker],
+            "WHERE worker = %s AND phase = 'claimed'",
+            [worker],
         )
 
 

@@ -100,7 +100,8 @@ def finish_campaigns() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            UPDATE campaigns_campaign AS campaign SET status = 'done', finished_at = now(), changed_at = now()
+            UPDATE campaigns_campaign AS campaign SET status = 'done', finished_at = now(), changed_at = now(),
+                trouble_count = 0, hold_until = NULL, pause_code = '', pause_params = '{{}}'
             WHERE status = 'sending' AND {_ALL_DECIDED}
               AND NOT EXISTS (SELECT 1 FROM campaigns_sendqueue AS queue WHERE queue.campaign_id = campaign.id)
             """

@@ -22,17 +22,30 @@ IN_A_ROW = 20
 #: holds in a row after which a campaign waits for a person
 HOLDS = 6
 HOLD_SECONDS = 5
+#: messages in a row that a server left without an answer, after which it is the server and not the message
+HANGS = 3
+#: a message without an answer for so long keeps its connection to itself; another connection takes over the rest
+STUCK_SECONDS = 10.0
+#: a server that took a message so lately is at work: if it turns a connection away, it has enough of them
+LATELY_SECONDS = 10.0
+FIRST_SECONDS = 1.0  # what the first message of a drain may take until it tells that
+#: what one message may take by which a campaign in trouble is tried, before somebody else tries
+PROBE_SECONDS = 30
 
 ADDRESS_CODES = ("5.1.1", "5.1.10", "5.1.6")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What follows. `hold`: the server is in trouble, wait; `stop`: our settings are wrong, pause at once."""
+    """What follows. `hold`: the server is in trouble, wait; `stop`: our settings are wrong, pause at once.
+
+    `hung` tells that the server left the message without an answer, or hung up when it should have answered.
+    """
 
     action: Action
     reason: str = ""
     suppress: bool = False
+    hung: bool = False
 
 
 def judge(result: SendResult, attempts: int) -> Verdict:
@@ -40,12 +53,14 @@ def judge(result: SendResult, attempts: int) -> Verdict:
     if result.outcome == "sent":
         return Verdict("sent")
     if result.outcome == "unknown":
-        return Verdict("unknown", "lost_after_handover")
+        return Verdict("unknown", "no_answer" if result.silent else "lost_after_handover", hung=True)
     if result.outcome == "deferred":
-        if result.phase == "connect" or result.code == 421:
+        if result.opening or result.code == 421:
             return Verdict("hold")
-        return Verdict("failed", "gave_up") if attempts >= GIVE_UP_AFTER else Verdict("retry")
-    if result.phase == "connect" or result.code in (530, 534, 535, 538):
+        if attempts >= GIVE_UP_AFTER:
+            return Verdict("failed", "gave_up")
+        return Verdict("retry", hung=result.silent)
+    if result.opening or result.code in (530, 534, 535, 538):
         return Verdict("stop")
     if result.enhanced.startswith("5.7."):
         return Verdict("failed", "policy_refused") if attempts >= POLICY_ATTEMPTS else Verdict("policy")

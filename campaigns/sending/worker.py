@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from django.conf import settings
 
@@ -13,6 +14,7 @@ from campaigns.rendering.problems import RenderFailure
 from campaigns.sending import queue
 from campaigns.sending.breaker import Breakers
 from campaigns.sending.compose import Job, Mail, compose
+from campaigns.sending.lasting import until_written
 from campaigns.sending.queue import Mark, Person, SendOutcome
 from campaigns.sending.verdicts import POLICY_STREAK, Verdict, backoff_seconds, judge
 from campaigns.services.trouble import hold_campaign, pause_for_trouble, suppress_bounced, working_again
@@ -28,6 +30,18 @@ BLOCK = 100
 FRESH_SECONDS = 0.5
 
 
+Effect = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What follows from a result: the outcome to write, whether the block goes on, and what is done besides."""
+
+    outcome: SendOutcome
+    go_on: bool = True
+    effects: tuple[Effect, ...] = ()
+
+
 @dataclass
 class Sender:
     """The state of one connection: what it saw of the server lately."""
@@ -36,16 +50,30 @@ class Sender:
     session: SmtpSession
     breakers: Breakers = field(default_factory=Breakers)
     policy_streak: int = 0
-    troubled: bool = False
+    #: the campaign at work, read by the thread that watches over the connections
+    campaign_id: int = 0
+    probing: bool = False
+    #: the watching thread has noted that the message at work hangs
+    stuck: bool = False
+    #: the server has enough connections: this one ends, the others go on
+    surplus: bool = False
 
-    def work(self, job: Job) -> int:
-        """Claim one block of a campaign and send it; return how many rows were claimed."""
-        claimed = queue.claim(campaign_id=job.campaign_id, worker=self.name, limit=BLOCK)
+    def hangs_too_often(self) -> bool:
+        """Note that the message at work hangs; tell whether the campaign must wait. A message tried alone decides."""
+        return self.breakers.of(self.campaign_id).hung(self.session.began_at) or self.probing
+
+    def work(self, job: Job, *, probe: bool = False) -> int:
+        """Claim one block of a campaign and send it; return how many rows were claimed.
+
+        `probe`: the campaign was in trouble. One message shows whether the server is back.
+        """
+        self.campaign_id, self.probing = job.campaign_id, probe
+        claimed = queue.claim(campaign_id=job.campaign_id, worker=self.name, limit=1 if probe else BLOCK)
         if claimed:
             try:
                 self._send_block(job, dict(claimed))
             finally:
-                queue.release(campaign_id=job.campaign_id, worker=self.name)
+                until_written(lambda: queue.release(worker=self.name))
         return len(claimed)
 
     def _send_block(self, job: Job, attempts: dict[int, int]) -> None:
@@ -61,17 +89,26 @@ class Sender:
                     mail.context,
                 )
                 last, outcome = outcome, None
-                if not queue.step(campaign_id=job.campaign_id, worker=self.name, outcome=last, mark=mark):
+                if not self._step(job, last, mark):
                     return  # paused, cancelled or taken over
                 result = self.session.send(job.envelope_from, mail.to, mail.content)
-                outcome, go_on = self._outcome(
-                    job, person.profile_id, attempts[person.profile_id] + 1, result, decision
-                )
-                if not go_on:
+                ruling = self._ruling(job, person.profile_id, attempts[person.profile_id] + 1, result, decision)
+                outcome = ruling.outcome
+                for effect in ruling.effects:
+                    until_written(effect)
+                if self.probing and ruling.go_on:  # it answered, be it with a no
+                    self.probing = False
+                    until_written(lambda: working_again(campaign_id=job.campaign_id))
+                if not ruling.go_on:
                     return
         finally:
             if outcome is not None:
-                queue.step(campaign_id=job.campaign_id, worker=self.name, outcome=outcome, mark=None)
+                self._step(job, outcome, None)
+
+    def _step(self, job: Job, outcome: SendOutcome | None, mark: Mark | None) -> bool:
+        return until_written(
+            lambda: queue.step(campaign_id=job.campaign_id, worker=self.name, outcome=outcome, mark=mark)
+        )
 
     def _permitted(self, job: Job, profile_ids: list[int]) -> Iterator[tuple[Person, Decision, Mail]]:
         """Yield those who may have the mail, asking the gate anew whenever the last answer is no longer fresh."""
@@ -131,60 +168,66 @@ class Sender:
             )
         return skips
 
-    def _outcome(
-        self, job: Job, profile_id: int, attempts: int, result: SendResult, decision: Decision
-    ) -> tuple[SendOutcome, bool]:
-        """Return what to write down and whether to go on with the block."""
+    def _ruling(self, job: Job, profile_id: int, attempts: int, result: SendResult, decision: Decision) -> Ruling:
+        """Return what to write down, what else follows, and whether to go on with the block. Touches no database:
+        the result is in safe hands before anything else can fail."""
         verdict = judge(result, attempts)
+        noted, self.stuck = self.stuck, False
+        campaign_id = job.campaign_id
+        outcome = SendOutcome(profile_id, verdict.action, attempts, verdict.reason, result.code, result.reply)
         if verdict.action == "sent":
             self.policy_streak = 0
-            self.breakers.of(job.campaign_id).taken()
-            if self.troubled:
-                working_again(campaign_id=job.campaign_id)
-                self.troubled = False
-            return SendOutcome(profile_id, "sent", attempts, code=result.code, reply=result.reply), True
-        if verdict.action == "unknown":
-            return SendOutcome(profile_id, "unknown", attempts, verdict.reason, result.code, result.reply), True
+            ends = self.breakers.taken(campaign_id)
+            return Ruling(outcome, effects=(partial(working_again, campaign_id=campaign_id),) if ends else ())
+        # One hung message is counted once: by the watching thread while it hangs, or here.
+        if verdict.hung and not noted and self.hangs_too_often():
+            hold = partial(self._hold, result, "silent")
+            return Ruling(self._kept(outcome, verdict, attempts), go_on=False, effects=(hold,))
         if verdict.action == "failed":
-            return self._failed(job, profile_id, attempts, result, verdict, decision.address)
-        return self._not_now(job, profile_id, attempts, result, verdict)
-
-    def _failed(
-        self, job: Job, profile_id: int, attempts: int, result: SendResult, verdict: Verdict, address: str
-    ) -> tuple[SendOutcome, bool]:
-        if verdict.suppress:
-            suppress_bounced(address=address, campaign_id=job.campaign_id)
-        go_on = not self.breakers.of(job.campaign_id).refused()
-        if not go_on:
-            pause_for_trouble(campaign_id=job.campaign_id, kind="refusals", reply=result.reply)
-        return SendOutcome(profile_id, "failed", attempts, verdict.reason, result.code, result.reply), go_on
-
-    def _not_now(
-        self, job: Job, profile_id: int, attempts: int, result: SendResult, verdict: Verdict
-    ) -> tuple[SendOutcome, bool]:
-        """Put the message back; hold or pause the campaign when the trouble is the server's or ours."""
+            effects: tuple[Effect, ...] = ()
+            if verdict.suppress:
+                effects = (partial(suppress_bounced, address=decision.address, campaign_id=campaign_id),)
+            return self._counted(
+                job, Ruling(outcome, effects=effects), self.breakers.of(campaign_id).refused(), "refusals"
+            )
         if verdict.action == "retry":
-            outcome = self._again(profile_id, attempts, result, backoff_seconds(attempts))
-            go_on = not self.breakers.of(job.campaign_id).put_off()
-            if not go_on:
-                pause_for_trouble(campaign_id=job.campaign_id, kind="put_off", reply=result.reply)
-            return outcome, go_on
+            again = Ruling(self._kept(outcome, verdict, attempts))
+            return self._counted(job, again, self.breakers.of(campaign_id).put_off(), "put_off")
         if verdict.action == "policy":
-            self.policy_streak += 1
-            outcome = self._again(profile_id, attempts, result, backoff_seconds(attempts + 1))
-            if self.policy_streak < POLICY_STREAK:
-                return outcome, True
-            self.policy_streak = 0
-            pause_for_trouble(campaign_id=job.campaign_id, kind="policy", reply=result.reply)
-            return outcome, False
-        self.troubled = True
-        if verdict.action == "stop":
-            pause_for_trouble(campaign_id=job.campaign_id, kind="login", reply=result.reply)
-        else:
-            hold_campaign(campaign_id=job.campaign_id, reply=result.reply)
-        # The server never took this message up: it does not count as an attempt.
-        return self._again(profile_id, attempts - 1, result, 0.0), False
+            self.policy_streak = (self.policy_streak + 1) % POLICY_STREAK
+            again = Ruling(self._kept(outcome, verdict, attempts))
+            return self._counted(job, again, self.policy_streak == 0, "policy")
+        if verdict.action == "unknown":
+            return Ruling(outcome, go_on=not noted)
+        return self._server_trouble(outcome, verdict, result, campaign_id)
+
+    def _hold(self, result: SendResult, kind: str) -> None:
+        hold_campaign(campaign_id=self.campaign_id, kind=kind, reply=result.reply, probe=self.probing)
 
     @staticmethod
-    def _again(profile_id: int, attempts: int, result: SendResult, wait: float) -> SendOutcome:
-        return SendOutcome(profile_id, "pending", attempts, "", result.code, result.reply, wait)
+    def _kept(outcome: SendOutcome, verdict: Verdict, attempts: int) -> SendOutcome:
+        """Return the outcome of a message that is tried again later; as it is when it is final."""
+        if verdict.action not in ("retry", "policy"):
+            return outcome
+        wait = backoff_seconds(attempts + (verdict.action == "policy"))
+        return replace(outcome, outcome="pending", reason="", wait_seconds=wait)
+
+    @staticmethod
+    def _counted(job: Job, ruling: Ruling, tripped: bool, kind: str) -> Ruling:
+        """Return the ruling, with a pause of the campaign when it was one too many."""
+        if not tripped:
+            return ruling
+        pause = partial(pause_for_trouble, campaign_id=job.campaign_id, kind=kind, reply=ruling.outcome.reply)
+        return replace(ruling, go_on=False, effects=(*ruling.effects, pause))
+
+    def _server_trouble(self, outcome: SendOutcome, verdict: Verdict, result: SendResult, campaign_id: int) -> Ruling:
+        """Put the message back as it was: the server never took it up, so it does not count as an attempt."""
+        back = replace(outcome, outcome="pending", reason="", attempts=outcome.attempts - 1)
+        if verdict.action == "stop":
+            pause = partial(pause_for_trouble, campaign_id=campaign_id, kind="login", reply=result.reply)
+            return Ruling(back, go_on=False, effects=(pause,))
+        if result.opening and self.breakers.server_at_work():
+            self.surplus = True
+            return Ruling(back, go_on=False)
+        hold = partial(self._hold, result, "unreachable")
+        return Ruling(back, go_on=False, effects=(hold,))

@@ -15,14 +15,16 @@ from campaigns.rendering.problems import RenderFailure
 from campaigns.sending.compose import fixed_values, frame_of
 from campaigns.sending.context import Copy, fill_in, missing_values, person_values, template_of
 from campaigns.services.messages import sender_identity
-from campaigns.smtp import SmtpSession
+from campaigns.smtp import Patience, SmtpSession
 from cdp.common.errors import CdpError
 from consent.links import NOBODY, make_token, preferences_url, unsubscribe_url
 from consent.models import Purpose
 from profiles.models import Profile
 
-#: patience with the mail server while a person waits for the page
-WAIT_SECONDS = 20.0
+#: with the mail server, while a person waits for the page
+PAGE_PATIENCE = Patience(
+    connect=5, greeting=5, hello=5, tls=5, login=5, mail=5, rcpt=5, data=5, body=10, dot=15, goodbye=1
+)
 
 #: somebody who does not exist, for previews before anybody is chosen
 SAMPLE_PERSON: dict[str, Any] = {
@@ -58,7 +60,7 @@ def send_test(*, version: MessageVersion, purpose: Purpose | None, to: str, prof
         links=Links(links["unsubscribe"]),
         at=time.time(),
     )
-    with SmtpSession(settings.MAIL_SERVER, after_dot_seconds=WAIT_SECONDS) as session:
+    with SmtpSession(settings.MAIL_SERVER, patience=PAGE_PATIENCE) as session:
         result = session.send(deliverable(version.from_email), recipient, content)
     if result.outcome != "sent":
         raise CdpError(

@@ -7,38 +7,51 @@ import logging
 
 from django.db import connection
 
-from campaigns.sending.verdicts import HOLD_SECONDS, HOLDS
+from campaigns.sending.verdicts import HOLD_SECONDS, HOLDS, PROBE_SECONDS
 from consent.services import suppress_address
 
 logger = logging.getLogger(__name__)
 
 
-def hold_campaign(*, campaign_id: int, reply: str) -> None:
+def begin_probe(*, campaign_id: int) -> bool:
+    """Be the one who tries a campaign in trouble with one message; False when somebody does already."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE campaigns_campaign SET hold_until = now() + make_interval(secs => %s) "
+            "WHERE id = %s AND status = 'sending' AND trouble_count > 0 AND hold_until <= now()",
+            [PROBE_SECONDS, campaign_id],
+        )
+        return bool(cursor.rowcount)
+
+
+def hold_campaign(*, campaign_id: int, reply: str, kind: str = "unreachable", probe: bool = False) -> None:
     """Leave a campaign alone for a while, longer each time; pause it after HOLDS times without a success between.
 
-    Any number of connections that fail at the same moment count as one.
+    `kind` is `unreachable` or `silent`. Any number of connections that fail at the same moment count as one; what a
+    probe finds always counts.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE campaigns_campaign
-            SET trouble_count = trouble_count + 1,
+            SET trouble_count = trouble_count + 1, pause_code = %s, pause_params = %s,
                 hold_until = now() + make_interval(secs => %s * power(2, trouble_count))
-            WHERE id = %s AND status = 'sending' AND (hold_until IS NULL OR hold_until <= now())
+            WHERE id = %s AND status = 'sending' AND (%s OR hold_until IS NULL OR hold_until <= now())
             RETURNING trouble_count
             """,
-            [HOLD_SECONDS, campaign_id],
+            [f"hold_{kind}", json.dumps({"reply": reply[:300]}), HOLD_SECONDS, campaign_id, probe],
         )
         row = cursor.fetchone()
     if row and row[0] >= HOLDS:
-        pause_for_trouble(campaign_id=campaign_id, kind="unreachable", reply=reply)
+        pause_for_trouble(campaign_id=campaign_id, kind=kind, reply=reply)
 
 
 def working_again(*, campaign_id: int) -> None:
     """Forget earlier trouble after a success."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE campaigns_campaign SET trouble_count = 0, hold_until = NULL WHERE id = %s AND trouble_count > 0",
+            "UPDATE campaigns_campaign SET trouble_count = 0, hold_until = NULL, pause_code = '', pause_params = '{}' "
+            "WHERE id = %s AND status = 'sending' AND trouble_count > 0",
             [campaign_id],
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.smtp import SmtpSession, dot_stuffed
+from campaigns.smtp import Patience, SendResult, SmtpSession, dot_stuffed
 
 
 @dataclass
@@ -34,6 +35,9 @@ class ScriptedServer:
     script: dict[str, str]
     stored: list[bytes] = field(default_factory=list)
     connections: int = 0
+    #: after so many messages a connection answers by `beyond`
+    limit: int = 1_000
+    beyond: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> FakeServer:
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -51,15 +55,22 @@ class ScriptedServer:
 
     def _talk(self, connection: socket.socket) -> None:
         stream = connection.makefile("rwb")
+        taken = 0
 
         def answer(step: str, usual: str) -> bool:
-            reply = self.script.get(step, usual)
+            reply = self.beyond.get(step, usual) if taken >= self.limit else self.script.get(step, usual)
             if reply == "CUT":
                 connection.shutdown(socket.SHUT_RDWR)
                 connection.close()
                 return False
             if reply == "HANG":
                 threading.Event().wait(5)
+                return False
+            if reply == "TRICKLE":  # a reply of many lines that never ends
+                for _number in range(50):
+                    stream.write(b"250-wait\r\n")
+                    stream.flush()
+                    threading.Event().wait(0.1)
                 return False
             stream.write(reply.encode() + b"\r\n")
             stream.flush()
@@ -81,17 +92,22 @@ class ScriptedServer:
                             self.stored.append(b"".join(lines))
                         if not answer("DOT", "250 2.0.0 queued as 1"):
                             return
+                        taken += 1
                 elif not answer(verb, {"EHLO": "250 SIZE 1000000", "QUIT": "221 bye"}.get(verb, "250 ok")):
                     return
         except (OSError, ValueError):
             return
 
 
+#: every phase gives up after a moment, so that a test of silence need not wait
+SHORT = Patience(**dict.fromkeys(Patience.__dataclass_fields__, 0.4))
+
+
 @contextmanager
 def server(**script: str) -> Iterator[tuple[ScriptedServer, SmtpSession]]:
     """Run a scripted server and a session to it."""
     scripted = ScriptedServer(script)
-    with SmtpSession(scripted.start(), after_dot_seconds=0.5) as session:
+    with SmtpSession(scripted.start(), patience=SHORT) as session:
         yield scripted, session
     scripted.listener.close()
 
@@ -103,8 +119,10 @@ MAIL = b"Subject: hello\r\n\r\nbody\r\n"
     ("script", "outcome", "phase", "stored"),
     [
         ({}, "sent", "done", 1),
-        ({"banner": "CUT"}, "deferred", "connect", 0),
-        ({"banner": "421 busy"}, "deferred", "connect", 0),
+        ({"banner": "CUT"}, "deferred", "greeting", 0),
+        ({"banner": "421 busy"}, "deferred", "greeting", 0),
+        ({"banner": "554 not today"}, "deferred", "greeting", 0),
+        ({"EHLO": "451 later", "HELO": "451 later"}, "deferred", "hello", 0),
         ({"MAIL": "451 4.3.0 later"}, "deferred", "mail", 0),
         ({"RCPT": "450 4.2.0 greylisted"}, "deferred", "rcpt", 0),
         ({"RCPT": "421 4.3.2 closing"}, "deferred", "rcpt", 0),
@@ -201,3 +219,71 @@ def test_dot_stuffing_never_lets_a_message_end_early(message: bytes) -> None:
     assert unstuffed.replace(b"\r\n", b"\n").rstrip(b"\n") == (
         message.replace(b"\r\n", b"\n").replace(b"\r", b"\n").rstrip(b"\n")
     )
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome", "phase"),
+    [
+        ({"banner": "HANG"}, "deferred", "greeting"),
+        ({"EHLO": "HANG"}, "deferred", "hello"),
+        ({"MAIL": "HANG"}, "deferred", "mail"),
+        ({"RCPT": "HANG"}, "deferred", "rcpt"),
+        ({"DATA": "HANG"}, "deferred", "data"),
+        ({"DOT": "HANG"}, "unknown", "dot"),
+        ({"banner": "TRICKLE"}, "deferred", "greeting"),
+        ({"RCPT": "TRICKLE"}, "deferred", "rcpt"),
+        ({"DOT": "TRICKLE"}, "unknown", "dot"),
+    ],
+)
+def test_each_phase_has_its_own_time_even_for_a_server_that_trickles(
+    script: dict[str, str], outcome: str, phase: str
+) -> None:
+    began = time.monotonic()
+    with server(**script) as (_scripted, session):
+        result = session.send("b@shop.example", "anna@example.org", MAIL)
+        assert not session.busy
+    assert (result.outcome, result.phase, result.silent) == (outcome, phase, True)
+    assert "no answer" in result.reply and phase in result.reply
+    assert time.monotonic() - began < 4  # the server itself would go on for five seconds
+
+
+def test_the_time_of_a_whole_message_stays_below_two_minutes() -> None:
+    given = Patience()
+    assert given.dot + given.body <= 130 and given.dot <= 120
+    # Nothing before the dot keeps a connection for longer than a drain's minute.
+    assert all(getattr(given, name) <= 30 for name in Patience.__dataclass_fields__ if name != "dot")
+
+
+LIMITS = {
+    "421 at the next sender": {"MAIL": "421 4.7.0 too many messages in this connection"},
+    "452 at the next sender": {"MAIL": "452 4.5.3 too many messages, open a new connection"},
+    "closes at the next sender": {"MAIL": "CUT"},
+    "421 at the recipient": {"RCPT": "421 4.7.0 enough"},
+    "421 after the dot": {"DOT": "421 4.7.0 enough, not stored"},
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_limit_of_messages_per_connection_is_met_by_a_new_connection_at_once(limit: str) -> None:
+    with server() as (scripted, session):
+        scripted.limit, scripted.beyond = 3, LIMITS[limit]
+        results: list[SendResult] = [
+            session.send("b@shop.example", f"reader-{number}@example.org", MAIL) for number in range(10)
+        ]
+    assert [result.outcome for result in results] == ["sent"] * 10
+    assert scripted.connections == 4
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_server_that_turns_away_a_new_connection_too_is_in_trouble(limit: str) -> None:
+    with server() as (scripted, session):
+        scripted.limit, scripted.beyond = 0, LIMITS[limit]
+        assert session.send("b@shop.example", "anna@example.org", MAIL).outcome == "deferred"
+        assert scripted.connections == 1
+
+
+def test_a_connection_lost_after_the_dot_is_never_tried_again_however_much_it_delivered() -> None:
+    with server() as (scripted, session):
+        scripted.limit, scripted.beyond = 2, {"DOT": "CUT"}
+        outcomes = [session.send("b@shop.example", f"r{number}@example.org", MAIL).outcome for number in range(3)]
+    assert outcomes == ["sent", "sent", "unknown"] and len(scripted.stored) == 3

@@ -1,0 +1,174 @@
+"""The connections to the mail server, a thread each, and who watches over them.
+
+A message that the server leaves without an answer keeps its own connection busy for up to two minutes. That is its own
+affair: the rest of its block goes back to the queue, another connection takes its place, and the drain ends without it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import connection
+
+from campaigns.models import Campaign
+from campaigns.sending import queue
+from campaigns.sending.breaker import Breakers
+from campaigns.sending.compose import Job, job_of
+from campaigns.sending.lasting import LOST, connection_lost
+from campaigns.sending.verdicts import STUCK_SECONDS
+from campaigns.sending.worker import Sender
+from campaigns.services.trouble import begin_probe, hold_campaign
+from campaigns.smtp import Patience, SmtpSession
+
+logger = logging.getLogger(__name__)
+
+#: connections that hang, in one process, before it begins no more
+MOST_STUCK = 8
+WATCH_SECONDS = 0.25
+PATIENCE = Patience()
+
+#: lines of this process whose message still hangs, from earlier drains too
+_alive: set[Line] = set()
+_alive_lock = threading.Lock()
+
+#: (campaign, is in trouble) with messages due, the longest waiting first
+Sendable = Callable[[], list[tuple[int, bool]]]
+
+
+class Line(threading.Thread):
+    """One connection: works through the campaigns in turn, a block each, so that a small one need not wait."""
+
+    def __init__(
+        self, name: str, sendable: Sendable, until: float, breakers: Breakers, on_end: Callable[[], None]
+    ) -> None:
+        super().__init__(name=f"sender {name}", daemon=True)
+        self.session = SmtpSession(settings.MAIL_SERVER, patience=PATIENCE)
+        self.sender = Sender(name, self.session, breakers)
+        self.error: BaseException | None = None
+        self._sendable = sendable
+        self._until = until
+        self._on_end = on_end
+        self._jobs: dict[int, Job] = {}
+
+    def run(self) -> None:
+        """Send until nothing is due or the time is up; a database that is away for a moment is waited for."""
+        try:
+            with self.session:
+                while True:
+                    try:
+                        self._send_what_is_due()
+                        return
+                    except LOST as error:
+                        connection.close()
+                        if not connection_lost(error) or time.monotonic() >= self._until:
+                            raise
+                    time.sleep(1.0)
+        except Exception as error:  # noqa: BLE001 - raised by the drain, so that the task fails visibly
+            self.error = error
+        finally:
+            connection.close()
+            with _alive_lock:
+                _alive.discard(self)
+            self._on_end()
+
+    def hangs(self) -> bool:
+        """Tell whether the message at work has been without an answer for too long to wait for it."""
+        return self.session.busy and time.monotonic() - self.session.began_at > STUCK_SECONDS
+
+    def _send_what_is_due(self) -> None:
+        while time.monotonic() < self._until and not self.sender.surplus:
+            done = 0
+            for campaign_id, troubled in self._sendable():
+                done += self._send(campaign_id, troubled)
+                if time.monotonic() >= self._until or self.sender.surplus:
+                    return
+            if not done:
+                return
+
+    def _send(self, campaign_id: int, troubled: bool) -> int:
+        if campaign_id not in self._jobs:
+            campaign = Campaign.objects.select_related("purpose", "message_version").get(pk=campaign_id)
+            self._jobs[campaign_id] = job_of(campaign)
+        if troubled and not begin_probe(campaign_id=campaign_id):
+            return 0
+        return self.sender.work(self._jobs[campaign_id], probe=troubled)
+
+
+class Lines:
+    """The connections of one drain."""
+
+    def __init__(self, *, process: str, sendable: Sendable, seconds: float, connections: int) -> None:
+        self._process = process
+        self._sendable = sendable
+        self._until = time.monotonic() + seconds
+        self._wanted = connections
+        self._lines: list[Line] = []
+        self._open = 0
+        self._over = threading.Event()  # the last line has ended, hanging ones too
+        self._breakers = Breakers()
+
+    def run(self) -> bool:
+        """Send until nothing is due or the time is up, hanging messages aside; tell whether there was room to send."""
+        for _number in range(self._wanted):
+            self._begin()
+        if not self._lines:
+            logger.warning("all %d connections to the mail server hang; nothing more is begun", MOST_STUCK)
+            return False
+        threading.Thread(target=self._keep_leases, name="sender leases", daemon=True).start()
+        while working := [line for line in self._lines if line.is_alive() and not line.sender.stuck]:
+            working[0].join(WATCH_SECONDS)
+            for line in working:
+                if line.hangs() and not line.sender.stuck:
+                    self._set_aside(line)
+        for line in self._lines:
+            if line.error is not None:
+                raise line.error
+        return True
+
+    def _begin(self) -> None:
+        with _alive_lock:
+            if sum(line.hangs() for line in _alive) >= MOST_STUCK:
+                return
+            line = Line(f"{self._process}/{len(self._lines)}", self._sendable, self._until, self._breakers, self._ended)
+            _alive.add(line)
+            self._open += 1
+        self._lines.append(line)
+        line.start()
+
+    def _ended(self) -> None:
+        with _alive_lock:
+            self._open -= 1
+            if not self._open:
+                self._over.set()
+
+    def _set_aside(self, line: Line) -> None:
+        """Leave a line alone with the message that hangs: others take over the rest of its block, and its place."""
+        line.sender.stuck = True
+        campaign_id = line.sender.campaign_id
+        logger.warning("the mail server leaves a message of campaign %s unanswered", campaign_id)
+        try:
+            queue.release(worker=line.sender.name)
+            if line.sender.hangs_too_often():
+                reply = f"no answer for {STUCK_SECONDS:.0f} s ({line.session.phase})"
+                hold_campaign(campaign_id=campaign_id, kind="silent", reply=reply, probe=line.sender.probing)
+        except LOST:
+            logger.warning("could not give back the block of a hanging connection; its lease will", exc_info=True)
+            connection.close()
+        if time.monotonic() < self._until:
+            self._begin()
+
+    def _keep_leases(self) -> None:
+        """Renew the leases for as long as a line lives, so that a slow mail server is not taken for a dead worker."""
+        try:
+            while not self._over.wait(queue.LEASE_SECONDS / 4):
+                try:
+                    queue.renew(worker_prefix=self._process)
+                except Exception:
+                    logger.warning("could not renew the leases of %s", self._process, exc_info=True)
+                    connection.close()
+        finally:
+            connection.close()
