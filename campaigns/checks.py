@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from django.conf import settings
-from django.core.cache import cache
 from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -16,13 +15,13 @@ from campaigns.audience import forecast
 from campaigns.models import Campaign, MessageVersion
 from campaigns.rendering.problems import TemplateProblem
 from campaigns.services.messages import check_content, content_of, sender_identity
+from profiles.models import CatalogueEntry
 from segments.models import Segment
 
 Level = Literal["ok", "look", "stop"]
 #: an audience that is more than this part of everybody asks for a typed confirmation
 MOST_OF_BASE = 0.5
 SMALL = 20  # below this many people nobody is asked to type a number
-_CACHE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -151,24 +150,5 @@ def _mail_server_check() -> Check:
 
 
 def known_traits() -> set[str]:
-    """Return the traits seen in the base, from a sample of the people seen last; kept for a minute."""
-    found: set[str] | None = cache.get("campaigns.known_traits")
-    if found is None:
-        found = {str(key) for key, _people in trait_counts()}
-        cache.set("campaigns.known_traits", found, _CACHE_SECONDS)
-    return found
-
-
-def trait_counts(sample: int = 2_000) -> list[tuple[Any, int]]:
-    """Return traits with how many people of the sample have them, most frequent first."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT key, count(*) FROM (
-                SELECT traits FROM profiles_profile WHERE merged_into_id IS NULL AND erased_at IS NULL
-                ORDER BY last_seen_at DESC, id DESC LIMIT %s) AS sample, jsonb_object_keys(sample.traits) AS key
-            GROUP BY key ORDER BY count(*) DESC, key LIMIT 200
-            """,
-            [sample],
-        )
-        return list(cursor.fetchall())
+    """Return the traits of the catalogue."""
+    return set(CatalogueEntry.objects.traits().values_list("path", flat=True))

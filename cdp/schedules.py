@@ -14,6 +14,7 @@ from cdp.common.queues import queues
 #: task -> seconds, of tasks that are no queue's
 UPKEEP = {
     "profiles.maintain_partitions": 3600,
+    "profiles.recount_catalogue": 86_400,
     "profiles.clear_import_rows": 3600,
     "consent.seal_ledger": 3600,
     "profiles.run_import": 5,

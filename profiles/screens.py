@@ -37,6 +37,13 @@ ENTRIES = {
         order=30,
         permission="profiles.view_source",
     ),
+    "catalogue": NavEntry(
+        group="bring_in",
+        label=_("Catalogue"),
+        url_name="profiles:catalogue",
+        order=40,
+        permission="profiles.view_catalogueentry",
+    ),
 }
 
 

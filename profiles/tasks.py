@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cdp.common.queues import Queue, register
 from profiles import partitions
+from profiles.catalogue.store import recount
 from profiles.processing.drain import INBOX, retry_body, work_inbox
 
 process_inbox = register(
@@ -25,6 +26,12 @@ process_inbox = register(
         retry=retry_body,
     )
 )
+
+
+@shared_task(name="profiles.recount_catalogue")
+def recount_catalogue() -> int:
+    """Count anew how many people have each trait, and find names that a lost write left out."""
+    return recount()
 
 
 @shared_task(name="profiles.maintain_partitions")

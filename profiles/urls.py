@@ -1,6 +1,6 @@
 """Addresses of the profiles app: each view module brings its own."""
 
-from profiles.views import imports, live, people, person, person_edit, sources
+from profiles.views import catalogue, imports, live, people, person, person_edit, sources
 
 app_name = "profiles"
 urlpatterns = [
@@ -10,4 +10,5 @@ urlpatterns = [
     *sources.urlpatterns,
     *live.urlpatterns,
     *imports.urlpatterns,
+    *catalogue.urlpatterns,
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -12,19 +13,17 @@ from django.conf import settings
 from django.db import connection
 
 from consent.models import ConsentState, Purpose
-from profiles.models import Identifier, IdentifierKind, Profile
+from profiles.catalogue.types import LIST, OTHER
+from profiles.models import CatalogueEntry, Identifier, IdentifierKind, Profile
 from segments.models import Segment, Status
 from segments.rules.catalog import Catalog, PurposeFact, SegmentFact
 from segments.rules.errors import RuleError
 from segments.rules.evaluate import PastEvent, Person
 from segments.rules.nodes import Event, Member, Moment, Rule, Trait, walk_rule
-from segments.rules.operators import type_of
 from segments.rules.parse import parse
 
 #: interactions of one person read to explain a rule
 MAX_HAPPENINGS = 20_000
-#: values of a trait looked at to learn its types
-TYPE_SAMPLE = 200
 
 
 def moment_now(now: datetime | None = None) -> Moment:
@@ -60,57 +59,54 @@ def _usable_rule(segment: Segment) -> Rule | None:
         return None
 
 
-def catalog_for(rule: Rule, *, saving: bool = True) -> Catalog:
-    """Return a catalog that also knows whether the traits of this rule exist, by asking exactly for those.
+def stored_catalog(rule: Rule) -> Catalog:
+    """Return a catalog for a stored rule: of the traits that it names only whether they are in the catalogue.
 
-    While a rule is saved, types and events are checked too. Later on they may drift without breaking the segment.
+    A trait that was taken out of it is a deleted reference; types and events may drift without breaking a segment.
     """
-    base = known_catalog()
     keys = {node.key for _path, node in walk_rule(rule) if isinstance(node, Trait)}
-    names = {node.name for _path, node in walk_rule(rule) if isinstance(node, Event)}
-    return Catalog(
-        traits={
-            key: types if saving else frozenset() for key in sorted(keys) if (types := trait_types(key)) is not None
+    return replace(known_catalog(), traits=dict.fromkeys(CatalogueEntry.objects.types_of(keys), frozenset()))
+
+
+def catalog_for(rule: Rule) -> Catalog:
+    """Return a catalog that knows the traits, events and properties that this rule names: for saving it."""
+    base = known_catalog()
+    nodes = [node for _path, node in walk_rule(rule)]
+    traits = {node.key for node in nodes if isinstance(node, Trait)}
+    wanted: dict[str, set[str]] = {}
+    for node in nodes:
+        if isinstance(node, Event):
+            wanted.setdefault(node.name, set()).update(item.key for item in node.where)
+    events = CatalogueEntry.objects.events().filter(event__in=wanted).values_list("event", flat=True)
+    catalog = replace(
+        base,
+        traits=CatalogueEntry.objects.types_of(traits),
+        events=frozenset(events),
+        properties={
+            (event, path): types
+            for event, paths in wanted.items()
+            for path, types in CatalogueEntry.objects.types_of(paths, event=event).items()
         },
-        events=known_events(names) if saving else None,
-        purposes=base.purposes,
-        identifiers=base.identifiers,
-        segments=base.segments,
     )
+    return replace(catalog, proposals=_proposals(catalog, traits, wanted))
 
 
-def trait_types(key: str) -> frozenset[str] | None:
-    """Return the types that a trait was seen in; None when nobody has it.
-
-    A sample that finds only some types may not refuse a comparison, so all types are given when it is not complete.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT traits -> %s FROM profiles_profile "
-            "WHERE traits ? %s AND merged_into_id IS NULL AND erased_at IS NULL LIMIT %s",
-            [key, key, TYPE_SAMPLE],
-        )
-        values = [json.loads(row[0]) if isinstance(row[0], str) else row[0] for row in cursor.fetchall()]
-    if not values:
-        return None
-    return frozenset(type_of(value) for value in values) if len(values) < TYPE_SAMPLE else _wider(values)
-
-
-def _wider(values: Iterable[object]) -> frozenset[str]:
-    types = frozenset(type_of(value) for value in values)
-    return types if len(types) == 1 else frozenset()
-
-
-def known_events(names: set[str]) -> frozenset[str]:
-    """Return which of these events somebody did, by one look in the index each."""
-    if not names:
-        return frozenset()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT n FROM unnest(%s::text[]) n WHERE EXISTS (SELECT 1 FROM profiles_interaction i WHERE i.name = n)",
-            [sorted(names)],
-        )
-        return frozenset(row[0] for row in cursor.fetchall())
+def _proposals(
+    catalog: Catalog, traits: Iterable[str], wanted: Mapping[str, Iterable[str]]
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return what each unknown name may have meant, and for a list or an object what is inside."""
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for event, paths in [("", traits), *wanted.items()]:
+        if event and event not in (catalog.events or ()):
+            found[event, ""] = tuple(CatalogueEntry.objects.similar_events(event))
+            continue
+        for path in paths:
+            types = ((catalog.properties or {}).get((event, path)) if event else (catalog.traits or {}).get(path)) or ()
+            if types == frozenset({LIST}) or types == frozenset({OTHER}):
+                found[event, path] = tuple(CatalogueEntry.objects.inside(path, event=event))
+            elif not types:
+                found[event, path] = tuple(CatalogueEntry.objects.proposals(path, event=event))
+    return found
 
 
 def referencing(segment_id: int, rules: Mapping[int, Rule | None]) -> set[int]:

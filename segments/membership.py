@@ -25,7 +25,7 @@ from cdp.common.faults import Race, bounded
 from cdp.common.queue_items import put
 from cdp.common.reasons import Reason
 from cdp.common.wake import wake
-from segments.catalog_loader import catalog_for, known_catalog, moment_now, referencing
+from segments.catalog_loader import known_catalog, moment_now, referencing, stored_catalog
 from segments.membership_diff import Moved, clear_members, move_everybody, move_some
 from segments.models import Membership, Segment, Status
 from segments.reasons import rule_refused
@@ -169,7 +169,7 @@ def refresh_segment(segment_id: int, *, cause: str = "refresh", now: datetime | 
         return None
     began, moment = time.monotonic(), moment_now(now)
     try:
-        moved = evaluate(segment, _full_catalog(segment), moment, cause=cause, seconds=REFRESH_SECONDS)
+        moved = evaluate(segment, _stored_catalog(segment), moment, cause=cause, seconds=REFRESH_SECONDS)
     except Exception as error:
         if (reason := fault_of_rule(error)) is None:
             raise
@@ -210,11 +210,11 @@ def _try_above(segment_id: int) -> None:
         wake("segments.refresh")
 
 
-def _full_catalog(segment: Segment) -> Catalog:
-    """Return the catalog for a full refresh: also whether each trait still exists."""
+def _stored_catalog(segment: Segment) -> Catalog:
+    """Return the catalog for a full refresh: also whether each trait is still in the catalogue."""
     assert segment.current_version is not None
     try:
-        return catalog_for(parse(segment.current_version.rule), saving=False)
+        return stored_catalog(parse(segment.current_version.rule))
     except RuleError:
         return known_catalog()
 

@@ -14,7 +14,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from campaigns.checks import trait_counts
 from campaigns.forms import MessageForm
 from campaigns.models import Message, MessageVersion
 from campaigns.services.messages import archive_message, content_of, create_message, update_message
@@ -23,6 +22,7 @@ from campaigns.starters import BY_KEY, STARTERS
 from campaigns.views.common import chosen_person, needs, own_address, tell
 from cdp.common.errors import CdpError
 from cdp.common.lists import Column, ListPage
+from profiles.models import CatalogueEntry
 
 MERGE_TAGS = 40
 
@@ -170,7 +170,7 @@ def _editor(
         "versions": versions,
         "starters": STARTERS,
         "starter": starter,
-        "traits": trait_counts()[:MERGE_TAGS],
+        "traits": CatalogueEntry.objects.top_traits(MERGE_TAGS),
         "may_change": request.user.has_perm("campaigns.change_message"),
     }
     return render(request, "campaigns/message_edit.html", context, status=status)

@@ -25,6 +25,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "profiles.view_import": (MARKETER, ADMINISTRATOR),
     "profiles.add_import": (MARKETER, ADMINISTRATOR),
     "profiles.change_import": (MARKETER, ADMINISTRATOR),
+    "profiles.view_catalogueentry": (MARKETER, ANALYST, PRIVACY, ADMINISTRATOR),
+    "profiles.change_catalogueentry": (MARKETER, ADMINISTRATOR),
     "profiles.view_rejectedmessage": (MARKETER, ADMINISTRATOR),
     "profiles.change_rejectedmessage": (MARKETER, ADMINISTRATOR),
     # segments

@@ -386,4 +386,27 @@ class Migration(migrations.Migration):
             model_name='traitchange',
             index=models.Index(fields=['profile', '-at'], name='traitchange_profile_idx'),
         ),
+        migrations.CreateModel(
+            name='CatalogueEntry',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('scope', models.CharField(choices=[('trait', 'trait'), ('event', 'event'), ('property', 'property')], max_length=8)),
+                ('event', models.CharField(blank=True, max_length=200)),
+                ('path', models.CharField(blank=True, max_length=200)),
+                ('types', models.JSONField(default=dict)),
+                ('count', models.BigIntegerField(default=0)),
+                ('people', models.BigIntegerField(default=0)),
+                ('top_values', models.JSONField(default=dict)),
+                ('source_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
+                ('first_seen_at', models.DateTimeField(null=True)),
+                ('last_seen_at', models.DateTimeField(null=True)),
+                ('description', models.CharField(blank=True, max_length=500, verbose_name='description')),
+                ('declared_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'verbose_name': 'catalogue entry',
+                'verbose_name_plural': 'catalogue',
+                'constraints': [models.UniqueConstraint(fields=('scope', 'event', 'path'), name='catalogueentry_unique')],
+            },
+        ),
     ]

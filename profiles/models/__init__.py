@@ -1,5 +1,6 @@
 """The rows of the profiles app, a topic a file."""
 
+from profiles.models.catalogue import CatalogueEntry
 from profiles.models.collection import InboxEntry, RawMessage, RejectedMessage, SeenMessage, SourceCounter
 from profiles.models.identity import Identifier, IdentifierKind, IdentityLink, Merge
 from profiles.models.imports import Import, ImportRow
@@ -8,6 +9,7 @@ from profiles.models.profile import Profile, TraitChange
 from profiles.models.source import Source
 
 __all__ = [
+    "CatalogueEntry",
     "Identifier",
     "IdentifierKind",
     "IdentityLink",

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from cdp.common.faults import Prepare
 from profiles import partitions
+from profiles.catalogue.store import new_tally, recorder
 from profiles.changes import Change, NewInteraction, announce, change_handlers, find_erased
 from profiles.identity.traits import Slots, assert_traits, merge_into, slot_of, stamp
 from profiles.messages.cutting import cut
@@ -270,8 +271,10 @@ def _interactions(items: Sequence[Item], resolved: Resolved) -> list[NewInteract
     news: list[NewInteraction] = []
     listened = bool(list(change_handlers.items()))
     times: dict[datetime, str] = {}
+    tally = new_tally()
     for item in items:
         message, origin = item.message, item.origin
+        tally.event(message.name, message.properties, at=message.occurred_at, source_id=origin.source_id)
         row = identifiers[message.identifiers[0]]
         received = times.get(origin.received_at) or times.setdefault(origin.received_at, origin.received_at.isoformat())
         lines.append(
@@ -304,6 +307,7 @@ def _interactions(items: Sequence[Item], resolved: Resolved) -> list[NewInteract
                 )
             )
     store.copy_interactions(lines)
+    recorder.record(tally)
     return news
 
 

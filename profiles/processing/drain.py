@@ -15,6 +15,7 @@ from cdp.common.models import DeadLetter
 from cdp.common.queue_blocks import ALONE, BlockTable, Row, work_blocks
 from cdp.common.queues import GIVE_WAY_SECONDS, Run
 from cdp.common.wake import wake
+from profiles.catalogue.store import recorder
 from profiles.processing.block import Place, process_entries, read_bodies
 from profiles.processing.claim import MAX_BLOCK_ROWS, Entry, load_bodies
 from profiles.processing.sources import load_rules, load_sources
@@ -31,9 +32,10 @@ def drain_inbox(*, seconds: float = GIVE_WAY_SECONDS) -> bool:
 
 def work_inbox(run: Run) -> int:
     """Process what is due, block by block; return how many bodies were worked at."""
-    return work_blocks(
-        run, INBOX, _process, limit=MAX_BLOCK_ROWS, alone=lambda row, error: _process_alone(run, row, error)
-    )
+    with recorder.gathering():
+        return work_blocks(
+            run, INBOX, _process, limit=MAX_BLOCK_ROWS, alone=lambda row, error: _process_alone(run, row, error)
+        )
 
 
 def retry_body(letter: DeadLetter) -> None:

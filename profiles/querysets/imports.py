@@ -55,11 +55,3 @@ def rejected_rows(job: Import) -> Iterator[ImportRow]:
     """Yield the rejected rows by line, in a stream."""
     rows = ImportRow.objects.filter(import_id=job.pk, outcome=Outcome.REJECTED).order_by("line")
     return rows.iterator(chunk_size=2000)
-
-
-def known_traits(limit: int = 200) -> list[str]:
-    """Return names of traits that the people seen last have, for suggestions."""
-    keys: set[str] = set()
-    for traits in Profile.objects.order_by("-id").values_list("traits", flat=True)[:limit]:
-        keys.update(traits)
-    return sorted(keys)

@@ -12,6 +12,8 @@ import msgspec
 from django.db import connection
 
 from cdp.common.arrays import bulk_cursor, flags, moments, numbers, texts
+from profiles.catalogue.observe import Tally
+from profiles.catalogue.store import new_tally, recorder
 from profiles.identity.derived import Derived, Known, derive
 from profiles.identity.traits import Assertions, merge_into, winners
 
@@ -124,6 +126,7 @@ def refresh(
     inserts: list[tuple[Any, ...]] = []
     updates: list[tuple[Any, ...]] = []
     history: list[tuple[Any, ...]] = []
+    tally = new_tally()
     rows = _load_rows([id for id in profile_ids if id not in fresh])
     for id in sorted(profile_ids):
         person = people.get(id) or _Person()
@@ -132,6 +135,7 @@ def refresh(
         if id in fresh:
             inserts.append((id, *_written(traits, origins, derived), person.first or at, person.last or at))
             diffs[id] = TraitDiff(True, {name: (None, value) for name, value in traits.items()})
+            _observe(tally, diffs[id].changes, origins, at)
             continue
         row = rows.get(id)
         if row is None:
@@ -139,6 +143,7 @@ def refresh(
         changes = _changes(row.traits, traits)
         if changes:
             diffs[id] = TraitDiff(False, changes)
+            _observe(tally, changes, origins, at)
             history += [_history(id, name, *change, origins, cause, at) for name, change in changes.items()]
         first, last = person.first or row.first, person.last or row.last
         if changes or row.origins != origins or row.derived != derived or (row.first, row.last) != (first, last):
@@ -146,7 +151,13 @@ def refresh(
     _insert(inserts)
     _update(updates)
     _write_history(history)
+    recorder.record(tally)
     return diffs
+
+
+def _observe(tally: Tally, changes: Mapping[str, tuple[Any, Any]], origins: Mapping[str, Any], at: datetime) -> None:
+    for name, (old, new) in changes.items():
+        tally.trait(name, old, new, at=at, source_id=(origins.get(name) or {}).get("s"))
 
 
 def _written(traits: Any, origins: Any, derived: Derived) -> tuple[Any, ...]:

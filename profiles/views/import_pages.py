@@ -16,9 +16,8 @@ from profiles.importing.dialect import DELIMITERS
 from profiles.importing.headers import trait_key
 from profiles.importing.reasons import ROW_REASONS, error_text, explain
 from profiles.importing.targets import all_targets
-from profiles.models import Import, ImportRow
+from profiles.models import CatalogueEntry, Import, ImportRow
 from profiles.models.imports import ImportState, Outcome
-from profiles.querysets.imports import known_traits
 from profiles.services import imports as service
 from profiles.views.import_forms import RULE_CHOICES, TRAIT, TYPE_CHOICES, type_choice
 
@@ -76,7 +75,7 @@ def map_context(job: Import, posted: Mapping[str, Any] | None, proof: Mapping[st
         "rules": RULE_CHOICES,
         "encodings": ENCODINGS.items(),
         "delimiters": DELIMITERS.items(),
-        "traits": known_traits(),
+        "traits": [name for name, _people in CatalogueEntry.objects.top_traits()],
         "seen_before": before,
     }
 

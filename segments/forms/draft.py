@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from profiles.catalogue.types import NUMBER, YES_NO
 from segments.rules.errors import Problem
-from segments.rules.operators import NUMBER, OPERATORS, YES_NO
+from segments.rules.operators import OPERATORS
 
 _FIELD = re.compile(r"^n:((?:include|exclude)(?:\.\d{1,3}){0,14}):([a-z_]+(?:\.\d{1,2}\.[a-z]+)?)$")
 GROUPS = ("all", "any", "none")

@@ -73,7 +73,7 @@ class Tree:
         self.kinds: Choices = [(row.name, row.words) for row in IdentifierKind.objects.order_by("priority")]
         self.counts: Choices = [(key, _(label)) for key, (label, _sentence) in COUNTS.items()]
         self.windows: Choices = [(key, _(label)) for key, label in WINDOWS.items()]
-        self.traits = list(suggestions.keys())
+        self.traits = suggestions.keys()
         self.events = suggestions.event_names()
         self.leaves: Choices = [
             ("trait", _("Trait")),
@@ -124,7 +124,7 @@ class Tree:
             for place, item in enumerate(data.get("where") or [])
         ]
         if drawn.where:
-            drawn.where_keys = list(suggestions.keys(name))
+            drawn.where_keys = suggestions.keys(name)
 
 
 def _id(path: str) -> str:

@@ -30,11 +30,16 @@ class SegmentFact:
 class Catalog:
     """Known traits with the types they were seen in, event names, purposes, kinds of identifier and segments.
 
-    `traits` or `events` of None leaves that check out: an event that nobody does any more does not break a segment.
+    `traits`, `events` or `properties` of None leaves that check out: a stored rule stays in force when nobody does an
+    event any more. No types mean that any comparison fits.
     """
 
     traits: Mapping[str, frozenset[str]] | None = None
     events: frozenset[str] | None = None
+    #: (event, property) -> types
+    properties: Mapping[tuple[str, str], frozenset[str]] | None = None
+    #: (event or empty, name) -> known names that an unknown one may have meant, the likeliest first
+    proposals: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     purposes: Mapping[str, PurposeFact] = field(default_factory=dict)
     identifiers: Mapping[str, str] = field(default_factory=dict)
     segments: Mapping[int, SegmentFact] = field(default_factory=dict)

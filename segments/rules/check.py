@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from segments.rules.catalog import Catalog
 from segments.rules.errors import Problem, RuleError
 from segments.rules.nodes import (
@@ -22,14 +24,15 @@ from segments.rules.texts import gettext_noop as _
 MAX_TOTAL_NODES = 400
 #: what can be wrong with a rule that was right once, so that a broken segment stores code and values only
 TEXTS = {
-    "unknown_event": _("Nobody did %(name)s so far. Check the spelling."),
+    "unknown_event": _("Nobody did %(name)s so far."),
     "unknown_purpose": _("The purpose %(name)s does not exist (any more)."),
     "unknown_channel": _("The purpose %(name)s is not used for the channel %(channel)s."),
     "unknown_identifier": _("There is no kind of identifier named %(name)s."),
     "unknown_segment": _("The segment with number %(number)s does not exist (any more)."),
     "unusable_segment": _("The segment %(name)s is broken or archived, so nothing can build on it."),
     "builds_on_unusable": _("The segment %(name)s builds on one that is broken or archived."),
-    "unknown_trait": _("Nobody has the trait %(name)s. Check the spelling."),
+    "unknown_trait": _("Nobody has the trait %(name)s."),
+    "unknown_property": _("%(event)s never had the property %(name)s."),
     "wrong_type": _("The comparison does not fit: %(name)s holds %(types)s."),
     "circle": _("Segments may not build on each other in a circle: %(circle)s."),
     "too_many_in_all": _("With the segments that it builds on, this rule has more than %(limit)s conditions."),
@@ -45,15 +48,15 @@ def check(rule: Rule, catalog: Catalog, *, segment_id: int | None = None) -> Non
         raise RuleError(problems)
 
 
-def _problem(path: str, code: str, **values: object) -> Problem:
-    return Problem(path=path, code=code, text=TEXTS[code], values=values)
+def _problem(path: str, code: str, proposals: tuple[str, ...] = (), **values: object) -> Problem:
+    return Problem(path=path, code=code, text=TEXTS[code], values=values, proposals=proposals)
 
 
 def _check_node(path: str, node: Node, catalog: Catalog) -> list[Problem]:
     if isinstance(node, Trait):
-        return _check_trait(path, node, catalog)
-    if isinstance(node, Event) and catalog.events is not None and node.name not in catalog.events:
-        return [_problem(path, "unknown_event", name=node.name)]
+        return _check_field(path, node, catalog.traits, ("", node.key), catalog)
+    if isinstance(node, Event):
+        return _check_event(path, node, catalog)
     if isinstance(node, Consent):
         purpose = catalog.purposes.get(node.purpose)
         if purpose is None:
@@ -71,15 +74,34 @@ def _check_node(path: str, node: Node, catalog: Catalog) -> list[Problem]:
     return []
 
 
-def _check_trait(path: str, node: Trait, catalog: Catalog) -> list[Problem]:
-    if catalog.traits is None:
+def _check_event(path: str, node: Event, catalog: Catalog) -> list[Problem]:
+    if catalog.events is not None and node.name not in catalog.events:
+        return [_problem(path, "unknown_event", catalog.proposals.get((node.name, ""), ()), name=node.name)]
+    if catalog.properties is None:
         return []
-    types = catalog.traits.get(node.key)
+    known = {name: types for (event, name), types in catalog.properties.items() if event == node.name}
+    return [
+        problem
+        for compared in node.where
+        for problem in _check_field(path, compared, known, (node.name, compared.key), catalog)
+    ]
+
+
+def _check_field(
+    path: str, node: Trait, known: Mapping[str, frozenset[str]] | None, place: tuple[str, str], catalog: Catalog
+) -> list[Problem]:
+    """Refuse a trait or property that nobody has, and a comparison that can never hold: never a silent zero."""
+    if known is None:
+        return []
+    proposals = catalog.proposals.get(place, ())
+    types = known.get(node.key)
     if types is None:
-        return [_problem(path, "unknown_trait", name=node.key)]
-    operator = OPERATORS[node.operator]
-    if types and not types & operator.types:
-        return [_problem(path, "wrong_type", name=node.key, types=", ".join(sorted(types)))]
+        event, _key = place
+        if event:
+            return [_problem(path, "unknown_property", proposals, name=node.key, event=event)]
+        return [_problem(path, "unknown_trait", proposals, name=node.key)]
+    if types and not types & OPERATORS[node.operator].types:
+        return [_problem(path, "wrong_type", proposals, name=node.key, types=", ".join(sorted(types)))]
     return []
 
 

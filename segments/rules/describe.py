@@ -20,6 +20,7 @@ from segments.rules.nodes import (
     Window,
 )
 from segments.rules.operators import CONSENT_STATES, COUNTS, OPERATORS, SEEN
+from segments.rules.paths import place_of
 from segments.rules.texts import Translate
 from segments.rules.texts import gettext_noop as _
 
@@ -66,7 +67,7 @@ class Speaker:
             return self._(_("who exist at all (everyone)"))
         if isinstance(node, Trait):
             return self._(_("whose %(trait)s %(comparison)s")) % {
-                "trait": node.key,
+                "trait": self.key(node.key),
                 "comparison": self.comparison(node),
             }
         if isinstance(node, Event):
@@ -87,6 +88,15 @@ class Speaker:
             kind = self.catalog.identifiers.get(node.kind, node.kind)
             return self._(_("who have an identifier of the kind “%(kind)s”")) % {"kind": kind}
         raise AssertionError(f"no words for {node!r}")
+
+    def key(self, key: str) -> str:
+        """Return the name of a trait or property; of a list, of any of its lines."""
+        place = place_of(key)
+        if not place.is_list:
+            return key
+        if not place.line_key:
+            return self._(_("any of %(list)s")) % {"list": place.key}
+        return self._(_("any %(list)s line's %(key)s")) % {"list": place.key, "key": place.line_key}
 
     def comparison(self, node: Trait) -> str:
         """Return what follows the name of a trait or property."""
@@ -118,7 +128,7 @@ class Speaker:
         if window:
             text += f" {window}"
         if node.where:
-            parts = [f"{item.key} {self.comparison(item)}" for item in node.where]
+            parts = [f"{self.key(item.key)} {self.comparison(item)}" for item in node.where]
             text += " " + self._(_("where %(conditions)s")) % {"conditions": self._(_(" and ")).join(parts)}
         return text
 

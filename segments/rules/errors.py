@@ -7,20 +7,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from segments.rules.texts import Translate
+from segments.rules.texts import gettext_noop as _
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One fault: `path` names the node (`include.0.1`), `text` is English with %(names)s for `values`."""
+    """One fault: `path` names the node (`include.0.1`), `text` is English with %(names)s for `values`.
+
+    `proposals` are known names that an unknown one may have meant.
+    """
 
     path: str
     code: str
     text: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    proposals: tuple[str, ...] = ()
 
     def message(self, translate: Translate = str) -> str:
         """Return the sentence in the reader's language."""
-        return translate(self.text) % self.values if self.values else translate(self.text)
+        message = translate(self.text) % self.values if self.values else translate(self.text)
+        if not self.proposals:
+            return message
+        return f"{message} " + translate(_("Did you mean %(names)s?")) % {"names": ", ".join(self.proposals)}
 
 
 class RuleError(Exception):

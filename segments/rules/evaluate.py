@@ -25,6 +25,7 @@ from segments.rules.nodes import (
     Window,
 )
 from segments.rules.operators import OPERATORS, holds
+from segments.rules.paths import place_of, values_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def node_holds(node: Node, person: Person, catalog: Catalog, moment: Moment) -> 
     if isinstance(node, Everyone):
         return True
     if isinstance(node, Trait):
-        return holds(OPERATORS[node.operator], person.traits.get(node.key), node.value, moment)
+        return comparison_holds(node, person.traits, moment)
     if isinstance(node, Event):
         count = len(matching(node, person, moment))
         return {
@@ -93,6 +94,12 @@ def node_holds(node: Node, person: Person, catalog: Catalog, moment: Moment) -> 
     raise AssertionError(f"cannot evaluate {node!r}")
 
 
+def comparison_holds(node: Trait, stored: Mapping[str, Any], moment: Moment) -> bool:
+    """Compare a trait or property; of a list, any line will do."""
+    operator = OPERATORS[node.operator]
+    return any(holds(operator, value, node.value, moment) for value in values_at(stored, place_of(node.key)))
+
+
 def matching(node: Event, person: Person, moment: Moment) -> list[PastEvent]:
     """Return what the person did that an event condition counts."""
     return [
@@ -100,7 +107,7 @@ def matching(node: Event, person: Person, moment: Moment) -> list[PastEvent]:
         for item in person.events
         if item.name == node.name
         and _within(node.window, item.occurred_at, moment)
-        and all(holds(OPERATORS[f.operator], item.properties.get(f.key), f.value, moment) for f in node.where)
+        and all(comparison_holds(compared, item.properties, moment) for compared in node.where)
     ]
 
 

@@ -25,8 +25,12 @@ from segments.rules.nodes import (
     children,
 )
 from segments.rules.operators import CONSENT_STATES
+from segments.rules.paths import place_of, values_at
 from segments.rules.texts import Translate
 from segments.rules.texts import gettext_noop as _
+
+#: values of a list that are shown
+SHOWN_LINES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +81,11 @@ class _Teller:
     def found(self, node: Node) -> dict[str, Any]:
         """Return what the person has where the condition looks."""
         if isinstance(node, Trait):
-            value = self.person.traits.get(node.key)
-            return {"field": node.key, "value": value} if value is not None else {"found": self._(_("not known"))}
+            place = place_of(node.key)
+            values = [value for value in values_at(self.person.traits, place) if value is not None]
+            if not values:
+                return {"found": self._(_("not known"))}
+            return {"field": node.key, "value": values[:SHOWN_LINES] if place.is_list else values[0]}
         if isinstance(node, Event):
             hits = matching(node, self.person, self.moment)
             if not hits:

@@ -8,33 +8,18 @@ value anybody sends can raise a cast error. `{v}`, `{a}` and `{b}` become parame
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from profiles.catalogue.types import ALL_TYPES, DATE, DAY_PATTERN, LIST, NUMBER, TEXT, YES_NO, is_day, type_of
 from segments.rules.nodes import Moment, Value
 from segments.rules.texts import gettext_noop as _
 
-TEXT, NUMBER, YES_NO, DATE, LIST, OTHER = "text", "number", "yes_no", "date", "list", "object"
-ALL_TYPES = frozenset({TEXT, NUMBER, YES_NO, DATE, LIST, OTHER})
-
-_DAY = re.compile(r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ].*)?$", re.DOTALL)
-_DAY_SQL = "'^[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ].*)?$'"
+_DAY_SQL = "'" + DAY_PATTERN.replace("{", "{{").replace("}", "}}") + "'"
 _UPPER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
-
-
-def type_of(value: Any) -> str:
-    """Return the type of a stored JSON value; text that begins with a day is a date."""
-    if isinstance(value, bool):
-        return YES_NO
-    if isinstance(value, (int, float, Decimal)):
-        return NUMBER
-    if isinstance(value, str):
-        return DATE if _DAY.match(value) else TEXT
-    return LIST if isinstance(value, (list, tuple)) else OTHER
 
 
 def fold(text: str) -> str:
@@ -57,7 +42,7 @@ def same(stored: Any, wanted: Any) -> bool:
 
 def day_of(stored: Any) -> str | None:
     """Return the day written at the start of a text; None when there is none."""
-    return stored[:10] if isinstance(stored, str) and _DAY.match(stored) else None
+    return stored[:10] if isinstance(stored, str) and is_day(stored) else None
 
 
 Encode = Callable[[Any, Moment], dict[str, Any]]

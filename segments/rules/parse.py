@@ -12,6 +12,7 @@ from segments.rules import nodes
 from segments.rules.errors import Problem, RuleError
 from segments.rules.nodes import Node, Rule, Scalar, Value
 from segments.rules.operators import CONSENT_STATES, COUNTS, OPERATORS, SEEN, WINDOWS
+from segments.rules.paths import place_of
 from segments.rules.texts import gettext_noop as _
 
 MAX_NODES = 100
@@ -136,7 +137,11 @@ class _Parser:
     # Conditions ------------------------------------------------------------------------------------------------
     def trait(self, data: Mapping[str, Any], path: str, _depth: int) -> nodes.Trait:
         """Read a comparison of a trait or a property."""
-        key = self.text(data.get("key"), path, _("Choose a trait."), limit=100)
+        key = self.text(data.get("key"), path, _("Choose a trait."), limit=200)
+        try:
+            place_of(key)
+        except ValueError:
+            self.stop(path, "bad_path", _("Write the lines of a list as list[].name, with one [] at most."))
         operator = OPERATORS.get(data["operator"]) if isinstance(data.get("operator"), str) else None
         if operator is None:
             self.stop(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from segments.rules.catalog import Catalog
 from segments.rules.nodes import Event, Member, Rule, Seen, Trait, walk_rule
+from segments.rules.paths import LINES
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,7 +31,9 @@ def moving_edges(rule: Rule, catalog: Catalog) -> frozenset[Edge]:
         elif isinstance(node, Seen):
             edges.add(Edge(node.which, "", node.days))
         elif isinstance(node, Trait) and node.operator in ("in_last", "before_last"):
-            edges.add(Edge("trait", node.key, int(node.value)))  # type: ignore[arg-type]  # days, by parse
+            # Inside objects and lists no index finds those whose edge went by: everybody is looked at, once a day.
+            kind = "property" if "." in node.key or LINES in node.key else "trait"
+            edges.add(Edge(kind, node.key, int(node.value)))  # type: ignore[arg-type]  # days, by parse
         elif isinstance(node, Member):
             edges |= moving_edges(catalog.rule_of(node.segment), catalog)
     return frozenset(edges)

@@ -31,6 +31,7 @@ from segments.rules.nodes import (
     walk_rule,
 )
 from segments.rules.operators import OPERATORS
+from segments.rules.paths import place_of
 
 Sql = tuple[str, dict[str, Any]]
 ALIVE = "p.merged_into_id IS NULL AND p.erased_at IS NULL"
@@ -142,9 +143,22 @@ class Printer:
     def comparison(self, column: str, node: Trait) -> str:
         """Print a comparison of one key of a jsonb column."""
         operator = OPERATORS[node.operator]
-        stored = f"({column} -> {self.value(node.key)})"
-        given = operator.encode(node.value, self.moment)
-        return operator.sql.format(x=stored, **{name: self.value(value) for name, value in given.items()})
+        given = {name: self.value(value) for name, value in operator.encode(node.value, self.moment).items()}
+        place = place_of(node.key)
+        stored = self.stored(column, place.key)
+        if not place.is_list:
+            return operator.sql.format(x=stored, **given)
+        line = self.stored("line.item", place.line_key) if place.line_key else "line.item"
+        lines = f"CASE jsonb_typeof({stored}) WHEN 'array' THEN {stored} ELSE '[]'::jsonb END"
+        compared = operator.sql.format(x=line, **given)
+        return f"EXISTS (SELECT FROM jsonb_array_elements({lines}) AS line(item) WHERE {compared})"
+
+    def stored(self, column: str, key: str) -> str:
+        """Print the value of a key, else of the member that its dots lead to."""
+        plain = f"({column} -> {self.value(key)})"
+        if "." not in key:
+            return plain
+        return f"COALESCE(NULLIF({plain}, 'null'::jsonb), {column} #> {self.value(key.split('.'))}::text[])"
 
     def event(self, node: Event) -> str:
         """Print a count of interactions. Whoever did nothing has no row, so upper limits ask for those above them."""

@@ -16,6 +16,7 @@ _SEGMENT, _BUILD, _EDIT = "segments.view_segment", "segments.add_segment", "segm
 _MESSAGE, _WRITE, _REWRITE = "campaigns.view_message", "campaigns.add_message", "campaigns.change_message"
 _CAMPAIGN, _SEND, _DELIVERY = "campaigns.view_campaign", "campaigns.send_campaign", "campaigns.view_delivery"
 _PII = "profiles.view_pii"
+_CATALOGUE, _CATALOGUE_CHANGE = "profiles.view_catalogueentry", "profiles.change_catalogueentry"
 
 #: several permissions, all needed, are joined by "+"
 PAGES: dict[str, tuple[str, str]] = {
@@ -57,6 +58,11 @@ PAGES: dict[str, tuple[str, str]] = {
     "profiles:rejected": ("profiles.view_rejectedmessage", NEVER),
     "profiles:rejected_detail": (f"profiles.view_rejectedmessage+{_PII}", "profiles.change_rejectedmessage"),
     "profiles:rejected_discard": (NEVER, "profiles.change_rejectedmessage"),
+    "profiles:catalogue": (_CATALOGUE, NEVER),
+    "profiles:catalogue_entry": (_CATALOGUE, NEVER),
+    "profiles:catalogue_announce": (_CATALOGUE_CHANGE, _CATALOGUE_CHANGE),
+    "profiles:catalogue_describe": (NEVER, _CATALOGUE_CHANGE),
+    "profiles:catalogue_forget": (NEVER, _CATALOGUE_CHANGE),
     "profiles:imports": (_IMPORT, NEVER),
     "profiles:import_new": ("profiles.add_import", "profiles.add_import"),
     "profiles:import": (_IMPORT, NEVER),

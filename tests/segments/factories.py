@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from cdp.common import queues
+from profiles.catalogue.store import new_tally, write
 from profiles.changes import Change, announce
 from profiles.models import Identifier, Profile, Source
 from segments import services
@@ -30,8 +31,12 @@ def person(
     first: datetime | None = None,
     last: datetime | None = None,
 ) -> Profile:
-    """Add a person."""
+    """Add a person; the catalogue learns of the traits, as it does from every writer."""
     now = timezone.now()
+    tally = new_tally()
+    for key, value in (traits or {}).items():
+        tally.trait(key, None, value, at=now, source_id=None)
+    write(tally)
     return Profile.objects.create(
         uuid=uuid.uuid4(),
         traits=traits or {},
@@ -43,7 +48,10 @@ def person(
 
 
 def happened(profile: Profile, name: str, at: datetime | None = None, **properties: Any) -> None:
-    """Add something that a person did."""
+    """Add something that a person did; the catalogue learns of it."""
+    tally = new_tally()
+    tally.event(name, properties, at=at or timezone.now(), source_id=None)
+    write(tally)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO profiles_interaction (profile_id, identifier_id, occurred_at, received_at, kind, name, "

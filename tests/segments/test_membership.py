@@ -8,6 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from profiles.models import CatalogueEntry
 from segments import membership, services
 from segments.models import (
     Membership,
@@ -116,7 +117,7 @@ def test_a_day_in_the_future_comes_into_a_window() -> None:
     assert members(made) == {somebody.pk}
 
 
-def test_a_trait_that_nobody_has_any_more_breaks_the_segment_which_then_matches_nobody() -> None:
+def test_a_trait_taken_out_of_the_catalogue_breaks_the_segment_which_then_matches_nobody() -> None:
     somebody = person(traits={"plan": "pro"})
     made = segment("Not free", trait("plan", "is_not", "free"))
     below = segment("Below", {"type": "not", "child": {"type": "member", "segment": made.pk}})
@@ -124,8 +125,7 @@ def test_a_trait_that_nobody_has_any_more_breaks_the_segment_which_then_matches_
     changed(other)
     process_touched()
     assert members(made) == ids([somebody, other])
-    somebody.traits = {}
-    somebody.save()
+    CatalogueEntry.objects.filter(path="plan").delete()
     membership.refresh_segment(made.pk)
     made.refresh_from_db()
     below.refresh_from_db()
@@ -134,8 +134,7 @@ def test_a_trait_that_nobody_has_any_more_breaks_the_segment_which_then_matches_
     assert "plan" in broken_text(made)
     assert members(made) == members(below) == set()
     assert MembershipChange.objects.filter(segment=made, cause="broken", entered=False).count() == 2
-    somebody.traits = {"plan": "pro"}
-    somebody.save()
+    person(traits={"plan": "free"})
     membership.refresh_segment(made.pk)
     made.refresh_from_db()
     assert (made.status, members(made)) == ("live", ids([somebody, other]))

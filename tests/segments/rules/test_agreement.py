@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from consent.models import Purpose
-from profiles.models import Profile
+from profiles.models import CatalogueEntry, Profile
 from segments import membership
 from segments.catalog_loader import event_names, known_catalog, load_person, moment_now
 from segments.models import Segment, SegmentVersion
@@ -26,7 +26,9 @@ from segments.touched_batch import Needs, fill_block
 from tests.segments.factories import changed, happened, identifier, members, person, process_touched, sweep
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-KEYS = ["plan", "n", "day", "tags", "Ünï %s"]
+KEYS = ["plan", "n", "day", "tags", "Ünï %s", "n.a"]
+#: members of objects, lines of lists, and places that are not there
+PATHS = [*KEYS, "plan.a", "tags[]", "tags[].a", "tags[].a.b", "tags.0.a", "tags.-1", "plan[].a"]
 EVENTS = ["Order", "Visit"]
 TEXTS = [
     "",
@@ -45,7 +47,10 @@ TEXTS = [
 SCALARS = st.one_of(
     st.sampled_from(TEXTS), st.integers(-3, 3), st.sampled_from([0.1, 1.0, 2.5, -0.0, 1e20]), st.booleans()
 )
-STORED = st.one_of(SCALARS, st.none(), st.lists(SCALARS, max_size=3), st.just({"a": 1}))
+INSIDE = st.fixed_dictionaries({"a": st.one_of(SCALARS, st.none(), SCALARS.map(lambda value: {"b": value}))})
+STORED = st.one_of(
+    SCALARS, st.none(), st.lists(SCALARS, max_size=3), INSIDE, st.lists(st.one_of(INSIDE, SCALARS), max_size=3)
+)
 GIVEN_TEXT = st.sampled_from([text for text in TEXTS if text])
 GIVEN = st.one_of(GIVEN_TEXT, st.integers(-3, 3), st.sampled_from([0.1, 1.0, 2.5]), st.booleans())
 NUMBERS = st.one_of(st.integers(-3, 3), st.sampled_from([0.1, 2.5]))
@@ -84,13 +89,13 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
     node: dict[str, Any] = {"type": "event", "name": draw(st.sampled_from(EVENTS)), "count": count, "window": window}
     if count != "never":
         node["times"] = draw(st.integers(1 if count == "at_least" else 0, 3))
-    node["where"] = draw(st.lists(comparisons(["total", "sku"]), max_size=2))
+    node["where"] = draw(st.lists(comparisons(["total", "sku", "sku.a", "sku[]", "sku[].a"]), max_size=2))
     return node
 
 
 LEAVES = st.one_of(
-    comparisons(KEYS).map(lambda node: {"type": "trait", **node}),
-    comparisons(KEYS).map(lambda node: {"type": "trait", **node}),
+    comparisons(PATHS).map(lambda node: {"type": "trait", **node}),
+    comparisons(PATHS).map(lambda node: {"type": "trait", **node}),
     events(),
     st.builds(
         lambda which, operator, days: {"type": "seen", "which": which, "operator": operator, "days": days},
@@ -223,8 +228,9 @@ def test_members_kept_by_touches_and_sweeps_equal_those_made_anew(
             people = _people(made)
             now = NOW
             monkeypatch_now(now)
-            # Keys that nobody has would break the segment, which is another test's matter.
-            person(traits=dict.fromkeys(KEYS, "pro"))
+            # Names out of the catalogue would break the segment, which is another test's matter.
+            entries = [CatalogueEntry(scope="trait", path=path) for path in PATHS]
+            CatalogueEntry.objects.bulk_create(entries, ignore_conflicts=True)
             segment = Segment.objects.create(name="S", slug="s")
             segment.current_version = SegmentVersion.objects.create(segment=segment, number=1, rule=data, sentence="")
             segment.save()

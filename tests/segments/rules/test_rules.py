@@ -113,9 +113,9 @@ def test_the_sql_of_a_rule() -> None:
         "    GROUP BY i.profile_id HAVING count(*) >= 2) j0 ON j0.profile_id = p.id\n"
         "WHERE p.merged_into_id IS NULL AND p.erased_at IS NULL\n"
         "  AND p.id = ANY (%(ids)s::bigint[])\n"
-        "  AND (COALESCE((p.traits -> %(v0)s) = %(v1)s::jsonb, false) AND (j0.profile_id IS NOT NULL))"
+        "  AND (COALESCE((p.traits -> %(v1)s) = %(v0)s::jsonb, false) AND (j0.profile_id IS NOT NULL))"
     )
-    assert params == {"ids": [1, 2], "v0": "country", "v1": '"NL"', "v2": "Order"}
+    assert params == {"ids": [1, 2], "v0": '"NL"', "v1": "country", "v2": "Order"}
 
 
 def test_the_sentence_of_a_rule() -> None:
