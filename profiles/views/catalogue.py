@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from cdp.common.errors import CdpError
 from cdp.common.lists import Column, Filter, ListPage
@@ -113,6 +113,7 @@ def type_labels(entry: CatalogueEntry) -> list[tuple[Any, int]]:
     return [(TYPE_LABELS[name], count) for name, count in ranked if name in ALL_TYPES]
 
 
+@require_GET
 @login_required
 @permission_required("profiles.view_catalogueentry", raise_exception=True)
 def entry_page(request: HttpRequest, number: int) -> HttpResponse:

@@ -17,7 +17,8 @@ from consent.links import make_token
 from consent.models import ConsentRecord, Suppression
 from consent.services import add_text
 from consent.services.suppressing import suppress_address
-from profiles.models import RejectedMessage, Source
+from profiles.catalogue.store import new_tally, write
+from profiles.models import CatalogueEntry, RejectedMessage, Source
 from profiles.services.sources import create_source
 from segments import services as segments
 from segments.membership import refresh_segment
@@ -47,6 +48,11 @@ def make_world(box: MailStore) -> dict[str, Any]:
     say(other, news, "given")
     source, _key = create_source(name="Shop", kind="server")
     make_interaction(anna, "Order Completed", properties={"total": 10, "email": ADDRESS, "phone": PHONE}, source=source)
+    tally = new_tally()
+    for _time in range(3):
+        properties = {"total": 10, "email": ADDRESS, "note": ADDRESS, "contact": PHONE, "customer_id": USER_ID}
+        tally.event("Order Completed", properties, at=timezone.now(), source_id=source.pk)
+    write(tally)
     segment = segments.create_segment(name="Everybody", rule={"include": {"type": "everyone"}, "exclude": None})
     refresh_segment(segment.pk, cause="rule")
     plan = draft(anna, other, of=news, text=message("News", subject="For {{ person.first_name }}"))
@@ -67,7 +73,8 @@ def make_world(box: MailStore) -> dict[str, Any]:
     return {
         "person": anna, "other": other, "source": source, "raw_id": _raw(source), "rejected": rejected, "import": job,
         "purpose": news, "record": ConsentRecord.objects.get(pk=record.pk), "suppression": suppression, "mail": mail,
-        "segment": segment, "message": plan.message, "version": plan.message.current_version, "campaign": plan,
+        "catalogue": CatalogueEntry.objects.get(scope="event"), "segment": segment, "message": plan.message,
+        "version": plan.message.current_version, "campaign": plan,
         "running": Campaign.objects.get(pk=running.pk), "delivery": delivery, "merge": merge,
         "token": make_token(profile_id=anna.pk, purpose_id=news.pk, channel="email", reference="delivery:1:1"),
     }  # fmt: skip
