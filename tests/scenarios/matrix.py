@@ -45,6 +45,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "profiles:joins": (_MERGE, NEVER),
     "profiles:settle_join": (NEVER, _MERGE),
     "profiles:edit_trait": (NEVER, _CHANGE),
+    "profiles:pin_trait": (NEVER, _CHANGE),
     "profiles:undo_join": (NEVER, _MERGE),
     "profiles:sources": (_SOURCE, NEVER),
     "profiles:source_new": ("profiles.add_source", "profiles.add_source"),
