@@ -25,6 +25,7 @@ from cdp.processes.children import beat, workers
 from cdp.processes.output import say
 from cdp.processes.ownership import AlreadyRunning, Ownership
 from cdp.processes.supervisor import LOOK_SECONDS, Child, Supervisor
+from cdp.start_checks import troubles_at_start
 
 
 class Command(BaseCommand):
@@ -120,6 +121,8 @@ def prepare() -> dict[str, Any]:
             postgres.ensure_running(settings.VAR_DIR)
         say("run", "bringing the database up to date")
         call_command("migrate", interactive=False, verbosity=0)
+        if found := troubles_at_start():
+            raise CommandError("\n".join(found))
         collect_static()
         return ensure_credentials()
     except PostgresError as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
 
 from cdp.health.heartbeats import BEAT
 from cdp.processes import children
@@ -14,6 +15,7 @@ from cdp.processes.kinds import NAMES
 from cdp.processes.output import say
 from cdp.processes.ownership import AlreadyRunning, Ownership
 from cdp.processes.supervisor import Child, Supervisor
+from cdp.start_checks import troubles_at_start
 
 
 class Command(BaseCommand):
@@ -31,6 +33,9 @@ class Command(BaseCommand):
         wanted = options["kinds"] or list(NAMES)
         if unknown := [name for name in wanted if name not in (*NAMES, BEAT)]:
             raise CommandError(f"There is no {unknown[0]}; there are: {', '.join((*NAMES, BEAT))}")
+        if troubles := troubles_at_start():
+            raise CommandError("\n".join(troubles))
+        connections.close_all()
         role = "work" + "".join(f"-{name}" for name in sorted(options["kinds"]))
         try:
             ownership = Ownership.take(settings.VAR_DIR, role)
