@@ -43,7 +43,8 @@ class Chain:
 
     def sql(self, text: str) -> tuple[str, list[bytes]]:
         """Return an expression for the digest of an SQL text (`kind:value`, normalised), and its parameters."""
-        expression, params = f"convert_to({text}, 'UTF8')", []
+        expression = f"convert_to({text}, 'UTF8')"
+        params: list[bytes] = []
         for key in self.keys:
             inner, outer = _pads(key)
             expression = f"sha256(%s || sha256(%s || {expression}))"
@@ -116,7 +117,7 @@ def _hmac(key: str, message: bytes) -> bytes:
     inner, outer = (begun.copy() for begun in _begun(key))
     inner.update(message)
     outer.update(inner.digest())
-    return outer.digest()
+    return bytes(outer.digest())
 
 
 @lru_cache(maxsize=16)
