@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from campaigns.audience import Forecast
-from campaigns.models import Campaign, Delivery
+from campaigns.models import Campaign, Delivery, SendQueue
 from campaigns.querysets.deliveries import Tally
 from campaigns.reasons import DELIVERY_REASONS, FAIL_REASONS, SKIP_REASONS
 
@@ -43,8 +43,13 @@ class Report:
 
 
 def report_of(campaign: Campaign) -> Report:
-    """Count a campaign's decisions."""
-    tally = Delivery.objects.of_campaign(campaign.pk).tally()
+    """Count a campaign's decisions; once for all when it has ended and nothing of it is on its way."""
+    if campaign.ended and campaign.closed_tally is not None:
+        tally = Tally.of_rows(campaign.closed_tally)
+    else:
+        tally = Delivery.objects.of_campaign(campaign.pk).tally()
+        if campaign.ended and not SendQueue.objects.filter(campaign_id=campaign.pk).exists():
+            Campaign.objects.filter(pk=campaign.pk, status=campaign.status).update(closed_tally=tally.as_rows())
     return Report(campaign.audience_total if campaign.audience_total is not None else tally.total, tally)
 
 

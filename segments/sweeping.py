@@ -11,6 +11,7 @@ from django.utils.translation import override
 
 from cdp.common.faults import Fault, OutOfTime, bounded, fault_of, persist
 from cdp.common.queues import Run
+from profiles.identity.alive import alive
 from segments.catalog_loader import known_catalog, moment_now
 from segments.membership import (
     break_segment,
@@ -142,10 +143,11 @@ def _crossing(edge: Edge, before: Moment, now: Moment) -> tuple[str, list[Any]]:
         days = [before.ago(edge.days + 2).date(), now.ago(edge.days - 1).date(), before.today, now.today]
         written = [day.isoformat() for day in days]
         sql = (
-            "SELECT id FROM profiles_profile WHERE traits ? %s AND "
+            f"SELECT id FROM profiles_profile WHERE {alive()} AND traits ? %s AND "
             """(left(traits ->> %s, 10) COLLATE "C" BETWEEN %s AND %s """
             """OR left(traits ->> %s, 10) COLLATE "C" BETWEEN %s AND %s)"""
         )
         return sql, [edge.key, edge.key, *written[:2], edge.key, *written[2:]]
     column = {"first": "first_seen_at", "last": "last_seen_at"}[edge.kind]
-    return f"SELECT id FROM profiles_profile WHERE {column} > %s AND {column} <= %s", list(past)
+    # Without the condition of the index of people alive it could not be used.
+    return f"SELECT id FROM profiles_profile WHERE {column} > %s AND {column} <= %s AND {alive()}", list(past)

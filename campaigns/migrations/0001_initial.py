@@ -51,6 +51,7 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('audience_total', models.PositiveIntegerField(blank=True, null=True)),
                 ('audience_built_at', models.DateTimeField(blank=True, null=True)),
+                ('closed_tally', models.JSONField(editable=False, null=True)),
                 ('pause_code', models.CharField(blank=True, max_length=40)),
                 ('pause_params', models.JSONField(default=dict)),
                 ('trouble_count', models.PositiveSmallIntegerField(default=0)),
@@ -173,6 +174,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='delivery',
             index=models.Index(fields=['campaign', 'address_digest'], name='delivery_address_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='delivery',
+            index=models.Index(fields=['uuid'], name='delivery_uuid_idx'),
         ),
         migrations.AddConstraint(
             model_name='delivery',

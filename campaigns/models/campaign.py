@@ -54,6 +54,8 @@ class Campaign(models.Model):
     #: set once the decisions are all written; from then on it never changes, and the report adds up to it
     audience_total = models.PositiveIntegerField(null=True, blank=True)
     audience_built_at = models.DateTimeField(null=True, blank=True)
+    #: [[outcome, reason, people], ...], kept when it has ended: counting a large audience again is for nothing
+    closed_tally = models.JSONField(null=True, editable=False)
     pause_code = models.CharField(max_length=40, blank=True)  # see campaigns.pauses
     pause_params = models.JSONField(default=dict)
     #: the mail server's trouble, in a row, and until when it is left alone
@@ -101,6 +103,11 @@ class Campaign(models.Model):
     def pause_label(self) -> str:
         """Return why it stands still, in the reader's language."""
         return PAUSES.text(self.pause_code, self.pause_params) if self.pause_code else ""
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether nothing more will be sent."""
+        return self.status in (CampaignStatus.DONE, CampaignStatus.CANCELLED)
 
     @property
     def under_way(self) -> bool:

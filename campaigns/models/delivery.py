@@ -62,6 +62,7 @@ class Delivery(models.Model):
             models.Index(fields=["profile_id", "-decided_at"], name="delivery_profile_idx"),
             models.Index(fields=["campaign", "outcome", "reason", "profile_id"], name="delivery_outcome_idx"),
             models.Index(fields=["campaign", "address_digest"], name="delivery_address_idx"),
+            models.Index(fields=["uuid"], name="delivery_uuid_idx"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,19 @@ class Tally:
         """Return everybody decided upon."""
         return sum(self.by_outcome.values())
 
+    @classmethod
+    def of_rows(cls, rows: Iterable[tuple[str, str, int]]) -> Tally:
+        """Return the tally of (outcome, reason, people) rows."""
+        tally = cls({}, {})
+        for outcome, reason, people in rows:
+            tally.by_outcome[outcome] = tally.by_outcome.get(outcome, 0) + people
+            tally.by_reason[outcome, reason] = people
+        return tally
+
+    def as_rows(self) -> list[tuple[str, str, int]]:
+        """Return the tally as (outcome, reason, people) rows."""
+        return [(outcome, reason, people) for (outcome, reason), people in self.by_reason.items()]
+
     def of(self, outcome: str) -> int:
         """Return the people with this outcome."""
         return self.by_outcome.get(outcome, 0)
@@ -39,9 +53,5 @@ class DeliveryQuerySet(models.QuerySet[Any]):
 
     def tally(self) -> Tally:
         """Count by outcome and reason, in one statement over the index."""
-        by_outcome: dict[str, int] = {}
-        by_reason: dict[tuple[str, str], int] = {}
-        for row in self.order_by().values("outcome", "reason").annotate(people=Count("profile_id")):
-            by_outcome[row["outcome"]] = by_outcome.get(row["outcome"], 0) + row["people"]
-            by_reason[row["outcome"], row["reason"]] = row["people"]
-        return Tally(by_outcome, by_reason)
+        counted = self.order_by().values_list("outcome", "reason").annotate(people=Count("profile_id"))
+        return Tally.of_rows(counted)

@@ -193,7 +193,9 @@ def resend_unknown(*, campaign_id: int, confirm: int) -> int:
             [campaign_id],
         )
     if campaign.status == CampaignStatus.DONE:
-        Campaign.objects.filter(pk=campaign_id).update(status=CampaignStatus.SENDING, finished_at=None)
+        Campaign.objects.filter(pk=campaign_id).update(
+            status=CampaignStatus.SENDING, finished_at=None, closed_tally=None
+        )
     wake("campaigns.drain_sends")
     return people
 

@@ -128,7 +128,7 @@ def _by_day(rows: Iterable[Mapping[str, Any]]) -> list[int]:
 
 
 def _kept(name: str, make: Callable[[], T]) -> T:
-    key = f"home.{name}"
+    key = f"home.{name}.{timezone.get_current_timezone_name()}"  # days begin where the reader is
     value: T | None = cache.get(key)
     if value is None:
         value = make()

@@ -12,11 +12,7 @@ from cdp.processes.supervisor import Child
 def workers(plan: Mapping[str, int]) -> list[Child]:
     """Return the workers of a plan {kind: processes}."""
     return [
-        Child(
-            kind if number == 1 else f"{kind}-{number}",
-            [sys.executable, "-m", "cdp.processes.worker", kind],
-            watched=True,
-        )
+        Child(kind if number == 1 else f"{kind}-{number}", [sys.executable, "-m", "cdp.processes.worker", kind])
         for kind, count in plan.items()
         for number in range(1, count + 1)
     ]
@@ -25,4 +21,4 @@ def workers(plan: Mapping[str, int]) -> list[Child]:
 def beat() -> Child:
     """Return beat. Several may run, on several machines: one holds the lease and the others wait."""
     command = [sys.executable, "-m", "celery", "-q", "-A", "cdp", "beat", "--loglevel", "WARNING", "--pidfile", ""]
-    return Child(BEAT, command, watched=True)
+    return Child(BEAT, command)

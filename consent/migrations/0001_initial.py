@@ -339,21 +339,10 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="SuppressionKey",
-            fields=[
-                ("name", models.CharField(max_length=120, primary_key=True, serialize=False)),
-                ("since", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-            ],
-            options={
-                "default_permissions": (),
-            },
-        ),
-        migrations.CreateModel(
             name="Suppression",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("digest", models.CharField(max_length=64)),
-                ("key_chain", models.CharField(max_length=120)),
                 ("kind", models.CharField(max_length=40)),
                 (
                     "reason",
@@ -620,5 +609,11 @@ class Migration(migrations.Migration):
                     when="BEFORE",
                 ),
             ),
+        ),
+        # The planner counts the answers of a purpose by these: the three columns depend on each other.
+        migrations.RunSQL(
+            "CREATE STATISTICS consent_consentstate_answers (ndistinct, mcv) "
+            "ON purpose_id, channel, state FROM consent_consentstate",
+            "DROP STATISTICS consent_consentstate_answers",
         ),
     ]

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -19,8 +18,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from cdp.common.errors import CdpError
 from consent.actors import actor_names
 from consent.forms import PurposeForm, TextForm
-from consent.models import Channel, ConsentState, ConsentText, Purpose
-from consent.policy.states import GIVEN
+from consent.models import Channel, ConsentText, Purpose
+from consent.querysets.states import people_by_text, people_who_agree
 from consent.services.purposes import add_text, create_purpose, decides, proposed_purpose, update_purpose
 from consent.views.purpose_changes import changed_terms, pack_changes
 
@@ -30,13 +29,8 @@ from consent.views.purpose_changes import changed_terms, pack_changes
 @require_GET
 def purpose_list(request: HttpRequest) -> HttpResponse:
     """List the purposes with how many people said yes."""
-    yes: dict[int, int] = dict(
-        ConsentState.objects.filter(state=GIVEN)
-        .values_list("purpose_id")
-        .annotate(people=Count("profile_id", distinct=True))
-        .order_by()
-    )
-    purposes = Purpose.objects.order_by("-active", "name")
+    purposes = list(Purpose.objects.order_by("-active", "name"))
+    yes = people_who_agree([purpose.pk for purpose in purposes], Channel.values)
     rows = [{"purpose": purpose, "yes": yes.get(purpose.pk, 0)} for purpose in purposes]
     return render(request, "consent/purposes.html", {"rows": rows})
 
@@ -147,7 +141,7 @@ def text_new(request: HttpRequest, slug: str) -> HttpResponse:
 def texts_of(purpose: Purpose) -> list[dict[str, Any]]:
     """Return the versions, newest first: the words, what changed, how many people hold a permission on them."""
     texts = list(ConsentText.objects.filter(purpose=purpose).order_by("-version", "language"))
-    agreed, names = agreed_by_text(purpose), actor_names(text.created_by for text in texts)
+    agreed, names = people_by_text([text.pk for text in texts]), actor_names(text.created_by for text in texts)
     rows: list[dict[str, Any]] = []
     for text in texts:
         older = next((item for item in texts if item.language == text.language and item.version < text.version), None)
@@ -160,17 +154,6 @@ def texts_of(purpose: Purpose) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def agreed_by_text(purpose: Purpose) -> dict[int, int]:
-    """Return {text id: people whose permission of this moment rests on it}."""
-    rows = ConsentText.objects.raw(
-        "SELECT r.text_id AS id, count(DISTINCT s.profile_id) AS people FROM consent_consentstate s "
-        "JOIN consent_consentrecord r ON r.id = s.record_id "
-        "WHERE s.purpose_id = %s AND s.state = 'given' AND r.text_id IS NOT NULL GROUP BY r.text_id",
-        [purpose.pk],
-    )
-    return {row.pk: row.people for row in rows}  # type: ignore[attr-defined]  # annotated by the statement
 
 
 def text_changed(older: ConsentText | None, newer: ConsentText) -> list[tuple[str, str]]:

@@ -1,29 +1,22 @@
-"""The queue of imports, and the upkeep of their rows."""
+"""The task that workers run for imports."""
 
 from __future__ import annotations
 
 from celery import shared_task
-from django.utils.translation import gettext_lazy as _
 
-from cdp.common.queues import Queue, register
+from cdp.common.wake import wake
 from profiles.importing.clearing import clear_old_rows
-from profiles.importing.jobs import ITEM_SECONDS, NAME, TASK
-from profiles.importing.runner import measure, retry_import, work_imports
+from profiles.importing.runner import run_imports
 
-run_import = register(
-    Queue(
-        name=NAME,
-        label=_("Imports"),
-        task=TASK,
-        item_seconds=ITEM_SECONDS,
-        slots=2,
-        every=5,
-        late_seconds=1800,  # one may wait for two large files
-        work=work_imports,
-        measure=measure,
-        retry=retry_import,
-    )
-)
+TASK = "profiles.run_import"
+
+
+# A wake-up that is delivered twice finds the lease and ends.
+@shared_task(name=TASK)
+def run_import() -> None:
+    """Work on imports; go on in a new run when time is up."""
+    if run_imports():
+        wake(TASK)
 
 
 @shared_task(name="profiles.clear_import_rows")

@@ -273,6 +273,8 @@ class Migration(migrations.Migration):
                 ('checked_at', models.DateTimeField(null=True)),
                 ('started_at', models.DateTimeField(null=True)),
                 ('finished_at', models.DateTimeField(null=True)),
+                ('lease_until', models.DateTimeField(null=True)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('confirmed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('source', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='profiles.source')),
@@ -330,6 +332,18 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='profile',
+            index=models.Index(condition=models.Q(('erased_at', None), ('merged_into', None)), fields=['-first_seen_at', '-id'], name='profile_alive_first_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='merge',
+            index=models.Index(fields=['-at', '-id'], name='merge_recent_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='rejectedmessage',
+            index=models.Index(condition=models.Q(('resolved_at', None)), fields=['-id'], name='rejected_open_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='profile',
             index=models.Index(condition=models.Q(('merged_into', None), _negated=True), fields=['merged_into'], name='profile_merged_idx'),
         ),
         migrations.AddIndex(
@@ -346,7 +360,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='merge',
-            index=models.Index(fields=['state', '-at'], name='merge_state_idx'),
+            index=models.Index(fields=['state', '-at', '-id'], name='merge_state_idx'),
         ),
         migrations.AddConstraint(
             model_name='merge',
@@ -354,7 +368,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='rejectedmessage',
-            index=models.Index(fields=['source', '-received_at'], name='rejected_source_idx'),
+            index=models.Index(fields=['source', '-id'], name='rejected_source_idx'),
         ),
         migrations.AddIndex(
             model_name='identitylink',

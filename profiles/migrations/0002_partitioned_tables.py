@@ -39,6 +39,7 @@ CREATE TABLE profiles_interaction (
     PRIMARY KEY (profile_id, occurred_at, id)
 ) PARTITION BY RANGE (occurred_at);
 CREATE INDEX interaction_name_idx ON profiles_interaction (name, occurred_at, profile_id);
+CREATE INDEX interaction_recent_idx ON profiles_interaction (occurred_at, id);
 -- What is older than this goes to one table: a wrong clock may not make thousands of them.
 CREATE TABLE profiles_interaction_before PARTITION OF profiles_interaction
     FOR VALUES FROM (MINVALUE) TO ('2016-01-01 00:00:00+00');

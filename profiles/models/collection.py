@@ -71,7 +71,10 @@ class RejectedMessage(models.Model):
     class Meta:
         verbose_name = _("rejected message")
         verbose_name_plural = _("rejected messages")
-        indexes = [models.Index(fields=["source", "-received_at"], name="rejected_source_idx")]
+        indexes = [
+            models.Index(fields=["source", "-id"], name="rejected_source_idx"),
+            models.Index(fields=["-id"], name="rejected_open_idx", condition=models.Q(resolved_at=None)),
+        ]
 
     @property
     def reason_text(self) -> str:

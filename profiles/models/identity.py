@@ -134,7 +134,8 @@ class Merge(models.Model):
         indexes = [
             models.Index(fields=["winner", "-at"], name="merge_winner_idx"),
             models.Index(fields=["loser"], name="merge_loser_idx"),
-            models.Index(fields=["state", "-at"], name="merge_state_idx"),
+            models.Index(fields=["state", "-at", "-id"], name="merge_state_idx"),
+            models.Index(fields=["-at", "-id"], name="merge_recent_idx"),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -46,6 +46,11 @@ class Profile(models.Model):
                 name="profile_alive_seen_idx",
                 condition=models.Q(merged_into=None, erased_at=None),
             ),
+            models.Index(
+                fields=["-first_seen_at", "-id"],
+                name="profile_alive_first_idx",
+                condition=models.Q(merged_into=None, erased_at=None),
+            ),
             models.Index(fields=["merged_into"], name="profile_merged_idx", condition=~models.Q(merged_into=None)),
             GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="profile_search_idx"),
         ]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from profiles.identity.alive import alive
 from segments.rules.catalog import Catalog
 from segments.rules.nodes import (
     All,
@@ -34,7 +35,7 @@ from segments.rules.operators import OPERATORS
 from segments.rules.paths import place_of
 
 Sql = tuple[str, dict[str, Any]]
-ALIVE = "p.merged_into_id IS NULL AND p.erased_at IS NULL"
+ALIVE = alive("p")
 
 
 @dataclass(frozen=True)
