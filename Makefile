@@ -10,7 +10,7 @@ export VAR_DIR
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run web worker beat mailbox migrate demo assets translations test check format bench lock lockcheck doctor clean
+.PHONY: help run web worker beat mailbox migrate demo assets translations test faults check format bench lock lockcheck doctor clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -76,6 +76,9 @@ test: $(DEV_STAMP) $(VENV)/.chromium ## run all tests, also in a real browser (A
 	@$(BIN)/python -m cdp.build test-assets
 	@$(BIN)/python -m cdp.build translations
 	@VAR_DIR=$(or $(VAR_DIR),$(CURDIR)/var/test) $(BIN)/python -m pytest $(ARGS)
+
+faults: $(DEV_STAMP) ## kill, hang, fill and cut every part for half an hour (ARGS="-k disk": some); `test` has the short ones
+	@FAULTS=long VAR_DIR=$(or $(VAR_DIR),$(CURDIR)/var/test) $(BIN)/python -m pytest tests/faults $(ARGS)
 
 check: $(DEV_STAMP) $(LOCK_CHECKED) ## lint, types, contracts between the parts, templates, migrations
 	$(BIN)/ruff check .

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 
 from campaigns.models import Campaign
 from campaigns.reasons import SKIP_REASONS
 from consent.gate import decisions_sql, terms_in_force
-from consent.policy.addresses import hmac_pads
 from consent.policy.terms import Terms
+from profiles.keyring import key_ring
 
 #: what a statement over the whole base may take; pages use less
 BUILD_TIMEOUT = "15min"
@@ -97,25 +96,25 @@ def write_decisions(campaign: Campaign) -> int:
     assert campaign.purpose_id is not None
     terms = terms_in_force(campaign.purpose_id)
     ctes, params = decided_sql(campaign, terms)
-    inner, outer = hmac_pads(settings.SUPPRESSION_KEY)
+    digest, digest_params = key_ring().current.sql("'email:' || btrim(address)")
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [BUILD_TIMEOUT])
         cursor.execute(
             ctes
-            + """
+            + f"""
             INSERT INTO campaigns_delivery (
                 campaign_id, profile_id, uuid, outcome, reason, consent_record_id, basis, purpose_version_id,
                 message_version_id, address_digest, context, smtp_code, smtp_reply, attempts, decided_at, finished_at)
             SELECT %s, profile_id, gen_random_uuid(), CASE reason WHEN '' THEN 'pending' ELSE 'skipped' END, reason,
                    record_id, %s, %s, %s,
                    CASE reason WHEN '' THEN
-                       encode(sha256(%s || sha256(%s || convert_to('email:' || btrim(address), 'UTF8'))), 'hex')
+                       {digest}
                    ELSE '' END,
-                   '{}', 0, '', 0, now(), CASE reason WHEN '' THEN NULL ELSE now() END
+                   '{{}}', 0, '', 0, now(), CASE reason WHEN '' THEN NULL ELSE now() END
             FROM decided ORDER BY profile_id
             ON CONFLICT (campaign_id, profile_id) DO NOTHING
             """,
-            [*params, campaign.pk, terms.silent_basis, terms.version_id, campaign.message_version_id, outer, inner],
+            [*params, campaign.pk, terms.silent_basis, terms.version_id, campaign.message_version_id, *digest_params],
         )
         cursor.execute(
             """

@@ -5,6 +5,8 @@ Django runs as WSGI in a pool of threads: its views are synchronous, and under A
 
 from __future__ import annotations
 
+import asyncio
+import multiprocessing
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, cast
@@ -18,6 +20,9 @@ from django.db import connection
 from psycopg.conninfo import make_conninfo
 
 from cdp.celery import app as celery_app
+from cdp.processes.heartbeat_file import HeartbeatFile, keep_beating
+from cdp.processes.launch import die_with_parent
+from cdp.start_checks import troubles_at_start
 from cdp.wsgi import application as django_application
 from profiles.collector.app import Collector
 from profiles.collector.config import CollectorConfig
@@ -114,13 +119,32 @@ def _for_wsgi(scope: Scope) -> Scope:
     return {**scope, "query_string": query, "headers": headers, "path": path}
 
 
+def _troubles() -> list[str]:
+    try:
+        return troubles_at_start()
+    finally:
+        connection.close()
+
+
 async def _lifespan(receive: Receive, send: Send) -> None:
+    heartbeat = HeartbeatFile(settings.VAR_DIR, "web")
+    beating: asyncio.Task[None] | None = None
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            if parent := multiprocessing.parent_process():
+                # The server's main process: if it is killed, we must not keep its port and answer 503 for ever.
+                die_with_parent(parent.pid or 0)
+            if found := await asyncio.to_thread(_troubles):
+                await send({"type": "lifespan.startup.failed", "message": "\n".join(found)})
+                return
             collector.start()
+            beating = asyncio.create_task(keep_beating(heartbeat))
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            if beating is not None:
+                beating.cancel()
             await collector.stop()
+            heartbeat.remove()
             await send({"type": "lifespan.shutdown.complete"})
             return

@@ -99,7 +99,8 @@ class Environment:
         value = self._raw(name) or default
         if not value:
             raise ImproperlyConfigured(
-                f"{name} is not set. Make one: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+                f"{name} is not set, and must be when DATABASE_URL is. Make one: "
+                "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
             )
         if len(value) < 32 or any(value.lower().startswith(known) for known in KNOWN_SECRETS):
             raise ImproperlyConfigured(f"{name} is too short or well known; give 32 random characters or more")

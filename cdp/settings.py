@@ -42,6 +42,10 @@ else:
     SUPPRESSION_KEY = env.secret("SUPPRESSION_KEY", SECRET_KEY)
 SECRET_KEY_FALLBACKS = env.strings("SECRET_KEY_FALLBACKS", [])
 LINK_KEY_FALLBACKS = env.strings("LINK_KEY_FALLBACKS", [])
+#: replaced keys, newest first: what was digested under them is still found (manage.py rotate_suppression_key)
+SUPPRESSION_KEY_FALLBACKS = env.strings(
+    "SUPPRESSION_KEY_FALLBACKS", [] if LOCAL or env.given("SUPPRESSION_KEY") else SECRET_KEY_FALLBACKS
+)
 
 SITE_URL = env.text("SITE_URL", f"http://localhost:{PORT}").rstrip("/")
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", SITE_URL)

@@ -10,15 +10,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 
-from consent.digests import digest_of
+from consent.keys import fitting_ring
 from consent.models import ConsentState, Purpose
-from consent.policy.addresses import KIND_OF_CHANNEL, hmac_pads, normalise
+from consent.policy.addresses import KIND_OF_CHANNEL
 from consent.policy.decisions import Decision, Facts, decide, usable
 from consent.policy.states import OBJECTED, Statement
 from consent.policy.terms import NO_TERMS, Terms
+from profiles.identity.digests import normalise
 from profiles.models import Identifier, Profile
 
 # Named parameters, so that the audience's own (positional) ones can be put at their place by decisions_sql.
@@ -29,7 +29,7 @@ _ADDRESS = {
         "AND i.trusted ORDER BY i.id LIMIT 1), '')"
     ),
 }
-#: what normalise() of consent.policy.addresses does
+#: what `normalise` of profiles.identity.digests does
 _NORMAL = {
     "email": "lower(regexp_replace(f.address, '^\\s+|\\s+$', '', 'g'))",
     "phone": "regexp_replace(f.address, '\\s', '', 'g')",
@@ -56,8 +56,7 @@ SELECT f.profile_id, coalesce(f.address, '') AS address,
             AND u.value = {normal} AND u.confirmed_at IS NOT NULL
         ) THEN 'unconfirmed_address'
         WHEN EXISTS (
-            SELECT 1 FROM consent_suppression x WHERE x.lifted_at IS NULL AND x.digest = encode(
-                sha256(%s || sha256(%s || convert_to('{kind}:' || {normal}, 'UTF8'))), 'hex')
+            SELECT 1 FROM consent_suppression x WHERE x.lifted_at IS NULL AND x.digest IN ({digests})
         ) THEN 'suppressed'
         ELSE ''
     END AS reason,
@@ -97,8 +96,9 @@ def decisions_sql(
     other terms than those in force: to show what a change would do.
     """
     terms = terms or terms_in_force(purpose_id)
-    kind = KIND_OF_CHANNEL.get(channel, "")
-    inner, outer = hmac_pads(settings.SUPPRESSION_KEY)
+    kind = KIND_OF_CHANNEL.get(channel) or "email"
+    # A literal percent sign would be read as a placeholder; there is none in these constants.
+    digests, digest_params = fitting_ring().sql(f"'{kind}:' || {_NORMAL[kind]}")
     sql = _DECISIONS.format(
         active=_bool(usable(terms, channel)),
         objectable=_bool(terms.objectable),
@@ -106,13 +106,13 @@ def decisions_sql(
         seen_only=_bool(terms.requires_seen_proof),
         confirmed_only=_bool(terms.requires_confirmed),
         marketing=_bool(terms.is_marketing),
-        kind=kind or "email",
-        address=_ADDRESS[kind or "email"],
-        # A literal percent sign would be read as a placeholder; there is none in these constants.
-        normal=_NORMAL[kind or "email"],
+        kind=kind,
+        address=_ADDRESS[kind],
+        normal=_NORMAL[kind],
+        digests=digests,
         audience=audience_sql,
     )
-    return sql, [outer, inner, *params, purpose_id, channel]
+    return sql, [*digest_params, *params, purpose_id, channel]
 
 
 def terms_in_force(purpose_id: int) -> Terms:
@@ -209,10 +209,12 @@ def _is_confirmed(identifiers: Sequence[Identifier], kind: str, address: str) ->
 
 
 def _suppressed(addresses: dict[str, str]) -> set[str]:
+    ring = fitting_ring()
     from_digest = {
-        digest_of(KIND_OF_CHANNEL[channel], address): KIND_OF_CHANNEL[channel]
+        digest: KIND_OF_CHANNEL[channel]
         for channel, address in addresses.items()
         if address
+        for digest in ring.digests(KIND_OF_CHANNEL[channel], address)
     }
     kinds = {from_digest[digest] for digest in suppressed_digests(from_digest)}
     return {channel for channel, kind in KIND_OF_CHANNEL.items() if kind in kinds}

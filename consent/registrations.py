@@ -16,6 +16,7 @@ from cdp.common.registry import (
     navigation,
     personal_data,
     profile_panels,
+    start_checks,
     timeline,
 )
 from consent import tasks
@@ -25,6 +26,7 @@ from consent.api.records import ConsentRecordViewSet
 from consent.changes import keep_people, lookup_tombstones, on_change
 from consent.home import agreed_card
 from consent.import_targets import consent_targets
+from consent.keys import keys_health, problem_with_keys
 from consent.panels import consent_panel, consent_timeline
 from consent.services.erasing import collect_consent_data, erase_consent_data
 from consent.services.sealing import ledger_health
@@ -43,6 +45,8 @@ def register() -> None:
     personal_data.add("consent", PersonalDataHolder(collect=collect_consent_data, erase=erase_consent_data))
     timeline.add("consent", consent_timeline)
     profile_panels.add("consent", ProfilePanel(template="consent/_panel.html", context=consent_panel, order=20))
+    start_checks.add("consent_keys", problem_with_keys)
+    health_checks.add("consent_keys", HealthCheck(label=_("Keys of the suppression list"), run=keys_health))
     health_checks.add("consent_ledger", HealthCheck(label=_("Consent ledger"), run=ledger_health))
     home_cards.add(
         "consent_agreed",

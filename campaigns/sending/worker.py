@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from django.conf import settings
-
 from campaigns.rendering.problems import RenderFailure
 from campaigns.sending import queue
 from campaigns.sending.breaker import Breakers
@@ -20,8 +18,8 @@ from campaigns.sending.verdicts import POLICY_STREAK, Verdict, backoff_seconds, 
 from campaigns.services.trouble import hold_campaign, pause_for_trouble, suppress_bounced, working_again
 from campaigns.smtp import SendResult, SmtpSession
 from consent import gate
-from consent.policy.addresses import keyed_digest
 from consent.policy.decisions import Decision
+from profiles.keyring import key_ring
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +83,7 @@ class Sender:
                     decision.record_id,
                     decision.basis,
                     decision.version_id,
-                    keyed_digest(settings.SUPPRESSION_KEY, "email", decision.address),
+                    key_ring().digest("email", decision.address),
                     mail.context,
                 )
                 last, outcome = outcome, None
@@ -156,16 +154,17 @@ class Sender:
             elif profile_id not in people:
                 skips.append((profile_id, "erased", decision.record_id))
             else:
-                digest = keyed_digest(settings.SUPPRESSION_KEY, "email", decision.address)
-                if digests.setdefault(digest, profile_id) != profile_id:
+                own = key_ring().digests("email", decision.address)
+                if digests.setdefault(own[0], profile_id) != profile_id:
                     skips.append((profile_id, "duplicate_address", decision.record_id))
+                else:
+                    digests.update(dict.fromkeys(own, profile_id))
         if digests:
             taken = queue.addresses_taken(
-                campaign_id=job.campaign_id, digests=list(digests), profile_ids=list(digests.values())
+                campaign_id=job.campaign_id, digests=list(digests), profile_ids=sorted(set(digests.values()))
             )
-            skips.extend(
-                (digests[digest], "duplicate_address", decisions[digests[digest]].record_id) for digest in taken
-            )
+            for profile_id in {digests[digest] for digest in taken}:
+                skips.append((profile_id, "duplicate_address", decisions[profile_id].record_id))
         return skips
 
     def _ruling(self, job: Job, profile_id: int, attempts: int, result: SendResult, decision: Decision) -> Ruling:

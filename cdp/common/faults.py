@@ -50,8 +50,14 @@ class OutOfTime(Exception):
     """An item has used up its time."""
 
 
+class Unfit(Exception):
+    """The installation is set up wrongly: all work waits until that is put right."""
+
+
 def fault_of(error: BaseException) -> Fault:
     """Tell whose fault an error is."""
+    if isinstance(error, Unfit):
+        return Fault.SERVER
     if isinstance(error, Race):
         return Fault.RACE
     if isinstance(error, OutOfTime):

@@ -124,6 +124,9 @@ class HealthCheck:
 
 health_checks: Registry[HealthCheck] = Registry("health check")
 
+#: name -> function() -> why no process may start, in one line; "" when it may. Asked only when the database answers.
+start_checks: Registry[Callable[[], str]] = Registry("check before the start")
+
 
 @dataclass(frozen=True, kw_only=True)
 class QueueDepth:

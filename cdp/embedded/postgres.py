@@ -59,6 +59,11 @@ def is_running(var_dir: Path) -> bool:
     return Server(var_dir, socket_dir(var_dir)).answers()
 
 
+def listens(var_dir: Path) -> bool:
+    """Tell whether a server listens on the socket, ready or still recovering; cheap enough for every second."""
+    return Server(var_dir, socket_dir(var_dir)).listens()
+
+
 def stop(var_dir: Path) -> bool:
     """Stop the server, ending its sessions; return False when it did not run."""
     if not (var_dir / "postgres").exists():

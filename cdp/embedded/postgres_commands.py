@@ -59,14 +59,21 @@ class Server:
         self.binaries = _binaries()
         self.uid, self.gid = _owner()
 
-    def answers(self) -> bool:
-        """Tell whether a server accepts connections on the socket; costs well under a millisecond when none does."""
+    def listens(self) -> bool:
+        """Tell whether a server listens on the socket; costs well under a millisecond."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             try:
                 probe.connect(str(self.socket))
             except OSError:
                 return False
-        return self._run("pg_isready", "-q", "-h", str(self.sockets), "-U", "postgres", check=False).returncode == 0
+        return True
+
+    def answers(self) -> bool:
+        """Tell whether a server accepts connections on the socket."""
+        return (
+            self.listens()
+            and self._run("pg_isready", "-q", "-h", str(self.sockets), "-U", "postgres", check=False).returncode == 0
+        )
 
     def prepare(self) -> None:
         """Make the folders and, on first use, the cluster; refuse data of another major version."""

@@ -8,6 +8,8 @@ import socket
 import sys
 from pathlib import Path
 
+from cdp.processes.ownership import listener_of
+
 OLDEST_PYTHON = (3, 11)
 SPACE_NEEDED = 1024 * 1024 * 1024
 
@@ -51,8 +53,10 @@ def _port(host: str, port: int, name: str) -> str:
         except PermissionError:
             return f"This user may not listen on port {port} ({name}). Choose one above 1023: make run PORT=8000"
         except (OSError, OverflowError) as error:
+            who = listener_of(port)
             return (
                 f"Port {port} ({name}) cannot be had: {getattr(error, 'strerror', None) or error}. "
-                "End the program that listens there (perhaps another `make run`), or choose another: make run PORT=8001"
+                f"End the program that listens there ({who or 'perhaps another `make run`'}), "
+                "or choose another port: make run PORT=8001"
             )
     return ""

@@ -6,6 +6,7 @@ change of that time needs no room, so that a full disk does not make everybody l
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import time
@@ -17,7 +18,8 @@ import psutil
 
 SUFFIX = ".alive"
 #: how often a process writes, and after how long without it counts as silent
-INTERVAL, SILENT_SECONDS = 2.0, 30.0
+INTERVAL = 2.0
+SILENT_SECONDS = float(os.environ.get("SILENT_SECONDS") or 30)
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,13 @@ class HeartbeatFile:
         """Take the file away: the process ends in good order."""
         with contextlib.suppress(OSError):
             self.path.unlink()
+
+
+async def keep_beating(file: HeartbeatFile) -> None:
+    """Beat from an event loop: a loop that stands still falls silent."""
+    while True:
+        file.beat()
+        await asyncio.sleep(INTERVAL)
 
 
 def signs_in(var_dir: Path) -> Iterator[Sign]:

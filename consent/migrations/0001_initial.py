@@ -339,10 +339,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="SuppressionKey",
+            fields=[
+                ("name", models.CharField(max_length=120, primary_key=True, serialize=False)),
+                ("since", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
             name="Suppression",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("digest", models.CharField(max_length=64)),
+                ("key_chain", models.CharField(max_length=120)),
                 ("kind", models.CharField(max_length=40)),
                 (
                     "reason",

@@ -9,7 +9,7 @@ from consent.models.ledger import (
     LedgerSeal,
 )
 from consent.models.purpose import Basis, Channel, ConsentText, Purpose, PurposeTerms, PurposeVersion
-from consent.models.suppression import Suppression, SuppressionReason
+from consent.models.suppression import Suppression, SuppressionKey, SuppressionReason
 
 __all__ = [
     "Basis",
@@ -25,5 +25,6 @@ __all__ = [
     "PurposeTerms",
     "PurposeVersion",
     "Suppression",
+    "SuppressionKey",
     "SuppressionReason",
 ]

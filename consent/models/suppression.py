@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -18,9 +19,10 @@ class SuppressionReason(models.TextChoices):
 
 
 class Suppression(models.Model):
-    """HMAC-SHA-256 of `kind:value` under SUPPRESSION_KEY, with the reason."""
+    """HMAC-SHA-256 of `kind:value`, with the reason (see profiles.identity.digests)."""
 
     digest = models.CharField(max_length=64)
+    key_chain = models.CharField(max_length=120)  # ids of the keys, in the order in which they were applied
     kind = models.CharField(max_length=40)
     reason = models.CharField(_("reason"), max_length=10, choices=SuppressionReason)
     note = models.CharField(_("note"), max_length=200, blank=True)
@@ -39,3 +41,16 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.digest[:12]} ({self.reason})"
+
+
+class SuppressionKey(models.Model):
+    """A chain of keys by which digests are stored. Keys that do not know all of these are not those of the list."""
+
+    name = models.CharField(max_length=120, primary_key=True)
+    since = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name

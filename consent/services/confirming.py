@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cdp.common.registry import Registry
-from consent.digests import digest_of
+from consent.keys import fitting_ring
 from consent.links import Link
 from consent.policy.addresses import KIND_OF_CHANNEL
 from profiles.models import Identifier
@@ -21,8 +21,9 @@ def confirm_by_link(link: Link, profile_id: int) -> bool:
     sent_to = next(filter(None, (find(link.reference) for find in mailed_addresses)), "")
     if not sent_to or not kind:
         return False
+    ring = fitting_ring()
     for value in Identifier.objects.filter(profile_id=profile_id, kind=kind).values_list("value", flat=True):
-        if digest_of(kind, value) == sent_to:
+        if sent_to in ring.digests(kind, value):
             confirm_identifier(kind=kind, value=value)
             return True
     return False

@@ -33,8 +33,8 @@ def erase_person(*, profile_id: int, actor: Any, reason: str) -> Erasure:
     if profile.merged_into_id is not None:
         raise CdpError("consent.joined_person", _("This person was joined into another: erase that one."), status=409)
     identifiers = list(Identifier.objects.filter(profile_id=profile_id).values_list("kind", "value"))
-    tombs = suppress_identifiers(identifiers=identifiers, reason=SuppressionReason.ERASURE, actor=actor)
-    counts: Counter[str] = Counter({"consent_suppression": len(tombs)})
+    stones = suppress_identifiers(identifiers=identifiers, reason=SuppressionReason.ERASURE, actor=actor)
+    counts: Counter[str] = Counter({"consent_suppression": stones})
     for holder in reversed(list(personal_data)):
         counts.update(holder.erase(profile_id))
     Profile.objects.filter(pk=profile_id, erased_at=None).update(erased_at=timezone.now())

@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 
 from cdp.common.arrays import texts
 from cdp.common.errors import CdpError
-from consent.digests import digest_of
+from consent.keys import fitting_ring, note_chains
 from consent.models import Suppression, SuppressionReason
 from consent.services.entries import actor_label
 
 
 def find_suppressions(*, kind: str, value: str) -> QuerySet[Suppression]:
     """Return the entries about an address, lifted ones too."""
-    return Suppression.objects.filter(digest=digest_of(kind, value)).order_by("-created_at")
+    return Suppression.objects.filter(digest__in=fitting_ring().digests(kind, value)).order_by("-created_at")
 
 
 @transaction.atomic
@@ -30,28 +30,36 @@ def suppress_address(*, kind: str, value: str, reason: str, actor: Any, note: st
     if not value.strip():
         raise CdpError("consent.no_address", _("Give an address."), place="value")
     suppress_identifiers(identifiers=[(kind, value)], reason=reason, actor=actor, note=note)
-    return Suppression.objects.get(digest=digest_of(kind, value), reason=reason)
+    return find_suppressions(kind=kind, value=value).filter(reason=reason)[0]
 
 
 @transaction.atomic
-def suppress_identifiers(
-    *, identifiers: Iterable[tuple[str, str]], reason: str, actor: Any, note: str = ""
-) -> list[str]:
-    """Put many on the list at once; return their digests."""
-    kinds = {digest_of(kind, value): kind for kind, value in identifiers}
-    digests = sorted(kinds)
+def suppress_identifiers(*, identifiers: Iterable[tuple[str, str]], reason: str, actor: Any, note: str = "") -> int:
+    """Put many on the list at once, or back on it; return how many there are."""
+    ring, now = fitting_ring(), timezone.now()
+    wanted = {ring.digest(kind, value): (kind, value) for kind, value in identifiers}
+    forms = {digest: key for key, pair in wanted.items() for digest in ring.digests(*pair)}
+    listed = Suppression.objects.filter(digest__in=list(forms), reason=reason)
+    there = {forms[digest] for digest in listed.values_list("digest", flat=True)}
+    note_chains([ring.current.name])
     Suppression.objects.bulk_create(
         [
             Suppression(
-                digest=digest, kind=kinds[digest], reason=reason, note=note[:200], created_by=actor_label(actor)
+                digest=digest,
+                key_chain=ring.current.name,
+                kind=wanted[digest][0],
+                reason=reason,
+                note=note[:200],
+                created_by=actor_label(actor),
             )
-            for digest in digests
+            for digest in sorted(wanted.keys() - there)
         ],
         ignore_conflicts=True,
     )
-    lifted = Suppression.objects.filter(digest__in=digests, reason=reason, lifted_at__isnull=False)
-    lifted.update(lifted_at=None, lifted_by="", lift_note="", created_at=timezone.now(), created_by=actor_label(actor))
-    return digests
+    listed.filter(lifted_at__isnull=False).update(
+        lifted_at=None, lifted_by="", lift_note="", created_at=now, created_by=actor_label(actor)
+    )
+    return len(wanted)
 
 
 @transaction.atomic
@@ -70,11 +78,12 @@ def lift_suppression(*, suppression_id: int, actor: Any, note: str) -> Suppressi
 
 def erased_identifiers(identifiers: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Return the identifiers of erased people among those given."""
-    digests: dict[str, tuple[str, str]] = {digest_of(kind, value): (kind, value) for kind, value in identifiers}
+    ring = fitting_ring()
+    pairs = {digest: pair for pair in identifiers for digest in ring.digests(*pair)}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT digest FROM consent_suppression WHERE digest = ANY(%s::text[]) AND reason = %s"
             " AND lifted_at IS NULL",
-            [texts(digests), SuppressionReason.ERASURE],
+            [texts(pairs), SuppressionReason.ERASURE],
         )
-        return {digests[digest] for (digest,) in cursor.fetchall()}
+        return {pairs[digest] for (digest,) in cursor.fetchall()}

@@ -10,9 +10,11 @@ import copy
 from collections.abc import Sequence
 
 import msgspec
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from cdp.common.faults import Race, persist
+from cdp.common.queue_items import Claim
 from cdp.common.reasons import Params
 from profiles.changes import Change, announce, find_erased
 from profiles.importing.dryrun import target_job
@@ -32,7 +34,6 @@ from profiles.importing.targets import ImportTarget, TargetRow
 from profiles.models import Import
 
 BLOCK = 5_000
-_TRIES = 5
 
 _NEXT_ROWS = """
 SELECT line, data::text, outcome, profile_id FROM profiles_importrow
@@ -54,31 +55,45 @@ def next_rows(import_id: int, after: int, limit: int = BLOCK) -> list[PersonRow]
     with connection.cursor() as cursor:
         cursor.execute(_NEXT_ROWS, [import_id, after, limit])
         return [
-            PersonRow(line, msgspec.json.decode(data), outcome, profile_id)
+            # A row without data is of somebody who was erased since the dry run.
+            PersonRow(line, msgspec.json.decode(data) if data else {"i": []}, outcome, profile_id)
             for line, data, outcome, profile_id in cursor.fetchall()
         ]
 
 
-class Moved(Exception):
+class Moved(Race):
     """An identifier went to another person between look-up and lock."""
 
 
-def commit_block(job: Import, targets: Sequence[ImportTarget], source_id: int) -> bool:
-    """Write the next block, in one transaction; return whether there was anything left to do."""
-    before = (job.lease_until, job.done_line, job.rows_done, copy.deepcopy(job.counts))
-    for attempt in range(1, _TRIES + 1):
-        try:
-            with transaction.atomic():
-                return _commit_block(job, targets, source_id)
-        except (IntegrityError, OperationalError, Moved):
-            if attempt == _TRIES:
-                raise
-            job.lease_until, job.done_line, job.rows_done, job.counts = *before[:3], copy.deepcopy(before[3])
-    return False
+def commit_block(
+    job: Import, claim: Claim, targets: Sequence[ImportTarget], source_id: int, limit: int = BLOCK
+) -> bool:
+    """Write the next rows, in one transaction; return whether there was anything left to do."""
+    before = (job.done_line, job.rows_done, copy.deepcopy(job.counts))
+
+    def attempt() -> bool:
+        job.done_line, job.rows_done, job.counts = *before[:2], copy.deepcopy(before[2])
+        with transaction.atomic():
+            return _commit_block(job, claim, targets, source_id, limit)
+
+    try:
+        return persist(attempt)
+    except BaseException:
+        job.done_line, job.rows_done, job.counts = before
+        raise
 
 
-def _commit_block(job: Import, targets: Sequence[ImportTarget], source_id: int) -> bool:
-    rows = next_rows(job.pk, job.done_line)
+@transaction.atomic
+def reject_next_row(job: Import, claim: Claim, error: str) -> None:
+    """Reject the next row, which cannot be written, with what went wrong."""
+    (row,) = next_rows(job.pk, job.done_line, 1)
+    renew(job, claim, rows_done=job.rows_done + 1, done_line=row.line)
+    row.outcome, row.reason, row.params, row.profile_id = "rejected", "not_storable", {"error": error}, None
+    _keep_results(job.pk, [row])
+
+
+def _commit_block(job: Import, claim: Claim, targets: Sequence[ImportTarget], source_id: int, limit: int) -> bool:
+    rows = next_rows(job.pk, job.done_line, limit)
     if not rows:
         return False
     with connection.cursor() as cursor:  # both only trade work now for work later, and the block is whole or not at all
@@ -86,8 +101,11 @@ def _commit_block(job: Import, targets: Sequence[ImportTarget], source_id: int) 
     as_planned = {row.line: (row.outcome, row.profile_id) for row in rows}
     said = Provenance(cause=f"import:{job.pk}", import_id=job.pk, source_id=source_id, at=timezone.now())
     # the claim first: a worker that lost its lease must not get as far as writing
-    renew(job, rows_done=job.rows_done + len(rows), done_line=rows[-1].line)
-    live = _write(_leave_out_erased(rows), said)
+    renew(job, claim, progress=True, rows_done=job.rows_done + len(rows), done_line=rows[-1].line)
+    try:
+        live = _write(_leave_out_erased(rows), said)
+    except IntegrityError as error:
+        raise Race("an identifier came to be since the look-up") from error
     _apply_targets(job, live, targets)
     _keep_results(
         job.pk,
@@ -104,11 +122,11 @@ def _commit_block(job: Import, targets: Sequence[ImportTarget], source_id: int) 
 
 
 def _leave_out_erased(rows: Sequence[PersonRow]) -> list[PersonRow]:
-    """Mark rows of people erased since the dry run; return the others."""
+    """Mark rows of people erased since the dry run, which emptied theirs; return the others."""
     erased = find_erased([(kind, value) for row in rows for kind, value in row.data["i"]])
     live = []
     for row in rows:
-        if erased and any((kind, value) in erased for kind, value in row.data["i"]):
+        if not row.data["i"] or any((kind, value) in erased for kind, value in row.data["i"]):
             row.outcome, row.reason, row.profile_id = "skipped", "erased", None
         else:
             live.append(row)

@@ -14,9 +14,11 @@ from typing import Any
 from django.db import connection, transaction
 from psycopg import sql
 
+from cdp.common.faults import bounded, describe_error
 from profiles.changes import find_erased
 from profiles.importing.decoding import MARK_ERRORS, reader_encoding
 from profiles.importing.dialect import BrokenRow, Row, read_rows
+from profiles.importing.jobs import ITEM_SECONDS
 from profiles.importing.mapping import FileMapping
 from profiles.importing.rows import Refusal, RowChecker
 from profiles.importing.staging import StageRow, create_stage, drop_stage, fill_stage, stage_table
@@ -73,7 +75,10 @@ def read_file(job: Import, checker: RowChecker, progress: Progress) -> int:
 def _stage_row(row: Row | BrokenRow, checker: RowChecker) -> StageRow:
     if isinstance(row, BrokenRow):
         return (row.line, "rejected", row.code, row.params or None, [row.text.rstrip("\r\n")], None)
-    result = checker.check(row.cells)
+    try:
+        result = checker.check(row.cells)
+    except Exception as error:  # noqa: BLE001 - whatever one row holds, the others are read
+        return (row.line, "rejected", "not_storable", {"error": describe_error(error)}, row.cells, None)
     if isinstance(result, Refusal):
         params = {"column": result.column[:300]} if result.column else None
         return (row.line, result.outcome, result.code, params, row.cells, None)
@@ -146,9 +151,8 @@ def decide(job: Import, checker: RowChecker, mapping: FileMapping) -> None:
     stage = stage_table(job.pk)
     params: dict[str, Any] = {"import_id": job.pk, "match": checker.kinds[0]}
     joins, cases, new_identifiers = [], [], []
-    with transaction.atomic(), connection.cursor() as cursor:
-        # one statement over a whole file may take longer than a page may
-        cursor.execute("SET LOCAL work_mem = '96MB'; SET LOCAL statement_timeout = 0")
+    with transaction.atomic(), bounded(ITEM_SECONDS), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '96MB'")
         ImportRow.objects.filter(import_id=job.pk).delete()
         cursor.execute(sql.SQL("ANALYZE {}").format(stage))
         for number, kind in enumerate(checker.kinds):

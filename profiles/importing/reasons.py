@@ -79,6 +79,9 @@ ROW_REASONS = ReasonTable(
         "restricted": ReasonText(
             _("This person's data may be stored but not changed"), hint=_("Ask the privacy officer.")
         ),
+        "not_storable": ReasonText(
+            _("The row could not be written"), "%(error)s", hint=_("Tell whoever runs the system what stands here.")
+        ),
         # a cell of a registered target; the row itself goes on
         "no_proof": ReasonText(
             _("Permission can only be raised with a stated proof"),
@@ -104,9 +107,13 @@ IMPORT_ERRORS = ReasonTable(
         "refused": ReasonText(
             _("The import cannot go on as it was set up"), "%(code)s %(place)s", _("Map the columns again.")
         ),
+        "failing": ReasonText(
+            _("The work failed and is tried again"),
+            _("The work failed %(times)s times and is tried again in a while. What went wrong: %(error)s"),
+        ),
         "worker_stopped": ReasonText(
             _("The worker stopped again and again at the same place"),
-            _("The worker stopped %(times)s times at the same place."),
+            _("The work failed %(times)s times at the same place and was given up. What went wrong: %(error)s"),
         ),
     },
 )

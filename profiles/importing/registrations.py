@@ -1,27 +1,22 @@
-"""What imports hand to the registries: the timeline, the holders of personal data, the API, the queue's depth."""
+"""What imports hand to the registries: the timeline, the holders of personal data, the API."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Min, Q
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cdp.common.registry import (
     PersonalDataHolder,
-    QueueDepth,
     TimelineEntry,
     api_routes,
     personal_data,
-    queues,
     timeline,
 )
 from profiles.api.imports import ImportViewSet
 from profiles.importing.clearing import clear_person
-from profiles.importing.jobs import ACTIVE
 from profiles.models import Import, ImportRow, Profile
 from profiles.models.imports import ImportState
 
@@ -72,16 +67,8 @@ def erase(profile_id: int) -> dict[str, int]:
     return {"profiles_importrow": clear_person(profile_id)}
 
 
-def depth() -> tuple[int, float | None]:
-    """Return how many imports wait for a worker, and since when."""
-    waiting = Import.objects.filter(Q(lease_until=None) | Q(lease_until__lt=timezone.now()), state__in=ACTIVE)
-    oldest = waiting.aggregate(oldest=Min("started_at"))["oldest"]
-    return waiting.count(), (timezone.now() - oldest).total_seconds() if oldest else None
-
-
 def register() -> None:
     """Fill the registries; called once, from AppConfig.ready()."""
     timeline.add("profiles.imports", entries)
     personal_data.add("profiles.imports", PersonalDataHolder(collect=collect, erase=erase))
-    queues.add("imports", QueueDepth(measure=depth))
     api_routes.add("imports", ImportViewSet)

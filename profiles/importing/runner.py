@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
-import time
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from cdp.common import queues
 from cdp.common.errors import CdpError
-from profiles.importing.commit import commit_block
+from cdp.common.faults import Fault, bounded, describe_error, fault_of, persist
+from cdp.common.models import DeadLetter
+from cdp.common.queue_items import Claim, LeaseLost, feed, put, work_items
+from cdp.common.queues import GIVE_WAY_SECONDS, Run
+from cdp.common.wake import wake
+from profiles.importing.commit import BLOCK, commit_block, reject_next_row
 from profiles.importing.dryrun import decide, plan_targets, read_file
 from profiles.importing.identifiers import identifier_check
-from profiles.importing.jobs import LeaseLost, StopWanted, claim_import, hand_back, heed_stop, leave, renew
+from profiles.importing.jobs import ACTIVE, ITEM_SECONDS, NAME, TASK, StopWanted, heed_stop, leave, renew
 from profiles.importing.mapping import FileMapping, parse_mapping
 from profiles.importing.reasons import import_error
 from profiles.importing.rows import RowChecker
@@ -29,53 +36,75 @@ from profiles.services.imports import close_import, usable_kinds
 
 logger = logging.getLogger(__name__)
 
-#: one statement matches all rows with all people; it renews nothing while it runs
-DECIDE_LEASE = timedelta(minutes=20)
+#: a row that fails alone is rejected; so many in a row are no fault of theirs
+MAX_FAILING = 20
+
+_WAITING = """
+SELECT count(*), extract(epoch FROM now() - min(coalesce(q.due_at, i.started_at)))::float
+FROM profiles_import i LEFT JOIN common_queueitem q ON q.queue = %s AND q.key = i.id
+WHERE i.state = ANY(%s) AND (q.due_at IS NULL OR q.due_at <= now()) AND q.holder IS NULL
+"""
 
 
-def run_imports(seconds: float = 50.0) -> bool:
-    """Work on imports for about so long; return whether work is left."""
-    deadline = time.monotonic() + seconds
-    while job := claim_import():
-        try:
-            _run(job, deadline)
-        except LeaseLost:
-            logger.warning("import %s was taken over by another worker", job.pk)
-        except StopWanted as stop:
-            _stop(job, stop.state)
-        except CdpError as error:
-            reason = import_error(error)
-            leave(
-                job,
-                ImportState.FAILED,
-                error_code=reason.code,
-                error_params=reason.params,
-                finished_at=timezone.now(),
-            )
-        except Exception:
-            logger.exception("import %s stopped", job.pk)
-            _note_trouble(job)
-        if time.monotonic() >= deadline:
-            return Import.objects.filter(
-                state__in=(ImportState.CHECKING, ImportState.RUNNING, ImportState.UNDOING)
-            ).exists()
-    return False
+def run_imports(seconds: float = GIVE_WAY_SECONDS) -> bool:
+    """Work on imports for about so long; return whether time was up first."""
+    return queues.drain(NAME, seconds=seconds)
 
 
-def _note_trouble(job: Import) -> None:
-    """Leave the claim to run out: the import is tried again after it, five times at most."""
-    Import.objects.filter(pk=job.pk, lease_until=job.lease_until).update(
-        lease_until=timezone.now() + timedelta(seconds=5)
-    )
+def work_imports(run: Run) -> int:
+    """Do the long steps that wait; return how many imports were worked at."""
+    states = ", ".join(f"'{state.value}'" for state in ACTIVE)
+    feed(NAME, f"SELECT id FROM profiles_import WHERE state IN ({states})")
+    return work_items(run, partial(_work, run), on_failure=_note_failure)
 
 
-def _run(job: Import, deadline: float) -> None:
-    if job.state == ImportState.CHECKING:
-        _check(job)
-    elif job.state == ImportState.RUNNING:
-        _commit(job, deadline)
-    else:
-        _undo(job, deadline)
+def measure() -> tuple[int, float | None]:
+    """Return how many imports wait for a worker, and for how long the first has."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, [NAME, list(ACTIVE)])
+        count, age = cursor.fetchone()
+    return count, age
+
+
+def retry_import(letter: DeadLetter) -> None:
+    """Let the import of a dead letter go on at the step that failed; one that somebody took further is left alone."""
+    going_on = {"state": letter.payload["state"], "error_code": "", "finished_at": None, "stop_wanted": ""}
+    if Import.objects.filter(pk=int(letter.key), state=ImportState.FAILED).update(**going_on):
+        put(NAME, [int(letter.key)])
+        wake(TASK)
+
+
+def _work(run: Run, claim: Claim) -> None:
+    job = Import.objects.filter(pk=claim.key, state__in=ACTIVE).first()
+    if job is None:
+        return  # it was ended while it waited
+    try:
+        if job.state == ImportState.CHECKING:
+            _check(job, claim)
+        elif job.state == ImportState.RUNNING:
+            _commit(job, claim, run)
+        else:
+            _undo(job, claim, run)
+    except StopWanted as stop:
+        _stop(job, claim, stop.state)
+    except CdpError as error:
+        reason = import_error(error)
+        ended = {"error_code": reason.code, "error_params": reason.params, "finished_at": timezone.now()}
+        leave(job, claim, ImportState.FAILED, **ended)
+
+
+def _note_failure(claim: Claim, letter: DeadLetter | None, error: str) -> None:
+    """Write on the import what went wrong; one that is given up waits for a person."""
+    job = Import.objects.select_for_update(of=("self",)).filter(pk=claim.key, state__in=ACTIVE).first()
+    if job is None:
+        return
+    job.error_code, job.error_params = "failing", {"times": claim.attempts + 1, "error": error}
+    if letter is not None:
+        letter.payload = {"state": job.state}
+        letter.save(update_fields=["payload"])
+        job.error_code, job.error_params["times"] = "worker_stopped", letter.attempts
+        job.state, job.finished_at = ImportState.FAILED, timezone.now()
+    job.save(update_fields=["state", "error_code", "error_params", "finished_at"])
 
 
 def parsed_mapping(job: Import) -> FileMapping:
@@ -94,7 +123,7 @@ def _source(job: Import) -> int:
     return job.source.pk
 
 
-def _check(job: Import) -> None:
+def _check(job: Import, claim: Claim) -> None:
     """Run the dry run, from the start of the file."""
     mapping = parsed_mapping(job)
     targets = _targets_of(mapping)
@@ -107,25 +136,24 @@ def _check(job: Import) -> None:
 
     def progress(rows: int, share: float) -> None:
         heed_stop(job)
-        renew(job, rows_done=rows, counts={"share": share})
+        renew(job, claim, rows_done=rows, counts={"share": share})
 
     total = read_file(job, checker, progress)
-    renew(job, lease=DECIDE_LEASE)
+    claim.renew()
     decide(job, checker, mapping)
     kept = plan_targets(job, targets, timezone.now())
-    with transaction.atomic():
-        _take_time()
+    with _long_transaction():
         counts = count_rows(job.pk) | {"targets": kept, "to_do": _to_do(job.pk)}
     heed_stop(job)
-    leave(
-        job, ImportState.READY, counts=counts, planned=counts, rows_total=total, rows_done=0, checked_at=timezone.now()
-    )
+    done = {"counts": counts, "planned": counts, "rows_total": total, "rows_done": 0, "error_code": ""}
+    leave(job, claim, ImportState.READY, **done, checked_at=timezone.now())
 
 
-def _take_time() -> None:
-    """Lift the time limit that statements of pages have, for this transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
+@contextmanager
+def _long_transaction() -> Iterator[None]:
+    """Open a transaction whose statements may take longer than those of pages."""
+    with transaction.atomic(), bounded(ITEM_SECONDS):
+        yield
 
 
 def _to_do(import_id: int) -> int:
@@ -134,49 +162,67 @@ def _to_do(import_id: int) -> int:
     return plain + rows.filter(outcome="unchanged", data__has_key="x").count()
 
 
-def _commit(job: Import, deadline: float) -> None:
-    """Write block after block until the file, the time or somebody's patience is at its end."""
+def _commit(job: Import, claim: Claim, run: Run) -> None:
+    """Write block after block until the file, the time or somebody's patience is at its end.
+
+    A block that fails is written in smaller ones, and a row that fails alone is rejected.
+    """
     targets = _targets_of(parsed_mapping(job))
     source_id = _source(job)
     if not job.rows_done:
-        renew(job, counts={**job.counts, "targets": {}})
-    while commit_block(job, targets, source_id):
+        renew(job, claim, counts={**job.counts, "targets": {}})
+    size, failing, more = BLOCK, 0, True
+    while more:
+        try:
+            more = commit_block(job, claim, targets, source_id, size)
+            size, failing = min(size * 8, BLOCK), 0
+        except (CdpError, LeaseLost):
+            raise
+        except Exception as error:
+            if fault_of(error) is Fault.SERVER or failing == MAX_FAILING:
+                raise
+            words = describe_error(error)
+            logger.warning("import %s: %d rows after line %d failed: %s", job.pk, size, job.done_line, words)
+            if size == 1:
+                reject_next_row(job, claim, words)
+                failing += 1
+            size = max(1, size // 8)
         heed_stop(job)
-        if time.monotonic() >= deadline:
-            hand_back(job)
+        if more and not run.goes_on:
+            claim.give_back()
             return
-    _finish(job, ImportState.DONE)
+    _finish(job, claim, ImportState.DONE)
 
 
-def _finish(job: Import, state: str) -> None:
+def _finish(job: Import, claim: Claim, state: str) -> None:
     """Count what became of the rows and close the import."""
-    with transaction.atomic():
-        _take_time()
-        renew(job)
+    with _long_transaction():
+        claim.renew()
         close_import(job, state)
         kept = job.counts.get("targets", {})
         job.counts = {**count_rows(job.pk), "targets": kept, "to_do": job.counts.get("to_do", 0)}
+        job.error_code = ""
         job.save()
 
 
-def _stop(job: Import, state: str) -> None:
+def _stop(job: Import, claim: Claim, state: str) -> None:
     if state == ImportState.CANCELLED:
         drop_stage(job.pk)
-        _finish(job, ImportState.CANCELLED)
+        _finish(job, claim, ImportState.CANCELLED)
     else:
-        leave(job, state)
+        leave(job, claim, state)
 
 
-def _undo(job: Import, deadline: float) -> None:
+def _undo(job: Import, claim: Claim, run: Run) -> None:
     """Take back block after block, from the end of the file."""
     if not job.rows_done:
         words: dict[str, Any] = {}
         for target in all_targets().values():
             for word, count in target.undo(job.pk, job.confirmed_by).items():
                 words[word] = words.get(word, 0) + count
-        renew(job, counts={**job.counts, "undone": {"removed": 0, "restored": 0, "kept": 0, **words}})
-    while undo_block(job):
-        if time.monotonic() >= deadline:
-            hand_back(job)
+        renew(job, claim, counts={**job.counts, "undone": {"removed": 0, "restored": 0, "kept": 0, **words}})
+    while persist(lambda: undo_block(job, claim)):
+        if not run.goes_on:
+            claim.give_back()
             return
-    leave(job, ImportState.UNDONE, finished_at=timezone.now(), done_line=0)
+    leave(job, claim, ImportState.UNDONE, finished_at=timezone.now(), done_line=0, error_code="")

@@ -1,22 +1,29 @@
-"""The task that workers run for imports."""
+"""The queue of imports, and the upkeep of their rows."""
 
 from __future__ import annotations
 
 from celery import shared_task
+from django.utils.translation import gettext_lazy as _
 
-from cdp.common.wake import wake
+from cdp.common.queues import Queue, register
 from profiles.importing.clearing import clear_old_rows
-from profiles.importing.runner import run_imports
+from profiles.importing.jobs import ITEM_SECONDS, NAME, TASK
+from profiles.importing.runner import measure, retry_import, work_imports
 
-TASK = "profiles.run_import"
-
-
-# A wake-up that is delivered twice finds the lease and ends.
-@shared_task(name=TASK)
-def run_import() -> None:
-    """Work on imports; go on in a new run when time is up."""
-    if run_imports():
-        wake(TASK)
+run_import = register(
+    Queue(
+        name=NAME,
+        label=_("Imports"),
+        task=TASK,
+        item_seconds=ITEM_SECONDS,
+        slots=2,
+        every=5,
+        late_seconds=1800,  # one may wait for two large files
+        work=work_imports,
+        measure=measure,
+        retry=retry_import,
+    )
+)
 
 
 @shared_task(name="profiles.clear_import_rows")

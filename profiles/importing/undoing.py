@@ -15,6 +15,7 @@ import msgspec
 from django.db import connection, transaction
 from django.utils import timezone
 
+from cdp.common.queue_items import Claim
 from profiles.changes import Change, announce, kept_people
 from profiles.identity.traits import slot_of, winners
 from profiles.importing.jobs import renew
@@ -77,7 +78,7 @@ def last_rows(import_id: int, upto: int) -> list[UndoRow]:
 
 
 @transaction.atomic
-def undo_block(job: Import) -> bool:
+def undo_block(job: Import, claim: Claim) -> bool:
     """Take the last block back, in one transaction; return whether there was anything left to do."""
     rows = last_rows(job.pk, job.done_line)
     if not rows:
@@ -95,7 +96,8 @@ def undo_block(job: Import) -> bool:
     done["restored"] += len(restored)
     if gone | restored | kept:
         announce(Change(profile_ids=gone | restored | kept, cause="undo"))
-    renew(job, done_line=rows[-1].line - 1, rows_done=job.rows_done + len(rows), counts=counts)
+    done_rows = job.rows_done + len(rows)
+    renew(job, claim, progress=True, done_line=rows[-1].line - 1, rows_done=done_rows, counts=counts)
     return True
 
 

@@ -64,8 +64,6 @@ class Import(models.Model):
     confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     started_at = models.DateTimeField(null=True)  # of the step under way: dry run, commit or undo
     finished_at = models.DateTimeField(null=True)
-    lease_until = models.DateTimeField(null=True)  # a worker that died leaves this behind; another goes on
-    attempts = models.PositiveSmallIntegerField(default=0)  # claims since the last progress
 
     class Meta:
         verbose_name = _("import")

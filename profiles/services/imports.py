@@ -11,8 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cdp.common.errors import CdpError
+from cdp.common.queue_items import is_held
 from cdp.common.wake import wake
 from profiles.importing.headers import fingerprint
+from profiles.importing.jobs import NAME, TASK, hand_to_worker
 from profiles.importing.mapping import guess_mapping, parse_mapping
 from profiles.importing.preview import Preview, read_preview
 from profiles.importing.storing import delete_file, store_upload
@@ -21,7 +23,6 @@ from profiles.models import IdentifierKind, Import, ImportRow, Source
 from profiles.models.imports import ImportState
 from profiles.models.source import SourceKind
 
-TASK = "profiles.run_import"
 #: kinds that no file may bring: a browser makes them, and they stand for a device
 _DEVICE_KINDS = ("anonymous_id",)
 _PROOF_FIELDS = ("source", "obtained_on", "wording")
@@ -167,9 +168,9 @@ def start_check(*, import_id: int, mapping: Any, proof: Any = None) -> Import:
     job.mapping, job.proof = parsed.as_json(), parse_proof(proof)
     job.state, job.error_code, job.counts, job.planned = ImportState.CHECKING, "", {}, {}
     job.rows_total = job.rows_done = 0
-    job.started_at, job.finished_at, job.attempts, job.lease_until, job.stop_wanted = timezone.now(), None, 0, None, ""
+    job.started_at, job.finished_at, job.stop_wanted = timezone.now(), None, ""
     job.save()
-    wake(TASK)
+    hand_to_worker(job)
     return job
 
 
@@ -178,9 +179,9 @@ def confirm_import(*, import_id: int, actor: Any) -> Import:
     """Agree to what the dry run showed: a worker begins to write to people."""
     job = _locked(import_id, (ImportState.READY,), _("committed"))
     job.state, job.confirmed_by, job.started_at = ImportState.RUNNING, actor, timezone.now()
-    job.rows_done, job.attempts, job.lease_until = 0, 0, None
+    job.rows_done = 0
     job.save()
-    wake(TASK)
+    hand_to_worker(job)
     return job
 
 
@@ -200,10 +201,9 @@ def resume_import(*, import_id: int) -> Import:
     job = _locked(import_id, (ImportState.PAUSED, ImportState.FAILED), _("resumed"))
     if not job.planned:
         raise CdpError("import.not_checked", _("Run the dry run first."), status=409)
-    job.state, job.stop_wanted, job.attempts, job.lease_until, job.error_code = ImportState.RUNNING, "", 0, None, ""
-    job.finished_at = None
+    job.state, job.stop_wanted, job.error_code, job.finished_at = ImportState.RUNNING, "", "", None
     job.save()
-    wake(TASK)
+    hand_to_worker(job)
     return job
 
 
@@ -219,7 +219,7 @@ def cancel_import(*, import_id: int) -> Import:
         ImportState.FAILED,
     )
     job = _locked(import_id, states, _("cancelled"))
-    if job.state in (ImportState.CHECKING, ImportState.RUNNING) and job.lease_until is not None:
+    if job.state in (ImportState.CHECKING, ImportState.RUNNING) and is_held(NAME, job.pk):
         job.stop_wanted = ImportState.CANCELLED  # a worker is at it: it stops after its block
         job.save(update_fields=["stop_wanted"])
         wake(TASK)
@@ -234,7 +234,7 @@ def close_import(job: Import, state: str) -> None:
 
     The caller saves the job. The file goes when the transaction commits.
     """
-    job.state, job.finished_at, job.lease_until, job.stop_wanted, job.attempts = state, timezone.now(), None, "", 0
+    job.state, job.finished_at, job.stop_wanted = state, timezone.now(), ""
     if state == ImportState.CANCELLED:
         ImportRow.objects.filter(import_id=job.pk, line__gt=job.done_line).delete()
     name = job.file.name or ""
@@ -251,8 +251,7 @@ def start_undo(*, import_id: int, actor: Any) -> Import:
             "import.nothing_written", _("This import wrote nothing, so there is nothing to undo."), status=409
         )
     job.state, job.started_at, job.finished_at = ImportState.UNDOING, timezone.now(), None
-    job.stop_wanted, job.attempts, job.lease_until, job.rows_done, job.error_code = "", 0, None, 0, ""
-    job.confirmed_by = actor
+    job.stop_wanted, job.rows_done, job.error_code, job.confirmed_by = "", 0, "", actor
     job.save()
-    wake(TASK)
+    hand_to_worker(job)
     return job

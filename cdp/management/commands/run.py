@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import urllib.error
 import urllib.request
@@ -16,11 +17,15 @@ from django.db import OperationalError, connections
 
 from cdp.embedded import postgres
 from cdp.embedded.first_run import credentials_path, ensure_credentials
+from cdp.embedded.minder import Minder
 from cdp.embedded.postgres_commands import PostgresError
 from cdp.embedded.preflight import troubles
 from cdp.embedded.static_step import collect_static
 from cdp.processes.children import beat, workers
-from cdp.processes.supervisor import Child, Supervisor, say
+from cdp.processes.output import say
+from cdp.processes.ownership import AlreadyRunning, Ownership
+from cdp.processes.supervisor import LOOK_SECONDS, Child, Supervisor
+from cdp.start_checks import troubles_at_start
 
 
 class Command(BaseCommand):
@@ -35,31 +40,55 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prepare, start, wait for Ctrl-C, stop."""
-        host = options["host"]
+        _interrupt_on_signals()
+        try:
+            self._run(options["host"])
+        except KeyboardInterrupt:
+            say("run", "interrupted")
+
+    def _run(self, host: str) -> None:
+        _refuse(troubles(host=host, ports={}, var_dir=settings.VAR_DIR))
+        ownership = self._take_folder()
         ports = {"web": settings.PORT}
         if settings.CAPTURE_MAIL:
             ports["capture mailbox"] = settings.CAPTURE_SMTP_PORT
-        found = troubles(host=host, ports=ports, var_dir=settings.VAR_DIR)
-        if found:
-            raise CommandError("\n".join(found))
+        _refuse(troubles(host=host, ports=ports, var_dir=settings.VAR_DIR))
         supervisor = Supervisor(
-            children(host), folder=settings.BASE_DIR, environment={**os.environ, "PYTHONUNBUFFERED": "1"}
+            children(host), folder=settings.BASE_DIR, var_dir=settings.VAR_DIR, environment=ownership.environment()
         )
-        supervisor.stop_on_signals()
+        minder = Minder(settings.VAR_DIR)
         try:
             credentials = prepare()
+            if settings.LOCAL:
+                minder.start()
+            supervisor.stop_on_signals()
             self._serve(supervisor, credentials)
         finally:
             say("run", "stopping")
+            minder.stop()
             connections.close_all()
             supervisor.stop()
+            ownership.end_all()
             if settings.LOCAL:
                 postgres.stop(settings.VAR_DIR)
             say("run", "stopped; the data are kept in " + str(settings.VAR_DIR))
 
+    def _take_folder(self) -> Ownership:
+        """Take VAR_DIR for ourselves, and end what a start that was killed has left running in it."""
+        try:
+            ownership = Ownership.take(settings.VAR_DIR, "run", port=settings.PORT)
+        except AlreadyRunning as error:
+            raise CommandError(
+                f"Klantbeeld is {error} on port {error.owner.get('port', '?')}, with the data in {settings.VAR_DIR}. "
+                "End that one first (Ctrl-C), or use another folder and port: make run VAR_DIR=var2 PORT=8001"
+            ) from error
+        for line in ownership.end_leftovers():
+            say("run", f"ended what an earlier start had left behind: {line}")
+        return ownership
+
     def _serve(self, supervisor: Supervisor, credentials: dict[str, Any]) -> None:
         shown = False
-        while not supervisor.stopping.wait(0.2):
+        while not supervisor.stopping.wait(LOOK_SECONDS):
             supervisor.look()
             if not shown and answers():
                 shown = True
@@ -67,6 +96,21 @@ class Command(BaseCommand):
                     say("run", line)
                 if settings.DEMO:
                     supervisor.add(Child("demo", [sys.executable, "manage.py", "demo"], once=True))
+
+
+def _interrupt_on_signals() -> None:
+    """Let SIGTERM and a closed terminal stop the preparations as Ctrl-C does."""
+
+    def interrupt(*_signal: Any) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+
+
+def _refuse(found: list[str]) -> None:
+    if found:
+        raise CommandError("\n".join(found))
 
 
 def prepare() -> dict[str, Any]:
@@ -77,6 +121,8 @@ def prepare() -> dict[str, Any]:
             postgres.ensure_running(settings.VAR_DIR)
         say("run", "bringing the database up to date")
         call_command("migrate", interactive=False, verbosity=0)
+        if found := troubles_at_start():
+            raise CommandError("\n".join(found))
         collect_static()
         return ensure_credentials()
     except PostgresError as error:
@@ -93,7 +139,7 @@ def children(host: str) -> list[Child]:
     web = [python, "-m", "granian", "--interface", "asgi", "--host", host, "--port", str(settings.PORT), "--no-ws"]
     web += ["--workers", str(settings.WEB_WORKERS), "--respawn-failed-workers", "--workers-kill-timeout", "5"]
     found = [
-        Child("web", [*web, "--log-level", "warning", "cdp.asgi:application"]),
+        Child("web", [*web, "--log-level", "warning", "cdp.asgi:application"], watched=True),
         *workers(settings.WORKERS),
         beat(),
     ]

@@ -13,6 +13,7 @@ from cdp.embedded.postgres import socket_dir
 from cdp.embedded.postgres_commands import PostgresError, explain, make_private_folder
 from cdp.embedded.preflight import troubles
 from cdp.processes.supervisor import Child, Supervisor, describe
+from tests.live import REPOSITORY
 
 
 def wait_until(supervisor: Supervisor, done: object) -> None:
@@ -21,6 +22,10 @@ def wait_until(supervisor: Supervisor, done: object) -> None:
         assert time.monotonic() < end, "it did not happen"
         supervisor.look()
         time.sleep(0.02)
+
+
+def supervisor_of(child: Child, folder: Path) -> Supervisor:
+    return Supervisor([child], folder=REPOSITORY, var_dir=folder, environment={})
 
 
 def test_a_taken_port_is_named_with_the_mend(tmp_path: Path) -> None:
@@ -45,7 +50,7 @@ def test_a_child_that_dies_is_started_again_after_a_growing_pause(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     child = Child("web", [sys.executable, "-c", "print('hello'); raise SystemExit(3)"])
-    supervisor = Supervisor([child], folder=tmp_path, environment={})
+    supervisor = supervisor_of(child, tmp_path)
     wait_until(supervisor, lambda: child.pause == 2.0)
     wait_until(supervisor, lambda: child.pause == 4.0)
     supervisor.stop()
@@ -56,7 +61,7 @@ def test_a_child_that_dies_is_started_again_after_a_growing_pause(
 
 def test_a_child_of_one_turn_is_not_started_again(tmp_path: Path) -> None:
     child = Child("demo", [sys.executable, "-c", "pass"], once=True)
-    supervisor = Supervisor([child], folder=tmp_path, environment={})
+    supervisor = supervisor_of(child, tmp_path)
     wait_until(supervisor, lambda: child.done)
     supervisor.look()
     assert child.process is None
@@ -64,7 +69,7 @@ def test_a_child_of_one_turn_is_not_started_again(tmp_path: Path) -> None:
 
 def test_stop_ends_a_child_that_runs(tmp_path: Path) -> None:
     child = Child("web", [sys.executable, "-c", "import time; time.sleep(600)"])
-    supervisor = Supervisor([child], folder=tmp_path, environment={})
+    supervisor = supervisor_of(child, tmp_path)
     supervisor.look()
     process = child.process
     assert process is not None
