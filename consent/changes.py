@@ -15,7 +15,6 @@ from consent.services.entries import ConsentEntry
 from consent.services.joining import keep_strictest
 from consent.services.recording import record_consents
 from consent.services.states import refresh_states
-from consent.services.suppressing import erased_identifiers
 from profiles.changes import Change, NewInteraction
 from profiles.models import Source
 
@@ -28,11 +27,6 @@ def on_change(change: Change) -> None:
     if change.moved:
         keep_strictest(change.moved)
         refresh_states({move.from_profile_id for move in change.moved} | {move.to_profile_id for move in change.moved})
-
-
-def lookup_tombstones(identifiers: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Return those that belong to erased people."""
-    return erased_identifiers(identifiers)
 
 
 def keep_people(profile_ids: Sequence[int]) -> set[int]:

@@ -23,15 +23,17 @@ from consent import tasks
 from consent.api.others import PermissionViewSet, SuppressionViewSet
 from consent.api.purposes import PurposeViewSet
 from consent.api.records import ConsentRecordViewSet
-from consent.changes import keep_people, lookup_tombstones, on_change
+from consent.changes import keep_people, on_change
 from consent.home import agreed_card
 from consent.import_targets import consent_targets
 from consent.keys import keys_health, problem_with_keys
 from consent.panels import consent_panel, consent_timeline
-from consent.services.erasing import collect_consent_data, erase_consent_data
+from consent.services.erasing import collect_consent_data, erase_consent_data, erasures_done
 from consent.services.sealing import ledger_health
-from profiles.changes import change_handlers, keepers, tombstones
+from consent.services.suppressing import erased_identifiers
+from profiles.changes import change_handlers, keepers
 from profiles.importing.targets import import_targets
+from profiles.tombstones import Tombstones, tombstones
 
 __all__ = ["register", "tasks"]  # tasks are imported so that Celery knows them in every process
 
@@ -39,7 +41,7 @@ __all__ = ["register", "tasks"]  # tasks are imported so that Celery knows them 
 def register() -> None:
     """Fill the registries."""
     change_handlers.add("consent", on_change)
-    tombstones.add("consent", lookup_tombstones)
+    tombstones.add("consent", Tombstones(find=erased_identifiers, count=erasures_done))
     keepers.add("consent", keep_people)
     import_targets.add("consent", consent_targets)
     personal_data.add("consent", PersonalDataHolder(collect=collect_consent_data, erase=erase_consent_data))

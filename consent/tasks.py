@@ -7,6 +7,7 @@ import logging
 from celery import shared_task
 from django.db import OperationalError, connection
 
+from consent.services.erasing import go_on_with_erasures
 from consent.services.sealing import seal_ledger, verify_ledger
 from consent.services.states import forget_states_of_nobody
 
@@ -30,3 +31,9 @@ def seal() -> None:
         connection.close()  # the longer timeout stays with this connection only
     for problem in problems[:20]:
         logger.error("consent ledger: %s: %s", problem.place, problem.message)
+
+
+@shared_task(name="consent.finish_erasures")
+def finish_erasures() -> int:
+    """Go on with erasures that a killed process, or too much work, left without an end."""
+    return go_on_with_erasures()

@@ -53,9 +53,6 @@ class Change:
 
 change_handlers: Registry[Callable[[Change], None]] = Registry("change handler")
 
-#: name -> function(identifiers as (kind, value)) -> those that belong to an erased person
-tombstones: Registry[Callable[[Sequence[tuple[str, str]]], set[tuple[str, str]]]] = Registry("tombstone lookup")
-
 #: name -> function(profile ids) -> those that must stay because a higher app holds facts of them (a proof of
 #: permission, a message that was sent); asked before an undone import removes the people it created
 keepers: Registry[Callable[[Sequence[int]], set[int]]] = Registry("keeper of people")
@@ -65,15 +62,6 @@ def announce(change: Change) -> None:
     """Tell every registered handler; the first error aborts the whole transaction."""
     for handler in change_handlers:
         handler(change)
-
-
-def find_erased(identifiers: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Return the identifiers of erased people among those given."""
-    found: set[tuple[str, str]] = set()
-    if identifiers:
-        for lookup in tombstones:
-            found |= lookup(identifiers)
-    return found
 
 
 def kept_people(profile_ids: Sequence[int]) -> set[int]:

@@ -331,6 +331,8 @@ class Migration(migrations.Migration):
                 ("reason", models.CharField(max_length=200)),
                 ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("counts", models.JSONField(default=dict)),
+                ("taken_out_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
             ],
             options={
                 "verbose_name": "erasure",

@@ -15,6 +15,8 @@ class Erasure(models.Model):
     reason = models.CharField(max_length=200)
     at = models.DateTimeField(db_default=Now())
     counts = models.JSONField(default=dict)
+    taken_out_at = models.DateTimeField(null=True)  # from then on nothing of theirs can come in
+    finished_at = models.DateTimeField(null=True)  # null: to be gone on with
 
     class Meta:
         verbose_name = _("erasure")

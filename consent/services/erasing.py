@@ -1,52 +1,105 @@
-"""Erase a person (GDPR art. 17): suppress first, then walk every registered holder of personal data."""
+"""Erase a person (GDPR art. 17): put up tombstones and walk every registered holder of personal data.
+
+In steps, each a transaction, so that a killed process leaves nothing half done that nobody finishes: the receipt is
+written first, and `finish_erasures` goes on with whatever has no end yet. Between the steps nobody comes back: while
+tombstones go up and the person goes, all who write people are shut out (profiles.tombstones).
+"""
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cdp.common.errors import CdpError
+from cdp.common.faults import persist
 from cdp.common.registry import personal_data
 from consent.models import ConsentEvidence, ConsentRecord, ConsentState, Erasure, SuppressionReason
+from consent.policy.erasure import Held, kept_out
 from consent.services.entries import actor_label
 from consent.services.subjects import lock_profiles
 from consent.services.suppressing import suppress_identifiers
 from profiles.changes import Change, announce
 from profiles.models import Identifier, Profile
+from profiles.tombstones import shut_out_writers
+
+logger = logging.getLogger(__name__)
 
 
-@transaction.atomic
 def erase_person(*, profile_id: int, actor: Any, reason: str) -> Erasure:
     """Erase a person everywhere and keep them out of later imports; return the receipt.
 
-    Idempotent: a second call erases what came in meanwhile and adds to the same receipt. Holders are walked from the
-    highest app down, so that each still finds the identifiers that a lower one removes.
+    Idempotent: a second call erases what came in meanwhile and adds to the same receipt.
     """
-    lock_profiles([profile_id])
-    profile = Profile.objects.filter(pk=profile_id).first()
+    receipt = _begin(profile_id, actor, reason)
+    try:
+        persist(lambda: _take_out(receipt, actor))
+    except OperationalError as error:
+        raise CdpError(
+            "erasure.busy", _("Too much is being written just now; try again in a minute."), status=503
+        ) from error
+    receipt.finished_at = timezone.now()
+    receipt.save(update_fields=["finished_at"])
+    return receipt
+
+
+def go_on_with_erasures(*, older_than: timedelta = timedelta(minutes=1)) -> int:
+    """Finish what was begun and has no end; return how many were finished. One that fails is tried again later."""
+    done = 0
+    for receipt in Erasure.objects.filter(finished_at=None, at__lt=timezone.now() - older_than).order_by("pk"):
+        try:
+            erase_person(profile_id=receipt.profile_id, actor=receipt.actor, reason=receipt.reason)
+            done += 1
+        except CdpError as error:
+            logger.warning("erasure %s cannot be finished yet: %s", receipt.pk, error.code)
+    return done
+
+
+@transaction.atomic
+def _begin(profile_id: int, actor: Any, reason: str) -> Erasure:
+    """Write the receipt down, so that the erasure is finished whatever becomes of this process."""
+    profile = Profile.objects.select_for_update(no_key=True).filter(pk=profile_id).first()
     if profile is None:
         raise CdpError("consent.unknown_person", _("This person does not exist."), status=404)
     if profile.merged_into_id is not None:
         raise CdpError("consent.joined_person", _("This person was joined into another: erase that one."), status=409)
-    identifiers = list(Identifier.objects.filter(profile_id=profile_id).values_list("kind", "value"))
-    stones = suppress_identifiers(identifiers=identifiers, reason=SuppressionReason.ERASURE, actor=actor)
+    return Erasure.objects.get_or_create(
+        profile_id=profile_id, defaults={"actor": actor_label(actor), "reason": reason[:200]}
+    )[0]
+
+
+@transaction.atomic
+def _take_out(receipt: Erasure, actor: Any) -> None:
+    """Put up tombstones and remove the person, while nobody else writes people.
+
+    Holders are walked from the highest app down, so that each still finds the identifiers that a lower one removes.
+    """
+    shut_out_writers()
+    profile_id = receipt.profile_id
+    lock_profiles([profile_id])
+    if Profile.objects.filter(pk=profile_id).exclude(merged_into=None).exists():
+        raise CdpError("consent.joined_person", _("This person was joined into another: erase that one."), status=409)
+    held = [Held(row.kind, row.value, row.trusted) for row in Identifier.objects.filter(profile_id=profile_id)]
+    stones = suppress_identifiers(identifiers=kept_out(held), reason=SuppressionReason.ERASURE, actor=actor)
     counts: Counter[str] = Counter({"consent_suppression": stones})
     for holder in reversed(list(personal_data)):
         counts.update(holder.erase(profile_id))
-    Profile.objects.filter(pk=profile_id, erased_at=None).update(erased_at=timezone.now())
-    receipt, fresh = Erasure.objects.get_or_create(
-        profile_id=profile_id,
-        defaults={"actor": actor_label(actor), "reason": reason[:200], "counts": dict(counts)},
-    )
-    if not fresh:
-        receipt.counts = dict(Counter(receipt.counts) + counts)
-        receipt.save(update_fields=["counts"])
+    now = timezone.now()
+    Profile.objects.filter(pk=profile_id, erased_at=None).update(erased_at=now)
+    receipt.counts = dict(Counter(receipt.counts) + counts)
+    receipt.taken_out_at = now
+    receipt.save(update_fields=["counts", "taken_out_at"])
     announce(Change(profile_ids={profile_id}, cause="erase"))
-    return receipt
+
+
+def erasures_done() -> int:
+    """Return how many people were taken out so far."""
+    return Erasure.objects.filter(taken_out_at__isnull=False).count()
 
 
 def erase_consent_data(profile_id: int) -> dict[str, int]:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from cdp.common.faults import Race, persist
 from cdp.common.queue_items import Claim
 from cdp.common.reasons import Params
-from profiles.changes import Change, announce, find_erased
+from profiles.changes import Change, announce
 from profiles.importing.dryrun import target_job
 from profiles.importing.jobs import renew
 from profiles.importing.people import (
@@ -32,6 +32,7 @@ from profiles.importing.people import (
 )
 from profiles.importing.targets import ImportTarget, TargetRow
 from profiles.models import Import
+from profiles.tombstones import find_erased
 
 BLOCK = 5_000
 

@@ -15,7 +15,6 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from cdp.common.faults import bounded, describe_error
-from profiles.changes import find_erased
 from profiles.importing.decoding import MARK_ERRORS, reader_encoding
 from profiles.importing.dialect import BrokenRow, Row, read_rows
 from profiles.importing.jobs import ITEM_SECONDS
@@ -24,6 +23,7 @@ from profiles.importing.rows import Refusal, RowChecker
 from profiles.importing.staging import StageRow, create_stage, drop_stage, fill_stage, stage_table
 from profiles.importing.targets import ImportTarget, Proof, TargetJob, TargetRow
 from profiles.models import Import, ImportRow
+from profiles.tombstones import find_erased
 
 BLOCK = 10_000
 

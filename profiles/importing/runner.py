@@ -33,6 +33,7 @@ from profiles.models import IdentifierKind, Import, ImportRow
 from profiles.models.imports import ImportState
 from profiles.querysets.imports import count_rows
 from profiles.services.imports import close_import, usable_kinds
+from profiles.tombstones import erasures_so_far
 
 logger = logging.getLogger(__name__)
 
@@ -138,9 +139,11 @@ def _check(job: Import, claim: Claim) -> None:
         heed_stop(job)
         renew(job, claim, rows_done=rows, counts={"share": share})
 
-    total = read_file(job, checker, progress)
-    claim.renew()
-    decide(job, checker, mapping)
+    erasures = None
+    while erasures != (erasures := erasures_so_far()):  # again, when somebody was erased whose rows may be staged
+        total = read_file(job, checker, progress)
+        claim.renew()
+        decide(job, checker, mapping)
     kept = plan_targets(job, targets, timezone.now())
     with _long_transaction():
         counts = count_rows(job.pk) | {"targets": kept, "to_do": _to_do(job.pk)}

@@ -13,7 +13,7 @@ from django.db import transaction
 from cdp.common.faults import Prepare
 from profiles import partitions
 from profiles.catalogue.store import new_tally, recorder
-from profiles.changes import Change, NewInteraction, announce, change_handlers, find_erased
+from profiles.changes import Change, NewInteraction, announce, change_handlers
 from profiles.identity.traits import Slots, assert_traits, merge_into, slot_of, stamp
 from profiles.messages.cutting import cut
 from profiles.messages.model import Erased, Message, Origin, Rejection, Rules
@@ -25,6 +25,7 @@ from profiles.processing.store import RejectedRow, SeenKey, Tally
 from profiles.resolution import profiles as people
 from profiles.resolution.resolve import Observation, Resolved, resolve
 from profiles.resolution.rows import Pair
+from profiles.tombstones import find_erased
 
 Place = tuple[int, int]  # raw id, position within the body
 
@@ -176,7 +177,7 @@ def drop_known(work: Work) -> None:
 
 def drop_erased(work: Work, rules: Rules) -> None:
     """Leave out what names an erased person, rejected or not, and cut it out of the stored bodies: it came late."""
-    gone = find_erased(sorted({pair for names in work.named() for pair in names}))
+    gone = find_erased({pair for names in work.named() for pair in names})
     if not gone:
         return
     kept: list[Item] = []

@@ -22,6 +22,7 @@ from profiles.resolution import rows
 from profiles.resolution.plan import Plan, make_plan
 from profiles.resolution.rows import IdentifierRow, LinkRow, Pair
 from profiles.resolution.write import ConcurrentUpdate, apply_plan
+from profiles.tombstones import refuse_erased
 
 #: how often a look-up may turn out to be stale before the block is given back
 MAX_ROUNDS = 8
@@ -130,6 +131,7 @@ def _resolve_once(
     rows.lock_profiles(profile_ids)
     _check_still_so(found, closure, affected)
     plan = make_plan(wanted.seen, new_links, found, closure, kinds, cause)
+    refuse_erased(plan.new)
     if plan.needs_lock - profile_ids:
         rows.lock_profiles(plan.needs_lock - profile_ids)
     created = apply_plan(plan, assertions, by=by)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cdp.common.errors import CdpError
-from profiles.changes import Change, announce, find_erased
+from profiles.changes import Change, announce
 from profiles.identity.graph import kind_of
 from profiles.identity.junk import is_junk
 from profiles.identity.normalise import normalise
@@ -25,6 +25,7 @@ from profiles.resolution import profiles as people
 from profiles.resolution.resolve import Observation, Resolved, resolve
 from profiles.resolution.rows import Pair, find_identifiers
 from profiles.services.traits import checked_traits
+from profiles.tombstones import find_erased
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ def upsert_people(*, rows: Sequence[PersonRow], source: Source, cause: str) -> l
     """Make or update people in bulk, each found by its identifiers; return one outcome per row, in order."""
     rules, now = load_rules(), timezone.now()
     prepared = [_prepared(row, rules) for row in rows]
-    gone = find_erased(sorted({pair for pairs, _code in prepared for pair in pairs}))
+    gone = find_erased({pair for pairs, _code in prepared for pair in pairs})
     ready = {number: pairs for number, (pairs, code) in enumerate(prepared) if not code and gone.isdisjoint(pairs)}
     assertions: dict[Pair, dict[str, Slots]] = {}
     slot = slot_of(source.pk, trusted=source.trusted)

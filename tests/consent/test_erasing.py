@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
+from cdp.common.registry import PersonalDataHolder, personal_data
 from consent.models import ConsentEvidence, ConsentState, Erasure, Suppression
 from consent.services import (
     erase_person,
@@ -17,8 +20,9 @@ from consent.services import (
     suppress_address,
     verify_ledger,
 )
-from profiles.changes import find_erased
+from consent.tasks import finish_erasures
 from profiles.models import Profile
+from profiles.tombstones import find_erased
 from tests.consent.factories import identifier, person, purpose, say, state_of
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +82,44 @@ def test_erased_person_stays_out_of_imports() -> None:
     erase_person(profile_id=anna.pk, actor="test", reason="request")
     asked = [("email", f"{MARK.upper()}@klantbeeld.example"), ("user_id", f"{MARK}-1"), ("email", "other@example.org")]
     assert find_erased(asked) == set(asked[:2])
+
+
+def test_what_only_a_public_key_claimed_is_not_kept_out() -> None:
+    """Whoever claims a stranger's address and is erased may not shut the stranger out (S-M6)."""
+    claimer = person("claimer@shop.nl")
+    for kind, value in (
+        ("email", "stranger@shop.nl"),
+        ("phone", "0612345678"),
+        ("user_id", "42"),
+        ("anonymous_id", "d"),
+    ):
+        identifier(claimer, kind, value, verified=False)
+    erase_person(profile_id=claimer.pk, actor="test", reason="request")
+    asked = [("email", "stranger@shop.nl"), ("phone", "0612345678"), ("user_id", "42")]
+    assert find_erased(asked) == set()
+    kept = {("email", "claimer@shop.nl"), ("anonymous_id", "d")}
+    assert find_erased(kept) == kept, "a device is nobody else's, and cannot be guessed"
+
+
+def test_an_erasure_that_was_broken_off_is_finished_by_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    anna = marked_person()
+
+    def die(_profile_id: int) -> dict[str, int]:
+        raise SystemExit
+
+    with monkeypatch.context() as dying:
+        dying.setitem(personal_data._items, "test", PersonalDataHolder(collect=lambda _id: {}, erase=die))
+        with pytest.raises(SystemExit):
+            erase_person(profile_id=anna.pk, actor="officer", reason="request of 3 May")
+    assert Profile.objects.get(pk=anna.pk).erased_at is None
+    assert finish_erasures() == 0, "it may still be at work"
+    Erasure.objects.update(at=timezone.now() - timedelta(minutes=2))
+    assert finish_erasures() == 1
+    assert places_with(MARK) == []
+    receipt = Erasure.objects.get()
+    assert (receipt.actor, receipt.reason) == ("officer", "request of 3 May")
+    assert receipt.finished_at
+    assert Suppression.objects.values_list("created_by", flat=True).distinct().get() == "officer"
 
 
 def test_second_erasure_adds_nothing() -> None:

@@ -17,9 +17,9 @@ from consent.keys import KeysDoNotFit, fitting_ring, rotate_keys
 from consent.models import Suppression, SuppressionReason
 from consent.services import erase_person, find_suppressions, lift_suppression, suppress_address
 from consent.services.suppressing import erased_identifiers
-from profiles.changes import find_erased
 from profiles.identity.digests import key_id
 from profiles.keyring import key_ring
+from profiles.tombstones import find_erased
 from tests.consent.factories import person, purpose, say
 from tests.live import REPOSITORY, free_port, process_environment
 

@@ -6,12 +6,12 @@ import pytest
 from django.db import OperationalError
 
 from cdp.common.errors import CdpError
-from profiles.changes import tombstones
 from profiles.importing import commit, runner
 from profiles.importing.people import create_people
 from profiles.models import IdentityLink, Import, ImportRow, Profile, TraitChange
 from profiles.models.imports import ImportState
 from profiles.services import imports as service
+from profiles.tombstones import Tombstones, tombstones
 from tests.profiles.importing.helpers import checked, confirm, imported, outcomes, person, snapshot, undone, upload
 
 pytestmark = pytest.mark.django_db
@@ -140,7 +140,7 @@ def test_an_identifier_of_another_person_is_refused_and_joins_nobody() -> None:
 
 def test_an_erased_person_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = {("email", "anna@example.org")}
-    monkeypatch.setitem(tombstones._items, "test", lambda keys: gone & set(keys))
+    monkeypatch.setitem(tombstones._items, "test", Tombstones(find=lambda keys: gone & set(keys), count=lambda: 1))
     job = imported(ANNA)
     assert outcomes(job) == {"skipped": 1}
     assert job.counts["reasons"] == {"skipped": {"erased": 1}}
@@ -151,7 +151,7 @@ def test_an_erased_person_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_person_erased_between_dry_run_and_commit_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
     job = checked(ANNA)
     gone = {("email", "anna@example.org")}
-    monkeypatch.setitem(tombstones._items, "test", lambda keys: gone & set(keys))
+    monkeypatch.setitem(tombstones._items, "test", Tombstones(find=lambda keys: gone & set(keys), count=lambda: 1))
     assert outcomes(confirm(job)) == {"skipped": 1}
     assert Profile.objects.count() == 0
 

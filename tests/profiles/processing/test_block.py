@@ -30,6 +30,7 @@ from profiles.models.identity import MergeState
 from profiles.processing import drain
 from profiles.processing.drain import drain_inbox
 from profiles.services.profiles import PersonRow, upsert_person
+from profiles.tombstones import Tombstones, tombstones
 from tests.profiles.importing.helpers import imported
 from tests.profiles.processing.inbox import again, identify, person, put, send, source, track, world
 from tests.queues.running import hurry
@@ -194,9 +195,9 @@ def test_a_late_message_does_not_roll_a_trait_back() -> None:
 
 
 def test_what_belongs_to_an_erased_person_is_kept_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(
-        changes.tombstones._items, "test.stone", lambda pairs: {pair for pair in pairs if pair[1] == "gone@shop.nl"}
-    )
+    gone = ("email", "gone@shop.nl")
+    stones = Tombstones(find=lambda pairs: {gone} & set(pairs), count=lambda: 1)
+    monkeypatch.setitem(tombstones._items, "test", stones)
     late = {"context": {"traits": {"email": "gone@shop.nl"}}, "type": "dance", "userId": "u9"}
     send(source(), identify("m1", userId="u9", traits={"email": "gone@shop.nl"}), track("m2", userId="u1"), late)
     assert not Identifier.objects.filter(value__in=["gone@shop.nl", "u9"]).exists()
