@@ -93,7 +93,7 @@ def test_what_only_a_public_key_claimed_is_not_kept_out() -> None:
         ("user_id", "42"),
         ("anonymous_id", "d"),
     ):
-        identifier(claimer, kind, value, verified=False)
+        identifier(claimer, kind, value, trusted=False)
     erase_person(profile_id=claimer.pk, actor="test", reason="request")
     asked = [("email", "stranger@shop.nl"), ("phone", "0612345678"), ("user_id", "42")]
     assert find_erased(asked) == set()

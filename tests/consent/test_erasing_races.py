@@ -17,7 +17,7 @@ from cdp.common.errors import CdpError
 from consent.models import Erasure
 from consent.services import erase_person
 from profiles import tombstones
-from profiles.importing import commit
+from profiles.importing import commit, people
 from profiles.models import Identifier, InboxEntry, Interaction, Profile, Source, SourceCounter
 from profiles.processing.drain import drain_inbox
 from profiles.services.identifiers import confirm_identifier
@@ -153,7 +153,7 @@ def test_an_import_cannot_commit_between_tombstone_and_removal(monkeypatch: pyte
     anna = known_person("anna@shop.nl")
     job = checked("email\nanna@shop.nl\nbert@shop.nl\n")
     started = threading.Event()
-    real = commit.load_people
+    real = people.load_people
 
     def slowly(ids: Any) -> Any:
         started.set()
