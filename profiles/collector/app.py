@@ -22,6 +22,7 @@ from profiles.collector.documents import (
     source_config,
 )
 from profiles.collector.errors import Refusal
+from profiles.collector.group import Accepted
 from profiles.collector.inflating import inflate, too_large
 from profiles.collector.keys import (
     KnownSource,
@@ -33,7 +34,7 @@ from profiles.collector.keys import (
 )
 from profiles.collector.routes import Route, route_of
 from profiles.collector.wakes import Waker
-from profiles.collector.writer import MAX_WAITING_BYTES, Accepted, NotStored, Writer
+from profiles.collector.writer import MAX_WAITING_BYTES, STORE_SECONDS, NotStored, Writer
 from profiles.messages.decoding import Unreadable, split, without_bom
 from profiles.messages.limits import MAX_BODY, MAX_USER_AGENT
 
@@ -45,6 +46,7 @@ Headers = list[tuple[bytes, bytes]]
 logger = logging.getLogger(__name__)
 
 BODY_SECONDS = 30.0
+WATCH_SECONDS = 0.25
 MAX_KEY_LOOKUPS = 16  # requests with an unknown key that may wait for a fresh look at the sources
 _JSON = (b"content-type", b"application/json")
 _SUCCESS = b'{"success":true}'
@@ -61,6 +63,7 @@ class Collector:
         self._book: SourceBook | None = None
         self._writer: Writer | None = None
         self._waker: Waker | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._lookups = asyncio.Semaphore(MAX_KEY_LOOKUPS)
 
     def start(self) -> None:
@@ -68,10 +71,11 @@ class Collector:
         if self._writer is not None:
             return
         self._waker = Waker(self._config.wake)
-        self._writer = Writer(self._config.dsn, asyncio.get_running_loop(), self._waker.wake_soon)
+        self._writer = self._new_writer()
         self._book = SourceBook(self._config)
         for thread in (self._waker, self._writer, self._book):
             thread.start()
+        self._timer = asyncio.get_running_loop().call_later(WATCH_SECONDS, self._watch)
 
     async def stop(self) -> None:
         """Commit what is waiting, answer it, and end the threads."""
@@ -81,6 +85,30 @@ class Collector:
             thread.stop()
         for thread in (self._writer, self._book, self._waker):
             await asyncio.to_thread(thread.join, 10.0)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether every thread of a collector that was started lives. Says nothing of the database."""
+        threads = [thread for thread in (self._writer, self._book, self._waker) if thread is not None]
+        return all(thread.is_alive() for thread in threads)
+
+    def _new_writer(self) -> Writer:
+        assert self._waker is not None
+        return Writer(self._config.dsn, asyncio.get_running_loop(), self._waker.wake_soon)
+
+    def _watch(self) -> None:
+        """Keep every sender's wait bounded, and put a new thread in the place of one that died."""
+        assert self._writer is not None
+        self._writer.watch()
+        if not self._writer.is_alive() and not self._writer.stopping:
+            logger.error("the collector's writing thread died; another takes over")
+            dead, self._writer = self._writer, self._new_writer()
+            for item in dead.left_over():
+                self._writer.submit(item)
+            self._writer.start()
+        self._timer = asyncio.get_running_loop().call_later(WATCH_SECONDS, self._watch)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request on a collection path."""
@@ -112,8 +140,9 @@ class Collector:
     ) -> None:
         method = scope["method"]
         if method == "OPTIONS":
-            if not self.book.ready:
-                await asyncio.to_thread(self.book.refresh_and_wait)
+            if not self.book.ready and not self._lookups.locked():
+                async with self._lookups:
+                    await asyncio.to_thread(self.book.refresh_and_wait)
             allowed = self.book.preflight_allowed(origin.decode("latin-1"))
             await _answer(send, 204, preflight_headers(origin, allowed=allowed), b"")
         elif route.kind == "collect" and method == "POST":
@@ -163,7 +192,12 @@ class Collector:
                 "The server's disk is nearly full; nothing is accepted.",
                 60,
             )
+        if writer.refusing:
+            raise _not_stored()
+        patience = time.monotonic() + STORE_SECONDS
         while writer.waiting_bytes > MAX_WAITING_BYTES:
+            if time.monotonic() > patience:
+                raise _not_stored()
             await asyncio.sleep(0.02)
         body = await _read_body(receive, headers)
         encoding = headers.get(b"content-encoding")
@@ -218,13 +252,13 @@ class Collector:
         try:
             await item.done
         except NotStored:
-            raise Refusal(503, "not_stored", "The events could not be stored; send them again.", 2) from None
+            raise _not_stored() from None
 
     async def _source(self, key: str) -> KnownSource:
         """Return the source of a key; an unknown one is looked up afresh, for it may have been made a moment ago."""
         digest = digest_of(checked(key))
         source = self.book.find(digest)
-        if source is None and (not self.book.ready or (key.startswith("kb_") and not self._lookups.locked())):
+        if source is None and not self._lookups.locked() and (not self.book.ready or key.startswith("kb_")):
             async with self._lookups:
                 await asyncio.to_thread(self.book.refresh_and_wait)
             source = self.book.find(digest)
@@ -283,6 +317,10 @@ class Collector:
         if host.rpartition(":")[0] in self._config.allowed_hosts or host in self._config.allowed_hosts:
             return f"{scope.get('scheme', 'http')}://{host}"
         return self._config.site_url
+
+
+def _not_stored() -> Refusal:
+    return Refusal(503, "not_stored", "The events could not be stored; send them again.", 2)
 
 
 def _key_of(headers: dict[bytes, bytes], in_body: str, query: bytes) -> tuple[str, bool]:

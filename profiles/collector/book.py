@@ -15,6 +15,7 @@ import psycopg
 from profiles.collector.config import CollectorConfig
 from profiles.collector.cors import origin_allowed
 from profiles.collector.keys import KnownSource
+from profiles.collector.link import connect
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class SourceBook(threading.Thread):
             try:
                 self._write_notes()
                 self._read_sources()
-            except (psycopg.Error, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - without this thread no key is known
                 logger.warning("sources could not be read: %s", str(error).strip())
                 self._disconnect()
             if self._stopping:
@@ -113,14 +114,9 @@ class SourceBook(threading.Thread):
 
     def _connected(self) -> psycopg.Connection[tuple[object, ...]]:
         if self._connection is None:
-            self._connection = psycopg.connect(
-                self._config.dsn,
-                autocommit=True,
-                connect_timeout=3,
-                application_name="klantbeeld collector sources",
+            self._connection = connect(
+                self._config.dsn, name="klantbeeld collector sources", statement_ms=5_000, lock_ms=1_000
             )
-            self._connection.execute("SET statement_timeout = 5000")
-            self._connection.execute("SET lock_timeout = 1000")
             self._connection.execute(f"LISTEN {CHANNEL}")
         return self._connection
 

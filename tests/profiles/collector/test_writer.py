@@ -10,7 +10,8 @@ import pytest
 from django.db import connection
 
 from cdp.asgi import collector_dsn
-from profiles.collector.writer import MAX_GROUP_ROWS, Accepted, NotStored, Writer
+from profiles.collector.group import Accepted
+from profiles.collector.writer import MAX_GROUP_ROWS, NotStored, Writer
 from tests import asynchronous
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,7 +75,7 @@ def test_a_day_without_a_partition_gets_one() -> None:
 
 
 def test_without_a_database_everybody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("profiles.collector.writer.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("profiles.collector.writer.STORE_SECONDS", 0.3)
     told, _writer, wakes = write(3, "host=/nonexistent dbname=none")
     assert all(isinstance(answer, NotStored) for answer in told)
     assert not wakes
