@@ -123,6 +123,12 @@ DATABASES["default"].update(
     OPTIONS={
         # A page may not run for ever; drains and imports raise this for themselves (SET LOCAL statement_timeout).
         "options": "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=120000 -c lock_timeout=15000",
+        # A network that swallows everything is noticed within a quarter of a minute, in a page as in a drain.
+        "connect_timeout": 5,
+        "keepalives_idle": 5,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 15_000,
         **DATABASES["default"].get("OPTIONS", {}),
     },
 )

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from cdp.api_root import api_urls
 
 handler403 = "cdp.home.refused.refused"
+handler500 = "cdp.home.outage.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("cdp.home.urls")),

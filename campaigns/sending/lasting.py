@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-import psycopg
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import connection
+
+from cdp.common.faults import LOST, Fault, fault_of
 
 T = TypeVar("T")
 
@@ -16,18 +17,6 @@ logger = logging.getLogger(__name__)
 
 #: a restart of PostgreSQL takes seconds; after this the result is given up, and the message becomes `unknown`
 RETRY_SECONDS = 30.0
-#: psycopg's own errors too: the statement of each message bypasses Django's cursor
-LOST = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
-
-
-def connection_lost(error: BaseException) -> bool:
-    """Tell whether an error means that the database went away, and not that it refused a statement."""
-    if not isinstance(error, LOST):
-        return False
-    cause = error.__cause__ if isinstance(error, DatabaseError) else error
-    state = getattr(cause, "sqlstate", None)
-    # Class 57P: shut down, crashed, starting up. No state: the connection broke before an answer came.
-    return state is None or state.startswith(("08", "57P"))
 
 
 def until_written(write: Callable[[], T], *, seconds: float = RETRY_SECONDS) -> T:
@@ -38,8 +27,9 @@ def until_written(write: Callable[[], T], *, seconds: float = RETRY_SECONDS) -> 
         try:
             return write()
         except LOST as error:
+            fault = fault_of(error)
             connection.close()
-            if not connection_lost(error) or time.monotonic() + pause > end:
+            if fault is not Fault.SERVER or time.monotonic() + pause > end:
                 raise
             logger.warning("the database is away; the result of a message is kept and written later")
         time.sleep(pause)

@@ -18,11 +18,11 @@ from campaigns.models import Campaign
 from campaigns.sending import queue
 from campaigns.sending.breaker import Breakers
 from campaigns.sending.compose import Job, job_of
-from campaigns.sending.lasting import LOST, connection_lost
 from campaigns.sending.verdicts import STUCK_SECONDS
 from campaigns.sending.worker import Sender
 from campaigns.services.trouble import begin_probe, hold_campaign
 from campaigns.smtp import Patience, SmtpSession
+from cdp.common.faults import LOST, Fault, fault_of
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +63,9 @@ class Line(threading.Thread):
                         self._send_what_is_due()
                         return
                     except LOST as error:
+                        fault = fault_of(error)
                         connection.close()
-                        if not connection_lost(error) or time.monotonic() >= self._until:
+                        if fault is not Fault.SERVER or time.monotonic() >= self._until:
                             raise
                     time.sleep(1.0)
         except Exception as error:  # noqa: BLE001 - raised by the drain, so that the task fails visibly

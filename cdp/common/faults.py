@@ -23,6 +23,8 @@ _SERVER = {"25006", "53100", "53300", "53400", "57P01", "57P02", "57P03", "57P04
 _SERVER_CLASSES = {"08", "28", "3D", "58"}
 _CANCELLED = "57014"
 RACE_TRIES = 6
+#: what a connection that broke raises; psycopg's own too, as some statements bypass Django's cursor
+LOST = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 
 class Fault(enum.Enum):
@@ -71,7 +73,7 @@ def fault_of(error: BaseException) -> Fault:
         return Fault.TIMEOUT
     if state in _SERVER or state[:2] in _SERVER_CLASSES:
         return Fault.SERVER
-    if not state and isinstance(error, (OperationalError, InterfaceError, psycopg.OperationalError)):
+    if not state and isinstance(error, LOST):
         return Fault.SERVER
     return Fault.ITEM
 

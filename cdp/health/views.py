@@ -34,7 +34,7 @@ WORDS = {
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when this process and the database work: the probe that restarts a container."""
+    """Answer 200 when this process and the database work. To restart a process by, ask /livez (see cdp.asgi)."""
     ok = database_answers()
     return JsonResponse(
         {"status": "ok" if ok else "down", "down": [] if ok else ["database"]}, status=200 if ok else 503

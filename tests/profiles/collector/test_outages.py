@@ -1,4 +1,4 @@
-"""What a sender is told while the database is away, slow, locked or gone without a word; and that it comes back (F18)."""
+"""What a sender is told while the database is away, locked or gone without a word; and that it comes back (F18)."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_one_body_that_cannot_be_stored_fails_alone() -> None:
     _source, key = server_source()
 
     async def visit(client: httpx.AsyncClient) -> list[int]:
-        # PostgreSQL takes no NUL in a text; the server before us would not let it through, but nobody should rely on it.
+        # PostgreSQL takes no NUL in a text. A web server lets none through, but nobody should rely on it.
         sent = [
             client.post("/v1/track", json={**EVENT, "messageId": f"m{number}"}, auth=(key, ""), headers=headers)
             for number in range(12)
@@ -139,7 +139,8 @@ def test_one_body_that_cannot_be_stored_fails_alone() -> None:
 def test_a_writing_thread_that_dies_is_replaced_and_loses_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     _source, key = server_source()
     collectors: list[Collector] = []
-    real, died = Writer._store, []
+    real = Writer._store
+    died: list[list[Accepted]] = []
 
     def die_once(self: Writer, group: list[Accepted]) -> None:
         if not died:
