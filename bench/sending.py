@@ -102,8 +102,8 @@ def _people() -> None:
                    jsonb_build_object('first_name', 'Anna', 'city', 'Utrecht', 'bench', 'send', 'n', n), '{}',
                    'Anna ' || n, 'bench' || n || '@example.org', '', true, now(), now()
             FROM generate_series(1, %s) AS n RETURNING id, email)
-        INSERT INTO profiles_identifier (kind, value, profile_id, trusted, first_seen_at, last_seen_at, assertions)
-        SELECT 'email', email, id, true, now(), now(), '{}' FROM people
+        INSERT INTO profiles_identifier (kind, value, profile_id, trusted_at, first_seen_at, last_seen_at, assertions)
+        SELECT 'email', email, id, now(), now(), now(), '{}' FROM people
         """,
         [PEOPLE],
     )

@@ -26,7 +26,7 @@ _ADDRESS = {
     "email": "p.email",
     "phone": (
         "coalesce((SELECT i.value FROM profiles_identifier i WHERE i.profile_id = p.id AND i.kind = 'phone' "
-        "AND i.trusted ORDER BY i.id LIMIT 1), '')"
+        "AND i.trusted_at IS NOT NULL AND i.tied ORDER BY i.id LIMIT 1), '')"
     ),
 }
 #: what `normalise` of profiles.identity.digests does
@@ -200,7 +200,7 @@ def statement_of(row: ConsentState) -> Statement:
 def _address(profile: Profile | None, identifiers: Sequence[Identifier], kind: str) -> str:
     if kind == "email":
         return profile.email if profile is not None else ""
-    return next((item.value for item in identifiers if item.kind == kind and item.trusted), "")
+    return next((item.value for item in identifiers if item.kind == kind and item.trusted and item.tied), "")
 
 
 def _is_confirmed(identifiers: Sequence[Identifier], kind: str, address: str) -> bool:

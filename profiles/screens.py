@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from cdp.common.registry import NavEntry, navigation, search_providers, timeline
-from profiles.timeline import interactions, joins, trait_changes
+from profiles.timeline import interactions, merges, trait_changes
 from profiles.views.people import search_box
 
 ENTRIES = {
@@ -53,5 +53,5 @@ def register() -> None:
         navigation.add(name, entry)
     timeline.add("profiles.interactions", interactions)
     timeline.add("profiles.traits", trait_changes)
-    timeline.add("profiles.joins", joins)
+    timeline.add("profiles.merges", merges)
     search_providers.add("profiles.people", search_box)

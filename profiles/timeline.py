@@ -197,18 +197,18 @@ def _from_to(old: Any, new: Any) -> str:
     return _("from %(old)s to %(new)s") % {"old": plain(old), "new": plain(new)}
 
 
-def joins(profile_id: int, before: datetime | None, limit: int, kinds: set[str] | None) -> list[TimelineEntry]:
-    """Tell with whom the person was joined, and which joins were undone."""
+def merges(profile_id: int, before: datetime | None, limit: int, kinds: set[str] | None) -> list[TimelineEntry]:
+    """Tell with whom the person was merged, and which merges were undone."""
     if kinds and "change" not in kinds:
         return []
     rows = Merge.objects.filter(winner_id=profile_id, state__in=(MergeState.DONE, MergeState.UNDONE))
     if before is not None:
         rows = rows.filter(at__lt=before)
     found = rows.select_related("loser").only("at", "state", "moved", "cause", "undone_at", "loser__identified")
-    return [_join_entry(merge) for merge in found.order_by("-at")[:limit]]
+    return [_merge_entry(merge) for merge in found.order_by("-at")[:limit]]
 
 
-def _join_entry(merge: Merge) -> TimelineEntry:
+def _merge_entry(merge: Merge) -> TimelineEntry:
     who = _("another known person") if merge.loser.identified else _("an anonymous visitor")
     count = len(merge.moved.get("identifiers", ())) if isinstance(merge.moved, dict) else 0
     along = ngettext("%(count)d device or address came along", "%(count)d devices or addresses came along", count) % {
@@ -218,10 +218,10 @@ def _join_entry(merge: Merge) -> TimelineEntry:
     return TimelineEntry(
         at=merge.at,
         kind="change",
-        title=_("Joined with %(who)s") % {"who": who},
+        title=_("Merged with %(who)s") % {"who": who},
         detail=along if count else "",
         chip=_("undone") if undone else "",
-        url="" if undone else "#joins",
+        url="" if undone else "#merges",
     )
 
 
@@ -240,7 +240,7 @@ def cause_label(cause: str) -> str:
         "import": _("import %(number)s") % {"number": tail},
         "manual": _("by hand"),
         "api": _("over the API"),
-        "merge": _("through a join"),
-        "undo": _("through an undone join"),
+        "merge": _("through a merge"),
+        "undo": _("through an undone merge"),
     }
     return words.get(head, cause)

@@ -26,9 +26,9 @@ def flags(values: Iterable[bool]) -> str:
     return "{" + ",".join(["t" if value else "f" for value in values]) + "}"
 
 
-def moments(values: Iterable[datetime]) -> str:
-    """Return an array of times that know their zone."""
-    return "{" + ",".join([value.isoformat() for value in values]) + "}"
+def moments(values: Iterable[datetime | None]) -> str:
+    """Return an array of times that know their zone; None becomes NULL."""
+    return "{" + ",".join(["NULL" if value is None else value.isoformat() for value in values]) + "}"
 
 
 def texts(values: Iterable[str | None]) -> str:

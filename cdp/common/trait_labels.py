@@ -38,6 +38,7 @@ _USUAL = frozenset(
         _("Products"),
         _("Quantity"),
         _("Score"),
+        _("Sending address"),
         _("Street"),
         _("Title"),
         _("Total"),

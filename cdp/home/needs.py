@@ -105,8 +105,8 @@ def needs_of(user: Reader) -> list[Need]:
             Need(
                 chip="",
                 count=count,
-                text=_("Joins of two people to review"),
-                url=_address("profiles:joins", "?state=quarantined"),
+                text=_("Merges of two people to review"),
+                url=_address("profiles:merges", "?state=quarantined"),
             )
         )
     if user.has_perm("profiles.view_rejectedmessage"):

@@ -23,7 +23,7 @@ _STRONGEST = """
 SELECT DISTINCT ON (i.profile_id) i.profile_id, i.id
 FROM profiles_identifier i LEFT JOIN profiles_identifierkind k ON k.name = i.kind
 WHERE i.profile_id = ANY(%s::bigint[])
-ORDER BY i.profile_id, i.trusted DESC, k.priority NULLS LAST, i.id
+ORDER BY i.profile_id, i.trusted_at IS NULL, k.priority NULLS LAST, i.id
 """
 
 

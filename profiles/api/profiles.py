@@ -226,7 +226,7 @@ class ProfileViewSet(viewsets.GenericViewSet[Profile]):
         return self.get_paginated_response(serialized(page, request))
 
     def _person(self, given: str) -> Profile:
-        """Return the person of an id or of `kind:value`; one joined into another leads to that one."""
+        """Return the person of an id or of `kind:value`; one merged into another leads to that one."""
         try:
             person = Profile.objects.filter(uuid=uuid.UUID(given)).first()
         except ValueError:

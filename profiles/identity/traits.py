@@ -21,7 +21,7 @@ MAX_VALUE_BYTES = 8192
 MAX_SLOTS = 10
 ADDRESS_TRAITS = frozenset({"email", "phone"})
 #: the key of the history of the address that mail goes to; no source can set a trait of this name
-SENDING_ADDRESS = "$sending_address"
+SENDING_ADDRESS = "sending_address"
 
 _NAME = re.compile(r"^[\w .:$-]{1,100}$")
 _UNUSABLE = frozenset({"__proto__", "constructor", "prototype", SENDING_ADDRESS})

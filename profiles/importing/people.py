@@ -60,7 +60,7 @@ class Stored:
     kind: str
     value: str
     profile_id: int
-    trusted: bool
+    trusted_at: datetime | None
     assertions: dict[str, Slots]
 
 
@@ -86,7 +86,7 @@ def load_identifiers(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], S
         return {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT i.id, i.kind, i.value, i.profile_id, i.trusted, i.assertions FROM profiles_identifier i "
+            "SELECT i.id, i.kind, i.value, i.profile_id, i.trusted_at, i.assertions FROM profiles_identifier i "
             "JOIN unnest(%s::text[], %s::text[]) AS w(kind, value) ON i.kind = w.kind AND i.value = w.value",
             [[kind for kind, _value in keys], [value for _kind, value in keys]],
         )
@@ -116,7 +116,7 @@ def load_people(ids: Iterable[int]) -> dict[int, Person]:
         for row in cursor.fetchall():
             people[row[0]] = Person(row[0], msgspec.json.decode(row[1]), msgspec.json.decode(row[2]), row[3])
         cursor.execute(
-            "SELECT id, kind, value, profile_id, trusted, assertions::text FROM profiles_identifier "
+            "SELECT id, kind, value, profile_id, trusted_at, assertions::text FROM profiles_identifier "
             "WHERE profile_id = ANY(%s) ORDER BY id",
             [wanted],
         )
@@ -157,8 +157,8 @@ COPY_PROFILES = (
     "last_seen_at) FROM STDIN"
 )
 COPY_IDENTIFIERS = (
-    "COPY profiles_identifier (id, kind, value, profile_id, anchored_profile_id, trusted, source_id, first_seen_at, "
-    "last_seen_at, assertions) FROM STDIN"
+    "COPY profiles_identifier (id, kind, value, profile_id, anchored_profile_id, trusted_at, in_use, source_id, "
+    "first_seen_at, last_seen_at, assertions) FROM STDIN"
 )
 COPY_LINKS = "COPY profiles_identitylink (low_id, high_id, first_at, tie, weak, manual, source_id) FROM STDIN"
 COPY_CHANGES = "COPY profiles_traitchange (profile_id, key, old, new, source_id, at, cause) FROM STDIN"
@@ -211,7 +211,7 @@ def create_people(rows: Sequence[PersonRow], said: Provenance) -> None:
         values = {**data.get("t", {}), **data.get("f", {}), **data.get("n", {})}
         tie = f"{said.cause}:{row.line}"
         traits, origins, made = first_word(values, said, at, tie)
-        shown = derive(values, [Known(kind, value, True) for kind, value in data["i"]])
+        shown = derive(values, [Known(kind, value, said.at) for kind, value in data["i"]])
         profiles.append(
             f"{row.profile_id}\t{public_id}\t{traits}\t{origins}\t{copy_text(shown.display_name)}\t"
             f"{copy_text(shown.email)}\t{copy_text(shown.search_text)}\t{shown.identified}\t{now}\t{now}\n"
@@ -221,7 +221,8 @@ def create_people(rows: Sequence[PersonRow], said: Provenance) -> None:
             number = next(identifier_ids)
             anchor, text = ("\\N", "{}") if first else (row.profile_id, made)
             identifiers.append(
-                f"{number}\t{kind}\t{copy_text(value)}\t{row.profile_id}\t{anchor}\tt\t{said.source_id}\t{now}\t{now}\t{text}\n"
+                f"{number}\t{kind}\t{copy_text(value)}\t{row.profile_id}\t{anchor}\t{now}\t{not first}\t"
+                f"{said.source_id}\t{now}\t{now}\t{text}\n"
             )
             if first:
                 links.append(f"{first}\t{number}\t{now}\t{tie}\tf\tf\t{said.source_id}\n")
@@ -290,10 +291,10 @@ def _insert_identifiers(
     ids = take_ids("profiles_identifier", len(new))
     rows, links = [], []
     for number, (row, match, kind, value) in zip(ids, new, strict=True):
-        rows.append((number, kind, value, row.profile_id, None, True, said.source_id, said.at, said.at, "{}"))
+        rows.append((number, kind, value, row.profile_id, None, said.at, False, said.source_id, said.at, said.at, "{}"))
         low, high = sorted((match.id, number))
         links.append((low, high, said.at, f"{said.cause}:{row.line}", False, False, said.source_id))
-        people[row.profile_id or 0].identifiers.append(Stored(number, kind, value, row.profile_id or 0, True, {}))
+        people[row.profile_id or 0].identifiers.append(Stored(number, kind, value, row.profile_id or 0, said.at, {}))
     copy_rows(COPY_IDENTIFIERS, rows)
     copy_rows(COPY_LINKS, links)
 
@@ -318,7 +319,10 @@ def save_people(people: Iterable[Person]) -> None:
     if not items:
         return
     shown = [
-        derive(person.traits, [Known(item.kind, item.value, item.trusted) for item in person.identifiers])
+        derive(
+            person.traits,
+            [Known(item.kind, item.value, item.trusted_at, True, None, item.assertions) for item in person.identifiers],
+        )
         for person in items
     ]
     with connection.cursor() as cursor:

@@ -58,7 +58,7 @@ ROW_REASONS = ReasonTable(
         "no_key": ReasonText(_("The matching column is empty"), hint=_("Fill it in, or match on another column.")),
         "belongs_to_another": ReasonText(
             _("An identifier of this row belongs to another person"),
-            hint=_("Correct it, or open both people, join them there, and upload this row again."),
+            hint=_("Correct it, or open both people, merge them there, and upload this row again."),
         ),
         "too_many_identifiers": ReasonText(
             _("The person would get more identifiers of this kind than allowed"),

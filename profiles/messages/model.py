@@ -43,7 +43,6 @@ class Message:
     digest: bytes  # 8 bytes of the payload's digest
     occurred_at: datetime
     identifiers: tuple[Pair, ...]
-    weak: tuple[Pair, ...]  # those of `identifiers` that only a public key claimed
     names: frozenset[Pair]  # everybody whom it names, also where that links nobody
     traits: dict[str, Any] | None
     properties: dict[str, Any]

@@ -5,7 +5,6 @@ A number among the properties of an order is no user id, whoever has that number
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -21,7 +20,6 @@ MAX_EXTERNAL_IDS = 20
 ADDRESSES = ("email", "phone")
 
 _NONE: frozenset[str] = frozenset()
-_UUID = re.compile(r"^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$", re.IGNORECASE)
 
 
 def named_in(item: Any, shared: Mapping[str, Any], rules: Rules) -> frozenset[Pair]:
@@ -36,7 +34,7 @@ def named_in(item: Any, shared: Mapping[str, Any], rules: Rules) -> frozenset[Pa
         value = item.get(field_name)
         if value is not None:
             found += _pair(kind, value, rules)
-    if item.get("previousId") is not None:  # which of the two it is shows only beside the other ids
+    if item.get("previousId") is not None:  # a device, and perhaps somebody's user id
         found += _pair("user_id", item["previousId"], rules)
         found += _pair("anonymous_id", item["previousId"], rules)
     # The traits of a group are those of a company.
@@ -50,15 +48,13 @@ def named_in(item: Any, shared: Mapping[str, Any], rules: Rules) -> frozenset[Pa
 
 
 def _in_context(context: Mapping[str, Any], rules: Rules) -> Iterator[Pair]:
-    traits, device, others = context.get("traits"), context.get("device"), context.get("externalIds")
+    traits, device = context.get("traits"), context.get("device")
     if type(traits) is dict:
         yield from _addresses(traits, rules)
     if type(device) is dict:
         yield from _pair("anonymous_id", device.get("id"), rules)
-    if type(others) is list:
-        for entry in others[:MAX_EXTERNAL_IDS]:
-            if type(entry) is dict and type(entry.get("type")) is str and entry["type"] in rules.kinds:
-                yield from _pair(entry["type"], entry.get("id"), rules)
+    for kind, value in _external_ids(context, rules):
+        yield from _pair(kind, value, rules)
 
 
 def _addresses(traits: Mapping[str, Any], rules: Rules) -> Iterator[Pair]:
@@ -90,9 +86,15 @@ _usable_text = lru_cache(maxsize=32768)(_usable)
 
 
 def identifiers_of(
-    item: dict[str, Any], kind: str, claimed: Mapping[str, Any], *, trusted: bool, rules: Rules
-) -> tuple[tuple[Pair, ...], tuple[Pair, ...], list[str]]:
-    """Return (identifiers with the anchor first, the weak ones, what was left out as junk); raise Unstorable.
+    item: dict[str, Any],
+    kind: str,
+    context: Mapping[str, Any],
+    claimed: Mapping[str, Any],
+    *,
+    trusted: bool,
+    rules: Rules,
+) -> tuple[tuple[Pair, ...], list[str]]:
+    """Return (identifiers with the anchor first, what was left out as junk); raise Unstorable.
 
     What a public key says of an address is a claim: everything hangs on the user id or the device, never on it.
     """
@@ -101,7 +103,7 @@ def identifiers_of(
     junk: list[str] = []
     given: list[tuple[str, Any]] = [("user_id", item.get("userId")), ("anonymous_id", item.get("anonymousId"))]
     if kind == "alias":
-        given.append(_previous(item))
+        given += _previous(item)
     for name, value in given:
         if value is not None:
             _take(name, value, found, junk, rules)
@@ -109,6 +111,8 @@ def identifiers_of(
         for name in ADDRESSES:
             if claimed.get(name) is not None:
                 _take(name, claimed[name], found if trusted else claims, junk, rules)
+    for name, value in _external_ids(context, rules):
+        _take(name, value, found if trusted else claims, junk, rules)
     if not found:
         if junk:
             raise Unstorable("junk_identifier", values=", ".join(junk)[:300])
@@ -118,17 +122,27 @@ def identifiers_of(
         found = sorted(dict.fromkeys(found), key=lambda pair: (kind_of(pair[0], rules.kinds).priority, pair))
         if kind == "alias" and found[0] != first:  # the new id leads, whatever the previous one is
             found = [first, *(pair for pair in found if pair != first)]
-    return (*found, *claims), tuple(claims), junk
+    return tuple(dict.fromkeys((*found, *claims))), junk
 
 
-def _previous(item: dict[str, Any]) -> tuple[str, Any]:
-    """Return the previous id of an alias: what looks generated is a device, anything else a user id."""
+def _external_ids(context: Mapping[str, Any], rules: Rules) -> Iterator[tuple[str, Any]]:
+    """Yield the further identifiers that a message brings along, those of kinds that there are."""
+    others = context.get("externalIds")
+    for entry in others[:MAX_EXTERNAL_IDS] if type(others) is list else ():
+        if type(entry) is dict and type(entry.get("type")) is str and entry["type"] in rules.kinds:
+            yield entry["type"], entry.get("id")
+
+
+def _previous(item: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return the previous id of an alias: that of a device, whatever it looks like.
+
+    Whether it is also somebody's user id is not to be read from the message: see profiles.processing.block.
+    """
     previous = item.get("previousId")
-    text = normalise("user_id", previous)
-    if not text or not normalise("user_id", item.get("userId")):
+    text, own = normalise("anonymous_id", previous), normalise("user_id", item.get("userId"))
+    if not text or not own:
         raise Unstorable("no_alias_ids")
-    same_device = text == normalise("anonymous_id", item.get("anonymousId"))
-    return ("anonymous_id" if same_device or _UUID.match(text) else "user_id"), previous
+    return [("anonymous_id", previous)] if text != own else []
 
 
 def _take(kind: str, value: Any, found: list[Pair], junk: list[str], rules: Rules) -> None:

@@ -130,7 +130,7 @@ def read_message(
     occurred_at, warning = occurred(original, sent, origin.received_at)
     name, properties = _content(item, kind)
     traits, claimed = _traits(item, kind, context)
-    identifiers, weak, junk = identifiers_of(item, kind, claimed, trusted=origin.trusted, rules=rules)
+    identifiers, junk = identifiers_of(item, kind, context, claimed, trusted=origin.trusted, rules=rules)
     notes: dict[str, Any] = {}
     if traits is not None:
         traits, unusable = _usable_traits(traits, origin.trusted)
@@ -154,7 +154,6 @@ def read_message(
         hashlib.sha256(payload).digest()[:8],
         occurred_at,
         identifiers,
-        weak,
         names.union(identifiers),
         traits,
         properties,

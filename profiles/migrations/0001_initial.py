@@ -70,8 +70,10 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=40)),
                 ('value', models.CharField(max_length=320)),
                 ('anchored_profile_id', models.BigIntegerField(null=True)),
-                ('trusted', models.BooleanField(default=False)),
+                ('trusted_at', models.DateTimeField(null=True)),
                 ('confirmed_at', models.DateTimeField(null=True)),
+                ('tied', models.BooleanField(db_default=True)),
+                ('in_use', models.BooleanField(db_default=True)),
                 ('first_seen_at', models.DateTimeField()),
                 ('last_seen_at', models.DateTimeField()),
                 ('assertions', models.JSONField(default=dict)),
@@ -175,7 +177,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'person',
                 'verbose_name_plural': 'people',
-                'permissions': [('view_pii', 'Can see names and addresses'), ('export_profile', 'Can export people'), ('merge_profile', 'Can join and part people'), ('erase_profile', 'Can erase people')],
+                'permissions': [('view_pii', 'Can see names and addresses'), ('export_profile', 'Can export people'), ('merge_profile', 'Can merge and unmerge people'), ('erase_profile', 'Can erase people')],
             },
         ),
         migrations.CreateModel(
@@ -183,7 +185,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('cause', models.CharField(max_length=60)),
-                ('state', models.CharField(choices=[('done', 'joined'), ('quarantined', 'to review'), ('undone', 'undone'), ('dismissed', 'kept apart')], default='done', max_length=12)),
+                ('state', models.CharField(choices=[('done', 'merged'), ('quarantined', 'to review'), ('undone', 'undone'), ('dismissed', 'kept apart')], default='done', max_length=12)),
                 ('moved', models.JSONField(default=dict)),
                 ('at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('undone_at', models.DateTimeField(null=True)),
@@ -193,8 +195,8 @@ class Migration(migrations.Migration):
                 ('winner', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='profiles.profile')),
             ],
             options={
-                'verbose_name': 'join',
-                'verbose_name_plural': 'joins',
+                'verbose_name': 'merge',
+                'verbose_name_plural': 'merges',
             },
         ),
         migrations.AddField(
@@ -292,6 +294,20 @@ class Migration(migrations.Migration):
             model_name='identifier',
             name='source',
             field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='profiles.source'),
+        ),
+        migrations.CreateModel(
+            name='HeldLink',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField()),
+                ('weak', models.BooleanField(default=False)),
+                ('high', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='profiles.identifier')),
+                ('low', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='profiles.identifier')),
+                ('source', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='profiles.source')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('low', 'high'), name='heldlink_unique')],
+            },
         ),
         migrations.CreateModel(
             name='SourceCounter',

@@ -2,7 +2,7 @@
 
 from profiles.models.catalogue import CatalogueEntry
 from profiles.models.collection import InboxEntry, RawMessage, RejectedMessage, SeenMessage, SourceCounter
-from profiles.models.identity import Identifier, IdentifierKind, IdentityLink, Merge
+from profiles.models.identity import HeldLink, Identifier, IdentifierKind, IdentityLink, Merge
 from profiles.models.imports import Import, ImportRow
 from profiles.models.interaction import Interaction
 from profiles.models.profile import Profile, TraitChange
@@ -10,6 +10,7 @@ from profiles.models.source import Source
 
 __all__ = [
     "CatalogueEntry",
+    "HeldLink",
     "Identifier",
     "IdentifierKind",
     "IdentityLink",

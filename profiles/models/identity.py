@@ -1,4 +1,4 @@
-"""How a person is recognised: identifiers, the links between them, and the joins that follow."""
+"""How a person is recognised: identifiers, the links between them, and the merges that follow."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class IdentifierKind(models.Model):
 
 class Identifier(models.Model):
     """A value that stands for one person. Everything a person did or said hangs on an identifier, and a profile is
-    the union of its identifiers: so joining and parting people moves identifiers, and loses nothing.
+    the union of its identifiers: so merging and unmerging people moves identifiers, and loses nothing.
     """
 
     kind = models.CharField(max_length=40)
@@ -54,11 +54,16 @@ class Identifier(models.Model):
     #: no database foreign key: on a distributed server this table is sharded by value, profiles by id
     profile = models.ForeignKey(Profile, on_delete=models.DO_NOTHING, db_constraint=False, related_name="identifiers")
     #: the profile that came to life with this identifier; a group of identifiers lives in the lowest profile that one
-    #: of its members anchored, so parted people get their own profile back
+    #: of its members anchored, so unmerged people get their own profile back
     anchored_profile_id = models.BigIntegerField(null=True)
-    #: given by a trusted source (server key, import, API, staff) or confirmed: mailable when permission allows
-    trusted = models.BooleanField(default=False)
+    #: since when a trusted source (server key, import, API, staff) gives it; confirmation counts as well. Only such an
+    #: address is mailed, when permission allows
+    trusted_at = models.DateTimeField(null=True)
     confirmed_at = models.DateTimeField(null=True)  # when the person last answered at it
+    #: links of trusted sources tie it to its person; else only a public key did, and it is never mailed
+    tied = models.BooleanField(db_default=True)
+    #: something hangs on it (interactions, assertions, records of consent); what is not in use may be dropped
+    in_use = models.BooleanField(db_default=True)
     #: no index and no database constraint: a handful of sources, millions of rows, and nobody asks by it
     source = models.ForeignKey(
         Source, null=True, on_delete=models.SET_NULL, db_constraint=False, db_index=False, related_name="+"
@@ -77,6 +82,11 @@ class Identifier(models.Model):
     def __str__(self) -> str:
         return f"{self.kind}: {self.value}"
 
+    @property
+    def trusted(self) -> bool:
+        """Tell whether a trusted source gives it, or the person confirmed it."""
+        return self.trusted_at is not None
+
 
 class IdentityLink(models.Model):
     """Two identifiers seen together. The set of links alone decides who is who, whatever order they arrived in."""
@@ -86,14 +96,14 @@ class IdentityLink(models.Model):
     high = models.ForeignKey(
         Identifier, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
     )
-    first_at = models.DateTimeField()  # earliest time of the messages that carried both
+    first_at = models.DateTimeField()  # earliest time of the (trusted, if any) messages that carried both
     tie = models.CharField(max_length=40)  # message key of that earliest message: breaks ties the same way everywhere
-    weak = models.BooleanField(default=False)  # said by a public key only: may not join two known people
-    manual = models.BooleanField(default=False)  # a person said: these are one; no limit holds it back
+    weak = models.BooleanField(default=False)  # said by a public key only: may not merge two known people
+    manual = models.BooleanField(default=False)  # staff said: these are one; no limit holds it back
     source = models.ForeignKey(
         Source, null=True, on_delete=models.SET_NULL, db_constraint=False, db_index=False, related_name="+"
     )
-    denied_at = models.DateTimeField(null=True)  # a person said: these are two people
+    denied_at = models.DateTimeField(null=True)  # staff said: these are two people
     denied_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, db_index=False, related_name="+"
     )
@@ -106,17 +116,32 @@ class IdentityLink(models.Model):
         indexes = [models.Index(fields=["high"], name="identitylink_high_idx")]
 
 
-class MergeState(models.TextChoices):
-    """Where a join stands."""
+class HeldLink(models.Model):
+    """A link that was not weighed, because too many identifiers hang together at its ends. It merges nobody."""
 
-    DONE = "done", _("joined")
+    low = models.ForeignKey(Identifier, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+")
+    high = models.ForeignKey(Identifier, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    at = models.DateTimeField()
+    weak = models.BooleanField(default=False)
+    source = models.ForeignKey(
+        Source, null=True, on_delete=models.SET_NULL, db_constraint=False, db_index=False, related_name="+"
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["low", "high"], name="heldlink_unique")]
+
+
+class MergeState(models.TextChoices):
+    """Where a merge stands."""
+
+    DONE = "done", _("merged")
     QUARANTINED = "quarantined", _("to review")
     UNDONE = "undone", _("undone")
     DISMISSED = "dismissed", _("kept apart")
 
 
 class Merge(models.Model):
-    """A join of two profiles, or one that was held back for a person to look at."""
+    """A merge of two profiles, or one that was held back for somebody to look at."""
 
     winner = models.ForeignKey(Profile, on_delete=models.CASCADE, db_constraint=False, related_name="+")
     loser = models.ForeignKey(Profile, on_delete=models.CASCADE, db_constraint=False, related_name="+")
@@ -129,8 +154,8 @@ class Merge(models.Model):
     undone_at = models.DateTimeField(null=True)
 
     class Meta:
-        verbose_name = _("join")
-        verbose_name_plural = _("joins")
+        verbose_name = _("merge")
+        verbose_name_plural = _("merges")
         indexes = [
             models.Index(fields=["winner", "-at"], name="merge_winner_idx"),
             models.Index(fields=["loser"], name="merge_loser_idx"),

@@ -9,7 +9,7 @@ class Interaction(models.Model):
     """One thing a person did. Append-only; partitioned by month on `occurred_at`; written by COPY.
 
     `identifier_id` is the strongest identifier that the message carried: when an identifier moves to another profile
-    (a join, its undo), the interactions that hang on it move along, and only those.
+    (a merge, its undo), the interactions that hang on it move along, and only those.
     The primary key (profile_id, occurred_at, id) serves the timeline, (name, occurred_at, profile_id) the segments,
     (occurred_at, id) the list of everybody's.
     """

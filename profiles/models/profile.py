@@ -37,7 +37,7 @@ class Profile(models.Model):
         permissions = [
             ("view_pii", "Can see names and addresses"),
             ("export_profile", "Can export people"),
-            ("merge_profile", "Can join and part people"),
+            ("merge_profile", "Can merge and unmerge people"),
             ("erase_profile", "Can erase people"),
         ]
         indexes = [

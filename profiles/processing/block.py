@@ -24,7 +24,7 @@ from profiles.processing.sources import SourceInfo, load_rules, load_sources
 from profiles.processing.store import RejectedRow, SeenKey, Tally
 from profiles.resolution import profiles as people
 from profiles.resolution.resolve import Observation, Resolved, resolve
-from profiles.resolution.rows import Pair
+from profiles.resolution.rows import Pair, find_identifiers
 from profiles.tombstones import find_erased
 
 Place = tuple[int, int]  # raw id, position within the body
@@ -252,17 +252,29 @@ def _assertions_of(items: Sequence[Item]) -> dict[Pair, dict[str, Slots]]:
 
 
 def _observations(items: Sequence[Item]) -> list[Observation]:
+    previous = _previous_users(items)
     return [
         Observation(
-            item.message.identifiers,
+            (*item.message.identifiers, *previous.get(item.message.key, ())),
             item.message.occurred_at,
             item.tie,
             item.origin.source_id,
             item.origin.trusted,
-            item.message.weak,
         )
         for item in items
     ]
+
+
+def _previous_users(items: Sequence[Item]) -> dict[bytes, tuple[Pair, ...]]:
+    """Return, by message key, the user id that the previous id of an alias is, if it is known as one."""
+    previous = {
+        item.message.key: ("user_id", str(item.message.properties["previous_id"]))
+        for item in items
+        if item.message.kind == "alias"
+    }
+    known = find_identifiers(set(previous.values())) if previous else {}
+    named = {item.message.key: item.message.identifiers for item in items if item.message.key in previous}
+    return {key: (pair,) for key, pair in previous.items() if pair in known and pair not in named[key]}
 
 
 def _interactions(items: Sequence[Item], resolved: Resolved) -> list[NewInteraction]:
@@ -322,7 +334,9 @@ def _spans(items: Sequence[Item], resolved: Resolved) -> tuple[Spans, Spans]:
     for item in items:
         at = item.message.occurred_at
         for pair in item.message.identifiers:
-            row = resolved.identifiers[pair]
+            row = resolved.identifiers.get(pair)
+            if row is None:  # beyond the person's limit, and nothing hangs on it
+                continue
             for table, id in ((spans, row.id), (profiles, row.profile_id)):
                 known = table.get(id)
                 if known is None:

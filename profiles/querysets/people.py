@@ -13,7 +13,7 @@ MAX_WORDS = 6
 
 
 def listed_people() -> QuerySet[Profile]:
-    """Return people that are neither joined into another nor erased, without the wide columns."""
+    """Return people that are neither merged into another nor erased, without the wide columns."""
     return Profile.objects.filter(merged_into=None, erased_at=None).defer("traits", "origins", "search_text")
 
 

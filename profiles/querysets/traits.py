@@ -9,4 +9,4 @@ from profiles.models import Identifier
 def said_about(profile_id: int, name: str) -> list[Word]:
     """Return every source's word on a trait, the one that stands first."""
     rows = Identifier.objects.filter(profile_id=profile_id, assertions__has_key=name)
-    return words_on(name, [(assertions, True) for assertions in rows.values_list("assertions", flat=True)])
+    return words_on(name, rows.values_list("assertions", "tied"))

@@ -15,7 +15,7 @@ from cdp.common.arrays import bulk_cursor, flags, moments, numbers, texts
 from profiles.catalogue.observe import Tally
 from profiles.catalogue.store import new_tally, recorder
 from profiles.identity.derived import Derived, Known, derive
-from profiles.identity.traits import Assertions, merge_into, winners
+from profiles.identity.traits import SENDING_ADDRESS, Assertions, merge_into, winners
 
 #: a person's last-seen time is written when it moved this far, in seconds: not on every click
 SEEN_STEP = 60
@@ -29,7 +29,6 @@ class _Person:
     """Everything that hangs on one person's identifiers."""
 
     identifiers: list[Known] = field(default_factory=list)
-    assertions: list[tuple[Assertions, bool]] = field(default_factory=list)
     first: datetime | None = None
     last: datetime | None = None
 
@@ -130,7 +129,7 @@ def refresh(
     rows = _load_rows([id for id in profile_ids if id not in fresh])
     for id in sorted(profile_ids):
         person = people.get(id) or _Person()
-        traits, origins = winners(person.assertions)
+        traits, origins = winners((item.assertions, item.tied) for item in person.identifiers if item.assertions)
         derived = derive(traits, person.identifiers)
         if id in fresh:
             inserts.append((id, *_written(traits, origins, derived), person.first or at, person.last or at))
@@ -144,7 +143,10 @@ def refresh(
         if changes:
             diffs[id] = TraitDiff(False, changes)
             _observe(tally, changes, origins, at)
-            history += [_history(id, name, *change, origins, cause, at) for name, change in changes.items()]
+            history += [_history(id, name, *change, origins.get(name), cause, at) for name, change in changes.items()]
+        if row.derived.email != derived.email:
+            change = (row.derived.email or None, derived.email or None)
+            history.append(_history(id, SENDING_ADDRESS, *change, origins.get("email"), cause, at))
         first, last = person.first or row.first, person.last or row.last
         if changes or row.origins != origins or row.derived != derived or (row.first, row.last) != (first, last):
             updates.append((id, *_written(traits, origins, derived), first, last))
@@ -175,15 +177,14 @@ def _load_people(profile_ids: Collection[int]) -> dict[int, _Person]:
     people: dict[int, _Person] = defaultdict(_Person)
     with bulk_cursor() as cursor:
         cursor.execute(
-            "SELECT profile_id, kind, value, trusted, assertions::text, first_seen_at, last_seen_at "
-            "FROM profiles_identifier WHERE profile_id = ANY(%s::bigint[])",
+            "SELECT profile_id, kind, value, trusted_at, tied, assertions::text, confirmed_at, first_seen_at,"
+            " last_seen_at FROM profiles_identifier WHERE profile_id = ANY(%s::bigint[])",
             [numbers(sorted(profile_ids))],
         )
-        for profile_id, kind, value, trusted, text, first, last in cursor.fetchall():
+        for profile_id, kind, value, trusted_at, tied, text, confirmed, first, last in cursor.fetchall():
             person = people[profile_id]
-            person.identifiers.append(Known(kind, value, trusted))
-            if text != "{}":
-                person.assertions.append((_decode(text), True))
+            said = _decode(text) if text != "{}" else {}
+            person.identifiers.append(Known(kind, value, trusted_at, tied, confirmed, said))
             person.first = first if person.first is None else min(first, person.first)
             person.last = last if person.last is None else max(last, person.last)
     return people
@@ -224,9 +225,9 @@ def _changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, A
 
 
 def _history(
-    profile_id: int, name: str, old: Any, new: Any, origins: dict[str, Any], cause: str, at: datetime
+    profile_id: int, name: str, old: Any, new: Any, origin: dict[str, Any] | None, cause: str, at: datetime
 ) -> tuple[Any, ...]:
-    origin = origins.get(name) or {}
+    origin = origin or {}
     return (
         profile_id,
         name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,14 +10,15 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from cdp.common.faults import Race
+from cdp.common.arrays import flags, moments, numbers, texts
 from profiles.changes import IdentifierMove
-from profiles.resolution import rows
-from profiles.resolution.plan import Plan
-from profiles.resolution.rows import IdentifierRow, Pair
+from profiles.resolution.plan import Ends, Plan
+from profiles.resolution.rows import COLUMNS, IdentifierRow, LinkClaim, Pair
+
+_encode = msgspec.json.encode
 
 
-class ConcurrentUpdate(Race):
+class ConcurrentUpdate(Exception):
     """Another transaction changed what was looked up; look again."""
 
 
@@ -28,22 +29,33 @@ def apply_plan(plan: Plan, assertions: Mapping[Pair, Any], *, by: int | None = N
     identifier already exists.
     """
     _number_profiles(plan)
-    created = rows.insert_identifiers(plan, assertions)
+    created = _insert_identifiers(plan, assertions)
     if len(created) != len(plan.new):
         raise ConcurrentUpdate
-    rows.trust_identifiers(plan.trusted)
+    _update_identifiers(plan)
     everybody = {**plan.known, **created}
-    link_ids = rows.write_links({_ends(everybody, pair): claim for pair, claim in plan.links.items()})
-    _found(plan)
+    link_ids = _write_links({_ids(everybody, ends): claim for ends, claim in plan.links.items()})
+    _hold_links({_ids(everybody, ends): claim for ends, claim in plan.held.items()})
     _move(plan)
-    _note_joins(plan, link_ids, by)
-    _note_reviews(plan, link_ids, everybody)
+    _note_merges(plan, link_ids, by)
+    _note_reviews(plan, everybody)
+    remove_identifiers(plan.removed)
     return created
 
 
-def _ends(everybody: Mapping[Pair, IdentifierRow], ends: tuple[Pair, Pair]) -> tuple[int, int]:
+def _ids(everybody: Mapping[Pair, IdentifierRow], ends: Ends) -> tuple[int, int]:
     one, other = everybody[ends[0]].id, everybody[ends[1]].id
     return (one, other) if one < other else (other, one)
+
+
+# Profiles and identifiers ------------------------------------------------------------------------------------------
+def next_profile_ids(count: int) -> list[int]:
+    """Take ids for profiles that will be written by `profiles.resolution.profiles`."""
+    if not count:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('profiles_profile_id_seq') FROM generate_series(1, %s)", [count])
+        return [id for (id,) in cursor.fetchall()]
 
 
 def _number_profiles(plan: Plan) -> None:
@@ -51,7 +63,7 @@ def _number_profiles(plan: Plan) -> None:
     fresh = plan.created_profile_ids
     if not fresh:
         return
-    ids = dict(zip(fresh, rows.next_profile_ids(len(fresh)), strict=True))
+    ids = dict(zip(fresh, next_profile_ids(len(fresh)), strict=True))
     plan.created_profile_ids = list(ids.values())
     for item in plan.new.values():
         item.profile_id = ids.get(item.profile_id, item.profile_id)
@@ -60,25 +72,162 @@ def _number_profiles(plan: Plan) -> None:
     for table in (plan.new_profile_of, plan.anchors, plan.repointed):
         table.update({key: ids[value] for key, value in table.items() if value in ids})
     plan.moves = [_renumbered(move, ids) if move.to_profile_id in ids else move for move in plan.moves]
-    plan.joins = [replace(join, winner_id=ids.get(join.winner_id, join.winner_id)) for join in plan.joins]
-    plan.reviews = [(ends, cause, ids.get(a, a), ids.get(b, b)) for ends, cause, a, b in plan.reviews]
+    plan.merges = [replace(merge, winner_id=ids.get(merge.winner_id, merge.winner_id)) for merge in plan.merges]
+    for review in plan.reviews:
+        review.one_id = ids.get(review.one_id, review.one_id)
+        review.other_id = ids.get(review.other_id, review.other_id)
 
 
 def _renumbered(move: IdentifierMove, ids: Mapping[int, int]) -> IdentifierMove:
     return replace(move, to_profile_id=ids[move.to_profile_id])
 
 
-def _found(plan: Plan) -> None:
-    if plan.anchors:
-        ordered = sorted(plan.anchors.items())
-        with connection.cursor() as cursor:
+def _insert_identifiers(plan: Plan, assertions: Mapping[Pair, Any]) -> dict[Pair, IdentifierRow]:
+    """Write the new identifiers, sorted by value; return them. Fewer come back when somebody else was faster."""
+    if not plan.new:
+        return {}
+    new = sorted(plan.new.items())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO profiles_identifier (kind, value, profile_id, anchored_profile_id, trusted_at, tied, in_use,"
+            " source_id, first_seen_at, last_seen_at, assertions) SELECT * FROM unnest(%s::text[], %s::text[],"
+            " %s::bigint[], %s::bigint[], %s::timestamptz[], %s::bool[], %s::bool[], %s::bigint[], %s::timestamptz[],"
+            " %s::timestamptz[], %s::jsonb[])"
+            f" ON CONFLICT (kind, value) DO NOTHING RETURNING {COLUMNS.replace('i.', '')}",
+            [
+                texts(pair[0] for pair, _ in new),
+                texts(pair[1] for pair, _ in new),
+                numbers(item.profile_id for _, item in new),
+                numbers(item.anchored for _, item in new),
+                moments(item.seen.trusted_at for _, item in new),
+                flags(item.tied for _, item in new),
+                flags(item.seen.in_use for _, item in new),
+                numbers(item.seen.source_id for _, item in new),
+                moments(item.seen.first for _, item in new),
+                moments(item.seen.last for _, item in new),
+                texts(_encode(assertions[pair]).decode() if pair in assertions else "{}" for pair, _ in new),
+            ],
+        )
+        return {(row[1], row[2]): IdentifierRow(*row) for row in cursor.fetchall()}
+
+
+def _update_identifiers(plan: Plan) -> None:
+    """Note what changed of identifiers that stay where they are."""
+    with connection.cursor() as cursor:
+        if plan.trusted:
+            trusted = sorted(plan.trusted.items())
+            cursor.execute(
+                "UPDATE profiles_identifier i SET trusted_at = least(i.trusted_at, n.at)"
+                " FROM unnest(%s::bigint[], %s::timestamptz[]) AS n(id, at) WHERE i.id = n.id",
+                [numbers(id for id, _ in trusted), moments(at for _, at in trusted)],
+            )
+        if plan.used:
+            cursor.execute(
+                "UPDATE profiles_identifier SET in_use = true WHERE id = ANY(%s::bigint[])",
+                [numbers(sorted(plan.used))],
+            )
+        if plan.tied:
+            ordered = sorted(plan.tied.items())
+            cursor.execute(
+                "UPDATE profiles_identifier i SET tied = n.tied FROM unnest(%s::bigint[], %s::bool[]) AS n(id, tied)"
+                " WHERE i.id = n.id",
+                [numbers(id for id, _ in ordered), flags(tied for _, tied in ordered)],
+            )
+        if plan.anchors:
+            anchors = sorted(plan.anchors.items())
             cursor.execute(
                 "UPDATE profiles_identifier i SET anchored_profile_id = n.profile_id "
                 "FROM unnest(%s::bigint[], %s::bigint[]) AS n(id, profile_id) WHERE i.id = n.id",
-                [[id for id, _ in ordered], [profile for _, profile in ordered]],
+                [numbers(id for id, _ in anchors), numbers(profile for _, profile in anchors)],
             )
 
 
+def remove_identifiers(ids: Collection[int]) -> None:
+    """Delete identifiers on which nothing hangs, with their links and what waits for review because of these."""
+    if not ids:
+        return
+    gone = numbers(sorted(ids))
+    either = "low_id = ANY(%s::bigint[]) OR high_id = ANY(%s::bigint[])"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM profiles_merge WHERE state = 'quarantined' AND link_id IN"
+            f" (SELECT id FROM profiles_identitylink WHERE {either})",
+            [gone, gone],
+        )
+        cursor.execute(
+            "UPDATE profiles_merge SET link_id = NULL WHERE link_id IN"
+            f" (SELECT id FROM profiles_identitylink WHERE {either})",
+            [gone, gone],
+        )
+        for table in ("profiles_identitylink", "profiles_heldlink"):
+            cursor.execute(f"DELETE FROM {table} WHERE {either}", [gone, gone])
+        cursor.execute("DELETE FROM profiles_identifier WHERE id = ANY(%s::bigint[])", [gone])
+
+
+# Links -------------------------------------------------------------------------------------------------------------
+#: what profiles.resolution.rows.stronger says, in SQL
+_EARLIER = "(excluded.weak, excluded.first_at, excluded.tie) < (l.weak, l.first_at, l.tie)"
+_WRITE_LINKS = f"""
+INSERT INTO profiles_identitylink AS l (low_id, high_id, first_at, tie, weak, manual, source_id)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::text[], %s::bool[], %s::bool[], %s::bigint[])
+ON CONFLICT (low_id, high_id) DO UPDATE SET
+    tie = CASE WHEN {_EARLIER} THEN excluded.tie ELSE l.tie END,
+    first_at = CASE WHEN {_EARLIER} THEN excluded.first_at ELSE l.first_at END,
+    weak = l.weak AND excluded.weak,
+    manual = l.manual OR excluded.manual
+RETURNING low_id, high_id, id
+"""
+
+
+def _write_links(links: Mapping[tuple[int, int], LinkClaim]) -> dict[tuple[int, int], int]:
+    """Write what is claimed of links, sorted by their ends; return the id of each. They are held no more."""
+    if not links:
+        return {}
+    rows = sorted(links.items())
+    lows, highs = numbers(ends[0] for ends, _ in rows), numbers(ends[1] for ends, _ in rows)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WRITE_LINKS,
+            [
+                lows,
+                highs,
+                moments(claim.at for _, claim in rows),
+                texts(claim.tie for _, claim in rows),
+                flags(claim.weak for _, claim in rows),
+                flags(claim.manual for _, claim in rows),
+                numbers(claim.source_id for _, claim in rows),
+            ],
+        )
+        written = {(low, high): id for low, high, id in cursor.fetchall()}
+        cursor.execute(
+            "DELETE FROM profiles_heldlink h USING unnest(%s::bigint[], %s::bigint[]) AS n(low, high)"
+            " WHERE h.low_id = n.low AND h.high_id = n.high",
+            [lows, highs],
+        )
+        return written
+
+
+def _hold_links(links: Mapping[tuple[int, int], LinkClaim]) -> None:
+    """Remember links that were not weighed, so that the same claim is no news."""
+    if not links:
+        return
+    rows = sorted(links.items())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO profiles_heldlink AS h (low_id, high_id, at, weak, source_id)"
+            " SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::bool[], %s::bigint[])"
+            " ON CONFLICT (low_id, high_id) DO UPDATE SET weak = h.weak AND excluded.weak",
+            [
+                numbers(ends[0] for ends, _ in rows),
+                numbers(ends[1] for ends, _ in rows),
+                moments(claim.at for _, claim in rows),
+                flags(claim.weak for _, claim in rows),
+                numbers(claim.source_id for _, claim in rows),
+            ],
+        )
+
+
+# Moves, merges, reviews --------------------------------------------------------------------------------------------
 _MOVE_INTERACTIONS = """
 WITH gone AS (
     DELETE FROM profiles_interaction i
@@ -98,60 +247,60 @@ def _move(plan: Plan) -> None:
     if not plan.moves:
         return
     moves = sorted(plan.moves, key=lambda move: move.identifier_id)
-    ids = [move.identifier_id for move in moves]
-    to = [move.to_profile_id for move in moves]
+    ids, to = numbers(move.identifier_id for move in moves), numbers(move.to_profile_id for move in moves)
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE profiles_identifier i SET profile_id = n.profile_id "
             "FROM unnest(%s::bigint[], %s::bigint[]) AS n(id, profile_id) WHERE i.id = n.id",
             [ids, to],
         )
-        cursor.execute(_MOVE_INTERACTIONS, [ids, [move.from_profile_id for move in moves], to])
+        cursor.execute(_MOVE_INTERACTIONS, [ids, numbers(move.from_profile_id for move in moves), to])
         if plan.repointed:
             ordered = sorted(plan.repointed.items())
             cursor.execute(
                 "UPDATE profiles_profile p SET merged_into_id = n.target "
                 "FROM unnest(%s::bigint[], %s::bigint[]) AS n(id, target) WHERE p.id = n.id",
-                [[id for id, _ in ordered], [target for _, target in ordered]],
+                [numbers(id for id, _ in ordered), numbers(target for _, target in ordered)],
             )
-        if plan.parted:
-            cursor.execute(
-                "UPDATE profiles_profile SET merged_into_id = NULL WHERE id = ANY(%s)", [sorted(plan.parted)]
-            )
+        if plan.unmerged:
+            unmerged = numbers(sorted(plan.unmerged))
+            cursor.execute("UPDATE profiles_profile SET merged_into_id = NULL WHERE id = ANY(%s::bigint[])", [unmerged])
             cursor.execute(
                 "UPDATE profiles_merge SET state = 'undone', undone_at = %s "
-                "WHERE loser_id = ANY(%s) AND state = 'done'",
-                [datetime.now(UTC), sorted(plan.parted)],
+                "WHERE loser_id = ANY(%s::bigint[]) AND state = 'done'",
+                [datetime.now(UTC), unmerged],
             )
 
 
-def _note_joins(plan: Plan, link_ids: Mapping[tuple[int, int], int], by: int | None) -> None:
-    if not plan.joins:
+def _note_merges(plan: Plan, link_ids: Mapping[tuple[int, int], int], by: int | None) -> None:
+    if not plan.merges:
         return
     now = datetime.now(UTC)
-    encode = msgspec.json.encode
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO profiles_merge (winner_id, loser_id, link_id, cause, state, moved, at, by_id) "
             "VALUES (%s, %s, %s, %s, 'done', %s::jsonb, %s, %s)",
             [
                 (
-                    join.winner_id,
-                    join.loser_id,
-                    next((id for ends, id in link_ids.items() if _crosses(ends, join.moved)), None),
+                    merge.winner_id,
+                    merge.loser_id,
+                    next((id for ends, id in link_ids.items() if _crosses(ends, merge.moved)), None),
                     plan.cause,
-                    encode({"identifiers": join.moved, "kept": join.kept}).decode(),
+                    _encode({"identifiers": merge.moved, "kept": merge.kept}).decode(),
                     now,
                     by,
                 )
-                for join in plan.joins
+                for merge in plan.merges
             ],
         )
         # What waited for review and is now one person needs no review any more.
         cursor.execute(
             "DELETE FROM profiles_merge WHERE state = 'quarantined' AND (winner_id, loser_id) IN "
             "(SELECT * FROM unnest(%s::bigint[], %s::bigint[]))",
-            [[join.winner_id for join in plan.joins], [join.loser_id for join in plan.joins]],
+            [
+                numbers(merge.winner_id for merge in plan.merges),
+                numbers(merge.loser_id for merge in plan.merges),
+            ],
         )
 
 
@@ -159,16 +308,23 @@ def _crosses(ends: tuple[int, int], moved: tuple[int, ...]) -> bool:
     return (ends[0] in moved) != (ends[1] in moved)
 
 
-def _note_reviews(plan: Plan, link_ids: Mapping[tuple[int, int], int], everybody: Mapping[Pair, IdentifierRow]) -> None:
+def _note_reviews(plan: Plan, everybody: Mapping[Pair, IdentifierRow]) -> None:
     if not plan.reviews:
         return
     now = datetime.now(UTC)
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO profiles_merge (winner_id, loser_id, link_id, cause, state, moved, at) "
-            "VALUES (%s, %s, %s, %s, 'quarantined', '{}', %s) ON CONFLICT DO NOTHING",
-            sorted(
-                (min(a, b), max(a, b), link_ids[_ends(everybody, ends)], cause, now)
-                for ends, cause, a, b in plan.reviews
-            ),
+            "VALUES (%s, %s, (SELECT id FROM profiles_identitylink WHERE low_id = %s AND high_id = %s), %s,"
+            " 'quarantined', '{}', %s) ON CONFLICT DO NOTHING",
+            [
+                (
+                    min(review.one_id, review.other_id),
+                    max(review.one_id, review.other_id),
+                    *_ids(everybody, review.ends),
+                    review.cause,
+                    now,
+                )
+                for review in sorted(plan.reviews, key=lambda review: review.ends)
+            ],
         )

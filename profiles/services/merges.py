@@ -1,7 +1,8 @@
-"""Join and part people by hand."""
+"""Merge and unmerge people by hand."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import uuid4
 
@@ -12,27 +13,29 @@ from django.utils.translation import gettext as _
 
 from cdp.common.errors import CdpError
 from profiles.changes import Change, announce
-from profiles.models import Identifier, IdentityLink, Merge, Profile
+from profiles.models import HeldLink, Identifier, IdentityLink, Merge, Profile
 from profiles.models.identity import MergeState
 from profiles.processing.sources import load_rules
 from profiles.resolution import profiles as people
 from profiles.resolution.resolve import Observation, Resolved, resolve, resolve_again
 from profiles.resolution.rows import lock_profiles
-from profiles.services.traits import anchor_of
+from profiles.services.traits import anchor_of, strongest
 
 
 @transaction.atomic
 def merge_profiles(*, winner_id: int, loser_id: int, actor: Any = None) -> int:
-    """Join two people by hand; return the id of the profile that both now are (the lower of the two).
+    """Merge two people by hand; return the id of the profile that both now are (the lower of the two).
 
-    The join is a link like any other, which no limit holds back; an earlier "these are two" is taken back.
+    The merge is a link like any other, which no limit holds back; an earlier "these are two" is taken back.
     Raises CdpError `merge.same` or `person.not_found`.
     """
     if winner_id == loser_id:
         raise CdpError("merge.same", _("These are one person already."))
     _lock_alive(winner_id, loser_id)
     one, other = anchor_of(winner_id), anchor_of(loser_id)
-    _links_between(_ids_of(winner_id), _ids_of(loser_id)).update(denied_at=None, denied_by=None)
+    between = _between(_ids_of(winner_id), _ids_of(loser_id))
+    IdentityLink.objects.filter(between).update(denied_at=None, denied_by=None)
+    HeldLink.objects.filter(between).delete()
     pairs = ((one.kind, one.value), (other.kind, other.value))
     now = timezone.now()
     resolved = resolve(
@@ -53,22 +56,22 @@ def merge_profiles(*, winner_id: int, loser_id: int, actor: Any = None) -> int:
 
 @transaction.atomic
 def undo_merge(*, merge_id: int, actor: Any = None) -> tuple[int, int]:
-    """Part two people who were joined; return (winner, loser) profile ids.
+    """Undo a merge; return (winner, loser) profile ids.
 
     Every link between the two sides is denied, for good, and who is who is worked out anew: each gets back exactly the
     identifiers, interactions and traits that are its own. Raises CdpError `merge.not_found` or `merge.not_done`.
     """
     merge = Merge.objects.select_for_update().filter(pk=merge_id).first()
     if merge is None:
-        raise CdpError("merge.not_found", _("There is no such join."), status=404)
+        raise CdpError("merge.not_found", _("There is no such merge."), status=404)
     if merge.state != MergeState.DONE:
-        raise CdpError("merge.not_done", _("This join is not in force, so it cannot be undone."), status=409)
+        raise CdpError("merge.not_done", _("This merge is not in force, so it cannot be undone."), status=409)
     moved, kept = set(merge.moved.get("identifiers", [])), set(merge.moved.get("kept", []))
     lock_profiles([merge.winner_id, merge.loser_id])
     moved &= set(Identifier.objects.filter(pk__in=moved).values_list("pk", flat=True))
     kept &= set(Identifier.objects.filter(pk__in=kept).values_list("pk", flat=True))
     if not moved or not kept:
-        raise CdpError("merge.nothing_to_part", _("One of the two sides has no identifiers left."), status=409)
+        raise CdpError("merge.nothing_to_undo", _("One of the two sides has no identifiers left."), status=409)
     _deny(moved, kept, getattr(actor, "pk", None))
     resolved = resolve_again(moved | kept, load_rules().kinds, cause="undo", by=getattr(actor, "pk", None))
     Merge.objects.filter(pk=merge_id, state=MergeState.DONE).update(state=MergeState.UNDONE, undone_at=timezone.now())
@@ -78,12 +81,17 @@ def undo_merge(*, merge_id: int, actor: Any = None) -> tuple[int, int]:
 
 @transaction.atomic
 def dismiss_merge(*, merge_id: int, actor: Any = None) -> None:
-    """Settle a join that waits for review: these are two people."""
+    """Settle a merge that waits for review: these are two people."""
     merge = Merge.objects.select_for_update().filter(pk=merge_id, state=MergeState.QUARANTINED).first()
     if merge is None:
-        raise CdpError("merge.not_found", _("There is no such join to review."), status=404)
+        raise CdpError("merge.not_found", _("There is no such merge to review."), status=404)
     if merge.link_id:
         IdentityLink.objects.filter(pk=merge.link_id).update(denied_at=timezone.now(), denied_by=actor)
+    else:
+        held = HeldLink.objects.filter(_between(_ids_of(merge.winner_id), _ids_of(merge.loser_id)))
+        for low, high in held.values_list("low_id", "high_id"):
+            _deny_one(low, high, getattr(actor, "pk", None))
+        held.delete()
     merge.state = MergeState.DISMISSED
     merge.by = actor
     merge.save(update_fields=["state", "by"])
@@ -100,16 +108,19 @@ def _ids_of(profile_id: int) -> list[int]:
     return list(Identifier.objects.filter(profile_id=profile_id).values_list("pk", flat=True))
 
 
-def _links_between(one: Any, other: Any) -> Any:
-    one, other = list(one), list(other)
-    return IdentityLink.objects.filter(Q(low_id__in=one, high_id__in=other) | Q(low_id__in=other, high_id__in=one))
+def _between(one: Collection[int], other: Collection[int]) -> Q:
+    return Q(low_id__in=one, high_id__in=other) | Q(low_id__in=other, high_id__in=one)
 
 
 def _deny(moved: set[int], kept: set[int], by: int | None) -> None:
-    """Deny every link between two sides, and one between their anchors even when none was said."""
+    """Deny every link between two sides, and one between what each is known by even when nobody made one."""
+    IdentityLink.objects.filter(_between(moved, kept)).update(denied_at=timezone.now(), denied_by_id=by)
+    one, other = (strongest(Identifier.objects.filter(pk__in=side)).pk for side in (moved, kept))
+    _deny_one(min(one, other), max(one, other), by)
+
+
+def _deny_one(low: int, high: int, by: int | None) -> None:
     now = timezone.now()
-    _links_between(moved, kept).update(denied_at=now, denied_by_id=by)
-    low, high = sorted((min(moved), min(kept)))
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO profiles_identitylink (low_id, high_id, first_at, tie, weak, manual, denied_at, denied_by_id)"

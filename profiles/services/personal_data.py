@@ -43,9 +43,9 @@ def collect(profile_id: int) -> dict[str, Any]:
         "first_seen_at": person.first_seen_at.isoformat(),
         "last_seen_at": person.last_seen_at.isoformat(),
         "identifiers": [
-            {**row, "confirmed_at": row["confirmed_at"] and row["confirmed_at"].isoformat()}
+            {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
             for row in Identifier.objects.filter(profile_id=profile_id).values(
-                "kind", "value", "trusted", "confirmed_at", "assertions"
+                "kind", "value", "trusted_at", "confirmed_at", "assertions"
             )
         ],
         "interactions": [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from cdp.common.errors import CdpError
 from profiles.changes import Change, announce
+from profiles.identity.graph import kind_of
 from profiles.identity.normalise import normal_email
 from profiles.identity.traits import (
     MAX_TRAITS,
@@ -106,12 +107,14 @@ def _to_pin(names: Collection[str], said: Mapping[str, Any], person: Profile) ->
 
 
 def anchor_of(profile_id: int) -> Identifier:
-    """Return the strongest identifier of a person: what is said by hand hangs on it."""
-    kinds = load_rules().kinds
-    found = sorted(
-        Identifier.objects.filter(profile_id=profile_id),
-        key=lambda item: (kinds[item.kind].priority if item.kind in kinds else 99, item.kind, item.value),
-    )
+    """Return the identifier of a person that what is said by hand hangs on."""
+    found = list(Identifier.objects.filter(profile_id=profile_id))
     if not found:
         raise CdpError("person.no_identifier", _("This person has no identifier that a trait could hang on."))
-    return found[0]
+    return strongest(found)
+
+
+def strongest(identifiers: Iterable[Identifier]) -> Identifier:
+    """Return the identifier that somebody is best known by, of those that trusted links tie to the person."""
+    kinds = load_rules().kinds
+    return min(identifiers, key=lambda item: (not item.tied, kind_of(item.kind, kinds).priority, item.kind, item.value))

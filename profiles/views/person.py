@@ -26,8 +26,9 @@ from cdp.common import registry
 from cdp.common.access import record_access
 from cdp.common.masking import can_see_pii, mask_identifier, mask_value
 from cdp.common.registry import TimelineEntry
+from cdp.common.templatetags.kit import label
 from profiles.forms.people import KINDS, kind_of_value, text_of_value
-from profiles.identity.traits import source_of
+from profiles.identity.traits import SENDING_ADDRESS, source_of
 from profiles.models import Identifier, IdentifierKind, Merge, Profile, Source, TraitChange
 from profiles.models.identity import MergeState
 from profiles.querysets.traits import said_about
@@ -42,9 +43,9 @@ CHIPS = (
     ("consent", gettext_lazy("Consent")),
     ("change", gettext_lazy("Changes")),
 )
-#: identifiers and joins shown at once
+#: identifiers and merges shown at once
 MOST_IDENTIFIERS = 25
-MOST_JOINS = 10
+MOST_MERGES = 10
 
 
 def person_or_404(uuid: UUID) -> Profile:
@@ -56,7 +57,7 @@ def person_or_404(uuid: UUID) -> Profile:
 
 
 def survivor(profile: Profile) -> Profile:
-    """Return the person that this one was joined into, at the end of the chain; itself when it was not."""
+    """Return the person that this one was merged into, at the end of the chain; itself when it was not."""
     seen = {profile.pk}
     while profile.merged_into_id is not None and profile.merged_into_id not in seen:
         seen.add(profile.merged_into_id)
@@ -85,14 +86,14 @@ def person(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
         "see_pii": can_see_pii(request.user),
         "traits": traits_of(profile, see_pii=can_see_pii(request.user)),
         **identifiers_of(profile, see_pii=can_see_pii(request.user)),
-        "joins": joins_of(profile),
+        "merges": merges_of(profile),
         "panels": [html for html, _context in panels],
         "header_chips": [chip for _html, given in panels for chip in given.get("header_chips", ())],
         "header_actions": [given["header_actions"] for _html, given in panels if given.get("header_actions")],
         "facts": [fact for _html, given in panels for fact in given.get("header_facts", ())],
         "kinds": KINDS,
         "may_edit": request.user.has_perm("profiles.change_profile"),
-        "may_part": request.user.has_perm("profiles.merge_profile"),
+        "may_merge": request.user.has_perm("profiles.merge_profile"),
         "may_export": request.user.has_perm("profiles.export_profile"),
         **timeline_context(request, profile),
     }
@@ -118,7 +119,8 @@ def trait_history(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Draw where a trait's values came from, newest first."""
     profile = person_or_404(uuid)
     key = request.GET.get("trait", "").replace("\x00", "")[:100]
-    rows = list(TraitChange.objects.filter(profile_id=profile.pk, key=key).order_by("-at", "-id")[:50])
+    keys = [key, SENDING_ADDRESS] if key == "email" else [key]
+    rows = list(TraitChange.objects.filter(profile_id=profile.pk, key__in=keys).order_by("-at", "-id")[:50])
     names = source_names({row.source_id for row in rows if row.source_id})
     see = can_see_pii(request.user)
     changes = [
@@ -127,6 +129,7 @@ def trait_history(request: HttpRequest, uuid: UUID) -> HttpResponse:
             "old": row.old if see else mask_value(key, row.old),
             "new": row.new if see else mask_value(key, row.new),
             "origin": names.get(row.source_id or 0) or cause_label(row.cause),
+            "about": "" if row.key == key else label(row.key),
         }
         for row in rows
     ]
@@ -162,7 +165,7 @@ def person_export(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "exported_at": timezone.now().isoformat(),
         "traits": profile.traits,
         "identifiers": list(
-            Identifier.objects.filter(profile=profile).values("kind", "value", "trusted", "confirmed_at")
+            Identifier.objects.filter(profile=profile).values("kind", "value", "trusted_at", "confirmed_at")
         ),
         **holders,
     }
@@ -262,10 +265,10 @@ def identifiers_of(profile: Profile, *, see_pii: bool) -> dict[str, Any]:
     return {"identifiers": shown, "more_identifiers": len(rows) > MOST_IDENTIFIERS}
 
 
-def joins_of(profile: Profile) -> list[Merge]:
-    """Return the newest joins of the person, those to review first."""
+def merges_of(profile: Profile) -> list[Merge]:
+    """Return the newest merges of the person, those to review first."""
     rows = Merge.objects.filter(winner_id=profile.pk).exclude(state=MergeState.DISMISSED).select_related("loser")
-    newest = list(rows.order_by("-at").only("at", "state", "cause", "moved", "loser__identified")[:MOST_JOINS])
+    newest = list(rows.order_by("-at").only("at", "state", "cause", "moved", "loser__identified")[:MOST_MERGES])
     for merge in newest:
         merge.dialog = str(merge.pk)  # type: ignore[attr-defined]  # a name for the template
     return sorted(newest, key=lambda merge: merge.state != MergeState.QUARANTINED)

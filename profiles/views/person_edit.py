@@ -1,4 +1,4 @@
-"""What a person of ours changes on a person's page: traits, joins."""
+"""What a person of ours changes on a person's page: traits, merges."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ MANUAL = "manual"
 CAUSES = {
     "limit": gettext_lazy("more identifiers of one kind than a person may have"),
     "weak": gettext_lazy("only a website said so"),
-    "size": gettext_lazy("one of them has very many identifiers"),
+    "size": gettext_lazy("very many identifiers hang together here"),
     "link": gettext_lazy("seen together"),
-    "manual": gettext_lazy("joined by hand"),
+    "manual": gettext_lazy("merged by hand"),
 }
 
 
@@ -103,15 +103,15 @@ def pin_trait(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 @permission_required("profiles.merge_profile", raise_exception=True)
 @require_POST
-def undo_join(request: HttpRequest, uuid: UUID, merge_id: int) -> HttpResponse:
-    """Part two people who were joined."""
+def unmerge(request: HttpRequest, uuid: UUID, merge_id: int) -> HttpResponse:
+    """Undo a merge."""
     profile = person_or_404(uuid)
     get_object_or_404(Merge, pk=merge_id, winner_id=profile.pk)
     return _settle(
         request,
         uuid,
         lambda: undo_merge(merge_id=merge_id, actor=request.user),
-        "profile.parted",
+        "profile.unmerged",
         _("They are two people again, each with what is their own."),
         redirect("profiles:person", uuid=uuid),
     )
@@ -120,17 +120,17 @@ def undo_join(request: HttpRequest, uuid: UUID, merge_id: int) -> HttpResponse:
 @login_required
 @permission_required("profiles.merge_profile", raise_exception=True)
 @require_POST
-def settle_join(request: HttpRequest, merge_id: int) -> HttpResponse:
-    """Answer a join that waits for review: `answer` is `join` or `apart`."""
+def settle_merge(request: HttpRequest, merge_id: int) -> HttpResponse:
+    """Answer a merge that waits for review: `answer` is `merge` or `apart`."""
     merge = get_object_or_404(Merge.objects.select_related("winner"), pk=merge_id, state=MergeState.QUARANTINED)
-    back = redirect("profiles:joins")
+    back = redirect("profiles:merges")
     answer = request.POST.get("answer")
-    if answer == "join":
+    if answer == "merge":
         return _settle(
             request,
             merge.winner.uuid,
             lambda: merge_profiles(winner_id=merge.winner_id, loser_id=merge.loser_id, actor=request.user),
-            "profile.joined",
+            "profile.merged",
             _("They are one person now."),
             back,
         )
@@ -165,11 +165,11 @@ def _note(request: HttpRequest, action: str, uuid: UUID, **detail: Any) -> None:
     record_access(request=request, action=action, object_kind="profile", object_id=str(uuid), detail=detail)
 
 
-class JoinList(ListPage):
-    """Joins of people: those that wait for a decision, and those that were made."""
+class MergeList(ListPage):
+    """Merges of people: those that wait for a decision, and those that were made."""
 
     permission_required = "profiles.merge_profile"
-    template_name = "profiles/joins.html"
+    template_name = "profiles/merges.html"
     columns = (
         Column(name="people", label=gettext_lazy("These two")),
         Column(name="cause", label=gettext_lazy("Why")),
@@ -188,9 +188,9 @@ class JoinList(ListPage):
         ),
     )
     empty = (
-        gettext_lazy("No joins yet"),
+        gettext_lazy("No merges yet"),
         gettext_lazy(
-            "When two people turn out to be one (a visitor logs in, an order names an address), they are joined by "
+            "When two people turn out to be one (a visitor logs in, an order names an address), they are merged by "
             "themselves. Doubtful ones wait here for you."
         ),
         "",
@@ -198,7 +198,7 @@ class JoinList(ListPage):
     )
 
     def get_queryset(self) -> QuerySet[Merge]:
-        """Return all joins with their people."""
+        """Return all merges with their people."""
         people = ("winner", "loser")
         wide = [f"{side}__{column}" for side in people for column in ("traits", "origins", "search_text")]
         return Merge.objects.select_related(*people).defer(*wide)
@@ -213,9 +213,9 @@ class JoinList(ListPage):
 
 
 urlpatterns = [
-    path("people/joins/", JoinList.as_view(), name="joins"),
-    path("people/joins/<int:merge_id>/", settle_join, name="settle_join"),
+    path("people/merges/", MergeList.as_view(), name="merges"),
+    path("people/merges/<int:merge_id>/", settle_merge, name="settle_merge"),
     path("people/<uuid:uuid>/traits/", edit_trait, name="edit_trait"),
     path("people/<uuid:uuid>/traits/pin/", pin_trait, name="pin_trait"),
-    path("people/<uuid:uuid>/joins/<int:merge_id>/undo/", undo_join, name="undo_join"),
+    path("people/<uuid:uuid>/merges/<int:merge_id>/undo/", unmerge, name="undo_merge"),
 ]

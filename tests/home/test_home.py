@@ -70,8 +70,8 @@ def test_home_says_when_events_wait(client_as: ClientAs) -> None:
 
 def test_what_needs_a_person_is_shown_to_those_who_can_act(client_as: ClientAs) -> None:
     make_merge(make_profile(name="A"), make_profile(name="B"), state="quarantined")
-    assert "Joins of two people to review" in read(client_as("Marketer"), "/")
-    assert "Joins of two people to review" not in read(client_as("Analyst"), "/")
+    assert "Merges of two people to review" in read(client_as("Marketer"), "/")
+    assert "Merges of two people to review" not in read(client_as("Analyst"), "/")
 
 
 def test_more_people_take_no_more_queries_at_home(client_as: ClientAs) -> None:

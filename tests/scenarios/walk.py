@@ -13,8 +13,8 @@ from django.urls import URLPattern, get_resolver, reverse
 from tests.scenarios.installation import user_of
 
 ARGUMENTS: dict[str, list[Any]] = {
-    "mailbox_mail": ["mail"], "mailbox_html": ["mail"], "profiles:settle_join": ["merge"],
-    "profiles:undo_join": ["person", "merge"], "profiles:live_raw": ["raw_id", 0],
+    "mailbox_mail": ["mail"], "mailbox_html": ["mail"], "profiles:settle_merge": ["merge"],
+    "profiles:undo_merge": ["person", "merge"], "profiles:live_raw": ["raw_id", 0],
     "profiles:rejected_detail": ["rejected"], "profiles:rejected_discard": ["rejected"],
     "profiles:import_act": ["import", "cancel"], "consent:unsubscribe": ["token"], "consent:preferences": ["token"],
     "profiles:catalogue_entry": ["catalogue"], "profiles:catalogue_describe": ["catalogue"],

@@ -8,7 +8,6 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from profiles.identity.derived import Known, derive
 from profiles.identity.traits import (
     MAX_SLOTS,
     MAX_TRAITS,
@@ -156,11 +155,3 @@ def test_names_that_could_act_are_refused_and_permission_is_protected() -> None:
     assert all(name_is_usable(name) for name in ("first_name", "a__regex", "Größe", "plan:tier", "a.b"))
     assert all(is_protected(name) for name in ("consent", "Consent_newsletter", "role", "is_admin", "subscribed"))
     assert not is_protected("rolex_owner")
-
-
-def test_mail_goes_to_a_trusted_address_only() -> None:
-    derived = derive({"email": "thief@evil.nl", "first_name": "Anna"}, [Known("email", "thief@evil.nl", False)])
-    assert derived.email == ""
-    assert derived.display_name == "Anna"
-    both = [Known("email", "thief@evil.nl", False), Known("email", "anna@shop.nl", True)]
-    assert derive({"email": "thief@evil.nl"}, both).email == "anna@shop.nl"

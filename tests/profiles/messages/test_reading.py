@@ -172,10 +172,8 @@ def test_a_public_key_claims_an_address_and_a_secret_key_states_it() -> None:
     item = {"type": "identify", "anonymousId": "a1", "traits": {"email": " Anna@Shop.NL ", "consent": True}}
     claimed, stated = one(item), one(item, trusted=True)
     assert claimed.identifiers == (("anonymous_id", "a1"), ("email", "anna@shop.nl"))
-    assert claimed.weak == (("email", "anna@shop.nl"),)
     assert claimed.traits == {"email": " Anna@Shop.NL "}
     assert stated.identifiers[0] == ("email", "anna@shop.nl")
-    assert stated.weak == ()
     assert stated.traits is not None
     assert stated.traits["consent"] is True
 
@@ -183,7 +181,13 @@ def test_a_public_key_claims_an_address_and_a_secret_key_states_it() -> None:
 def test_an_alias_of_oneself_links_nothing() -> None:
     assert one({"type": "alias", "userId": "u1", "previousId": "u1"}).identifiers == (("user_id", "u1"),)
     both = one({"type": "alias", "userId": "u2", "previousId": "u1"})
-    assert both.identifiers == (("user_id", "u2"), ("user_id", "u1"))
+    assert both.identifiers == (("user_id", "u2"), ("anonymous_id", "u1"))
+
+
+def test_further_identifiers_of_kinds_that_there_are_come_along() -> None:
+    others = [{"type": "phone", "id": "+31612345678"}, {"type": "shoe", "id": "38"}, {"type": "email", "id": "x"}, 7]
+    message = one({**TRACK, "context": {"externalIds": others}})
+    assert message.identifiers == (*one(TRACK).identifiers, ("phone", "+31612345678"))
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,9 @@ def world() -> list[dict[str, Any]]:
         interactions = Interaction.objects.filter(profile_id=profile.pk)
         people.append(
             {
-                "identifiers": sorted(profile.identifiers.values_list("kind", "value", "trusted")),
+                "identifiers": sorted(
+                    (item.kind, item.value, item.trusted, item.tied) for item in profile.identifiers.all()
+                ),
                 "traits": profile.traits,
                 "display_name": profile.display_name,
                 "email": profile.email,

@@ -149,7 +149,7 @@ def test_a_second_user_on_a_shared_device_is_held_for_review() -> None:
     )
     assert person("user_id", "u1") == person("anonymous_id", "a")
     assert person("user_id", "u2") != person("user_id", "u1")
-    assert Merge.objects.get().cause == "limit"
+    assert Merge.objects.get().cause == "weak"
 
 
 def test_a_public_key_never_overwrites_what_a_trusted_source_said_and_every_change_is_noted() -> None:

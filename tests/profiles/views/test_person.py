@@ -43,7 +43,7 @@ def anna() -> Profile:
         email="anna@example.org",
         traits={"first_name": "Anna", "city": "Utrecht", "plan": "pro"},
     )
-    make_identifier(person, "user_id", "88213", trusted=True)
+    make_identifier(person, "user_id", "88213")
     make_interaction(person, "Product Viewed", properties={"name": "Runner 3 Low"}, context={"ip": "10.9.8.0"})
     make_trait_change(person, "first_name", "Annie", "Anna")
     return person
@@ -106,7 +106,7 @@ def test_nothing_that_came_in_runs_as_markup(client_as: ClientAs) -> None:
     assert "<script>alert" not in history
 
 
-def test_a_joined_person_leads_to_the_one_that_stayed(client_as: ClientAs) -> None:
+def test_a_merged_person_leads_to_the_one_that_stayed(client_as: ClientAs) -> None:
     winner = make_profile(name="Winner")
     middle = make_profile(name="Middle", merged_into=winner)
     loser = make_profile(name="Loser", merged_into=middle)
@@ -227,14 +227,14 @@ def test_a_value_can_be_pinned_as_it_is_typed_and_typing_without_the_pin_unpins(
     assert "There is no value to pin." in answer.content.decode()
 
 
-def test_joins_are_told_and_those_to_review_come_first(client_as: ClientAs) -> None:
+def test_merges_are_told_and_those_to_review_come_first(client_as: ClientAs) -> None:
     person = anna()
     make_merge(person, make_profile(merged_into=person), moved={"identifiers": [1, 2]})
     make_merge(person, make_profile(), state="quarantined", at=timezone.now() - timedelta(days=9))
     page = page_of(client_as("Marketer"), person)
-    assert "Joined with an anonymous visitor" in page
-    joins = page[page.index('id="joins"') : page.index('id="timeline"')]
-    assert joins.index("to review") < joins.index("2 devices")
+    assert "Merged with an anonymous visitor" in page
+    merges = page[page.index('id="merges"') : page.index('id="timeline"')]
+    assert merges.index("to review") < merges.index("2 devices")
 
 
 def test_the_export_holds_everything_and_is_logged(client_as: ClientAs) -> None:
@@ -242,7 +242,7 @@ def test_the_export_holds_everything_and_is_logged(client_as: ClientAs) -> None:
     response = client_as("Privacy officer").post(f"/people/{person.uuid}/export/")
     document = json.loads(response.content)
     assert document["traits"]["first_name"] == "Anna"
-    assert {"kind": "user_id", "value": "88213", "trusted": True, "confirmed_at": None} in document["identifiers"]
+    assert {"kind": "user_id", "value": "88213", "trusted_at": None, "confirmed_at": None} in document["identifiers"]
     assert AccessLog.objects.filter(action="profile.exported", object_id=str(person.uuid)).count() == 1
 
 
@@ -298,26 +298,26 @@ def test_a_trait_is_removed_by_hand(client_as: ClientAs) -> None:
 
 def test_the_analyst_changes_nothing(client_as: ClientAs) -> None:
     person, other = make_profile(name="Anna", email="anna@example.org"), make_profile()
-    join = make_merge(person, other, state="quarantined")
+    merge = make_merge(person, other, state="quarantined")
     client = client_as("Analyst")
     assert client.post(f"/people/{person.uuid}/traits/", {"key": "x", "value": "y"}).status_code == 403
-    assert client.post(f"/people/joins/{join.pk}/", {"answer": "join"}).status_code == 403
-    assert client.post(f"/people/{person.uuid}/joins/{join.pk}/undo/").status_code == 403
-    assert client.get("/people/joins/").status_code == 403
+    assert client.post(f"/people/merges/{merge.pk}/", {"answer": "merge"}).status_code == 403
+    assert client.post(f"/people/{person.uuid}/merges/{merge.pk}/undo/").status_code == 403
+    assert client.get("/people/merges/").status_code == 403
 
 
-def test_two_people_are_joined_by_an_answer_and_parted_again(client_as: ClientAs) -> None:
+def test_two_people_are_merged_by_an_answer_and_unmerged_again(client_as: ClientAs) -> None:
     client = client_as("Marketer")
     one = make_profile(name="Anna", email="anna@example.org")
     two = make_profile(name="Anna Too", email="too@example.org")
     waiting = make_merge(one, two, state="quarantined", cause="weak")
-    assert "only a website said so" in client.get("/people/joins/").content.decode()
-    client.post(f"/people/joins/{waiting.pk}/", {"answer": "join"})
+    assert "only a website said so" in client.get("/people/merges/").content.decode()
+    client.post(f"/people/merges/{waiting.pk}/", {"answer": "merge"})
     two.refresh_from_db()
     assert two.merged_into_id == one.pk
-    join = Merge.objects.get(state="done")
+    merge = Merge.objects.get(state="done")
     assert "They become two people again" in page_of(client, one)
-    client.post(f"/people/{one.uuid}/joins/{join.pk}/undo/")
+    client.post(f"/people/{one.uuid}/merges/{merge.pk}/undo/")
     two.refresh_from_db()
     assert two.merged_into_id is None
     assert "too@example.org" in page_of(client, two)
@@ -327,8 +327,8 @@ def test_two_people_are_joined_by_an_answer_and_parted_again(client_as: ClientAs
 def test_two_people_are_kept_apart_by_an_answer(client_as: ClientAs) -> None:
     waiting = make_merge(make_profile(name="A"), make_profile(name="B"), state="quarantined")
     client = client_as("Marketer")
-    assert "Choose" in client.post(f"/people/joins/{waiting.pk}/", follow=True).content.decode()
-    client.post(f"/people/joins/{waiting.pk}/", {"answer": "apart"})
+    assert "Choose" in client.post(f"/people/merges/{waiting.pk}/", follow=True).content.decode()
+    client.post(f"/people/merges/{waiting.pk}/", {"answer": "apart"})
     waiting.refresh_from_db()
     assert waiting.state == "dismissed"
-    assert client.post(f"/people/joins/{waiting.pk}/", {"answer": "join"}).status_code == 404
+    assert client.post(f"/people/merges/{waiting.pk}/", {"answer": "merge"}).status_code == 404
