@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
 
-from campaigns.models import Campaign
-from campaigns.reasons import SKIP_REASONS
+from campaigns.models import Campaign, MessageVersion
+from campaigns.reasons import FAIL_REASONS
 from consent.gate import decisions_sql, terms_in_force
 from consent.policy.terms import Terms
 from profiles.keyring import key_ring
@@ -18,15 +17,19 @@ BUILD_TIMEOUT = "15min"
 
 _MEMBERS = "SELECT profile_id FROM segments_membership WHERE segment_id = %s"
 
-# The order of the tests is the order of the waterfall: an exclusion always wins, then the gate, then one mail
-# an address.
+# The order of the tests is the order of the waterfall: an exclusion always wins, then the gate, then what the message
+# needs, and last one mail an address: among people who share one, somebody who can have the mail gets it.
 _DECIDED = """
 WITH gated AS MATERIALIZED ({gate}),
 judged AS (
     SELECT gated.profile_id, gated.address, gated.record_id,
            CASE WHEN EXISTS (SELECT 1 FROM segments_membership AS left_out
                              WHERE left_out.profile_id = gated.profile_id AND left_out.segment_id = ANY(%s))
-                THEN 'excluded' ELSE gated.reason END AS reason
+                THEN 'excluded'
+                WHEN gated.reason <> '' THEN gated.reason
+                WHEN {missing} THEN 'missing_field'
+                WHEN {no_address} THEN 'invalid_address'
+                ELSE '' END AS reason
     FROM gated
 ),
 decided AS (
@@ -37,19 +40,20 @@ decided AS (
     FROM judged
 )
 """
+# What missing_values() of campaigns.sending.context does.
+_MISSING = """EXISTS (
+                    SELECT 1 FROM profiles_profile AS person, unnest(%s::text[]) AS field
+                    WHERE person.id = gated.profile_id AND coalesce(person.traits -> field, 'null')
+                          IN ('null', '""', '[]', '{}'))"""
+# What deliverable() of campaigns.rendering.mime does, but for names that have no form in ASCII.
+_CONTROL = r"\x01-\x1f\x7f-\x9f\u2028\u2029"
+_NOT_IN_ADDRESS = rf"\s{_CONTROL}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000<>,;:\"()\[\]\\@"
+_NO_ADDRESS = rf"gated.address !~ '^[^{_NOT_IN_ADDRESS}]+@[^{_NOT_IN_ADDRESS}]+$'"
 
 
-@dataclass(frozen=True)
-class Forecast:
-    """The audience before sending: everybody, those left out by reason, and those who would get the mail."""
-
-    total: int
-    skipped: dict[str, int]
-
-    @property
-    def will_be_sent(self) -> int:
-        """Return how many would get it."""
-        return self.total - sum(self.skipped.values())
+def version_of(campaign: Campaign) -> MessageVersion | None:
+    """Return the version that would be sent: the pinned one, or the message's current one."""
+    return campaign.message_version or (campaign.message.current_version if campaign.message else None)
 
 
 def decided_sql(campaign: Campaign, terms: Terms | None = None) -> tuple[str, list[Any]]:
@@ -62,30 +66,10 @@ def decided_sql(campaign: Campaign, terms: Terms | None = None) -> tuple[str, li
         params=[campaign.segment_id],
         terms=terms,
     )
-    return _DECIDED.format(gate=gate), [*gate_params, list(campaign.exclude_segment_ids)]
-
-
-def forecast(campaign: Campaign) -> Forecast:
-    """Count what would happen if the campaign were sent now: the same statement as sending uses."""
-    ctes, params = decided_sql(campaign)
-    with connection.cursor() as cursor:
-        cursor.execute(ctes + "SELECT reason, count(*) FROM decided GROUP BY reason", params)
-        counts = dict(cursor.fetchall())
-    total = sum(counts.values())
-    skipped = {reason: counts[reason] for reason in SKIP_REASONS if reason in counts}
-    skipped.update({reason: count for reason, count in counts.items() if reason and reason not in skipped})
-    return Forecast(total, skipped)
-
-
-def forecast_people(campaign: Campaign, reason: str, limit: int) -> list[int]:
-    """Return the people whom the forecast leaves out for `reason` (empty: those who would get the mail)."""
-    ctes, params = decided_sql(campaign)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            ctes + "SELECT profile_id FROM decided WHERE reason = %s ORDER BY profile_id LIMIT %s",
-            [*params, reason, limit],
-        )
-        return [row[0] for row in cursor.fetchall()]
+    version = version_of(campaign)
+    required = list(version.required_traits) if version else []
+    sql = _DECIDED.format(gate=gate, missing=_MISSING if required else "false", no_address=_NO_ADDRESS)
+    return sql, [*gate_params, list(campaign.exclude_segment_ids), *([required] if required else [])]
 
 
 def write_decisions(campaign: Campaign) -> int:
@@ -105,7 +89,8 @@ def write_decisions(campaign: Campaign) -> int:
             INSERT INTO campaigns_delivery (
                 campaign_id, profile_id, uuid, outcome, reason, consent_record_id, basis, purpose_version_id,
                 message_version_id, address_digest, context, smtp_code, smtp_reply, attempts, decided_at, finished_at)
-            SELECT %s, profile_id, gen_random_uuid(), CASE reason WHEN '' THEN 'pending' ELSE 'skipped' END, reason,
+            SELECT %s, profile_id, gen_random_uuid(),
+                   CASE WHEN reason = '' THEN 'pending' WHEN reason = ANY(%s) THEN 'failed' ELSE 'skipped' END, reason,
                    record_id, %s, %s, %s,
                    CASE reason WHEN '' THEN
                        {digest}
@@ -114,8 +99,16 @@ def write_decisions(campaign: Campaign) -> int:
             FROM decided ORDER BY profile_id
             ON CONFLICT (campaign_id, profile_id) DO NOTHING
             """,
-            [*params, campaign.pk, terms.silent_basis, terms.version_id, campaign.message_version_id, *digest_params],
-        )
+            [
+                *params,
+                campaign.pk,
+                list(FAIL_REASONS),
+                terms.silent_basis,
+                terms.version_id,
+                campaign.message_version_id,
+                *digest_params,
+            ],
+        )  # fmt: skip
         cursor.execute(
             """
             INSERT INTO campaigns_sendqueue (campaign_id, profile_id, due_at, lease_until, worker, attempts, phase)

@@ -11,8 +11,9 @@ from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns.audience import forecast
-from campaigns.models import Campaign, MessageVersion
+from campaigns.audience import version_of
+from campaigns.forecast import Forecast, forecast
+from campaigns.models import Campaign
 from campaigns.rendering.problems import TemplateProblem
 from campaigns.services.messages import check_content, content_of, sender_identity
 from profiles.models import CatalogueEntry
@@ -33,9 +34,23 @@ class Check:
     message: str
 
 
-def checks_of(campaign: Campaign) -> list[Check]:
-    """Return every check with its result; `stop` keeps the campaign from being scheduled."""
-    return [*_audience_checks(campaign), *_purpose_checks(campaign), *_message_checks(campaign), _mail_server_check()]
+def checks_of(campaign: Campaign, counted: Forecast | None) -> list[Check]:
+    """Return every check with its result; `stop` keeps the campaign from being scheduled.
+
+    `counted` is the forecast; None while it cannot be made, as no segment or purpose is chosen.
+    """
+    return [
+        *_audience_checks(campaign),
+        *_purpose_checks(campaign),
+        *_message_checks(campaign),
+        *(_people_checks(counted) if counted is not None else []),
+        _mail_server_check(),
+    ]
+
+
+def forecast_of(campaign: Campaign) -> Forecast | None:
+    """Return the forecast that checks and confirmation share; None while a segment or purpose is missing."""
+    return forecast(campaign) if campaign.segment_id and campaign.purpose_id else None
 
 
 def blocking(checks: Iterable[Check]) -> list[Check]:
@@ -43,9 +58,9 @@ def blocking(checks: Iterable[Check]) -> list[Check]:
     return [check for check in checks if check.level == "stop"]
 
 
-def needs_confirmation(campaign: Campaign) -> int:
+def needs_confirmation(counted: Forecast | None) -> int:
     """Return how many people to type when the audience is most of the base; 0 when no typing is needed."""
-    people = forecast(campaign).will_be_sent
+    people = counted.will_be_sent if counted is not None else 0
     if people < SMALL:
         return 0
     enough = int(people / MOST_OF_BASE) + 1
@@ -98,7 +113,7 @@ def _purpose_checks(campaign: Campaign) -> list[Check]:
 
 
 def _message_checks(campaign: Campaign) -> list[Check]:
-    version = campaign.message_version or (campaign.message.current_version if campaign.message else None)
+    version = version_of(campaign)
     if version is None:
         return [Check("message_missing", "stop", _("Choose what they get: no message is chosen."))]
     if not sender_identity():
@@ -118,27 +133,29 @@ def _message_checks(campaign: Campaign) -> list[Check]:
         Check("way_out", "ok", _("Unsubscribe, preferences and the sender's identity are in every mail.")),
     ]
     checks += [Check(warning.code, "look", warning.message) for warning in compiled.warnings]
-    if campaign.segment_id and version.required_traits:
-        checks.append(_required_check(campaign, version))
     return checks
 
 
-def _required_check(campaign: Campaign, version: MessageVersion) -> Check:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM segments_membership AS member JOIN profiles_profile AS profile "
-            "ON profile.id = member.profile_id WHERE member.segment_id = %s AND EXISTS ("
-            "SELECT 1 FROM unnest(%s::text[]) AS key "
-            "WHERE COALESCE(profile.traits ->> key, '') = '')",
-            [campaign.segment_id, list(version.required_traits)],
-        )
-        people = int(cursor.fetchone()[0])
-    message = ngettext(
-        "%(people)s person lacks a value that the message needs and is left out.",
-        "%(people)s people lack a value that the message needs and are left out.",
-        people,
-    ) % {"people": people}
-    return Check("required_traits", "look" if people else "ok", message)
+def _people_checks(counted: Forecast) -> list[Check]:
+    """Say what of the message leaves people out."""
+    checks = []
+    if missing := counted.skipped.get("missing_field", 0):
+        message = ngettext(
+            "%(people)s person lacks a value that the message needs and is left out.",
+            "%(people)s people lack a value that the message needs and are left out.",
+            missing,
+        ) % {"people": missing}
+        checks.append(Check("required_traits", "look", message))
+    if failed := len(counted.trial.failed):
+        message = ngettext(
+            "The message cannot be filled in for %(people)s of the %(tried)s people it was tried with.",
+            "The message cannot be filled in for %(people)s of the %(tried)s people it was tried with.",
+            failed,
+        ) % {"people": failed, "tried": counted.trial.tried}
+        if not counted.trial.whole:
+            message += " " + _("The others are not counted yet, so fewer than foreseen may get it.")
+        checks.append(Check("render_errors", "look", message))
+    return checks
 
 
 def _mail_server_check() -> Check:

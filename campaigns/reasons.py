@@ -8,8 +8,9 @@ from django.utils.translation import gettext_noop as _
 from cdp.common.reasons import ReasonTable, ReasonText
 from consent.reasons import GATE_REASONS
 
-#: why somebody of the audience gets nothing, in the order of the waterfall
-SKIP_REASONS = (
+#: why somebody of the audience has no mail, in the order of the waterfall: whom we leave out, whom the message fails,
+#: what changed while it was sent, and whom the mail server refuses
+WATERFALL = (
     "excluded",
     "purpose_inactive",
     "erased",
@@ -22,20 +23,20 @@ SKIP_REASONS = (
     "unverified_address",
     "unconfirmed_address",
     "suppressed",
-    "duplicate_address",
     "missing_field",
+    "invalid_address",
+    "duplicate_address",
+    "render_error",
     "left_segment",
     "merged",
     "cancelled",
-)
-FAIL_REASONS = (
-    "render_error",
     "bad_address",
-    "invalid_address",
     "refused",
     "policy_refused",
     "gave_up",
 )
+#: of these the outcome is `failed`: we wanted to send, and it could not be done
+FAIL_REASONS = frozenset({"invalid_address", "render_error", "bad_address", "refused", "policy_refused", "gave_up"})
 DELIVERY_REASONS = ReasonTable(
     "delivery",
     {

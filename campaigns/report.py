@@ -8,11 +8,19 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
-from campaigns.audience import Forecast
+from campaigns.forecast import Forecast
 from campaigns.models import Campaign, Delivery, SendQueue
 from campaigns.querysets.deliveries import Tally
-from campaigns.reasons import DELIVERY_REASONS, FAIL_REASONS, SKIP_REASONS
+from campaigns.reasons import DELIVERY_REASONS, WATERFALL
+
+#: what is neither sent, left out nor failed
+OUTCOME_LABELS = {
+    "cancelled": gettext_noop("cancelled"),
+    "unknown": gettext_noop("nobody can know"),
+    "pending": gettext_noop("still waiting"),
+}
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ def report_rows(campaign: Campaign, report: Report) -> list[dict[str, Any]]:
         return f"{base}?{urlencode(query)}"
 
     rows: list[dict[str, Any]] = [{"label": _("audience"), "value": report.total, "kind": "start", "url": base}]
-    order = {reason: place for place, reason in enumerate([*SKIP_REASONS, *FAIL_REASONS])}
+    order = {reason: place for place, reason in enumerate(WATERFALL)}
     parts = sorted(report.tally.by_reason.items(), key=lambda part: order.get(part[0][1], 99))
     for (outcome, reason), people in parts:
         if outcome in ("skipped", "failed"):
@@ -93,14 +101,59 @@ def report_rows(campaign: Campaign, report: Report) -> list[dict[str, Any]]:
                     "url": link(outcome=outcome, reason=reason),
                 }
             )
-    for outcome, words in (
-        ("cancelled", _("cancelled")),
-        ("unknown", _("nobody can know")),
-        ("pending", _("still waiting")),
-    ):
+    for outcome, label in OUTCOME_LABELS.items():
         if report.tally.of(outcome):
             rows.append(
-                {"label": words, "value": report.tally.of(outcome), "kind": "minus", "url": link(outcome=outcome)}
+                {
+                    "label": _(label),
+                    "value": report.tally.of(outcome),
+                    "kind": "minus",
+                    "url": link(outcome=outcome),
+                }
             )
     rows.append({"label": _("sent"), "value": report.tally.of("sent"), "kind": "total", "url": link(outcome="sent")})
     return rows
+
+
+@dataclass(frozen=True)
+class Change:
+    """A line that differs between the forecast and the result: fewer or more people than foreseen."""
+
+    code: str
+    label: str
+    foreseen: int
+    found: int
+    url: str
+
+    @property
+    def difference(self) -> int:
+        """Return how many more there are than foreseen."""
+        return self.found - self.foreseen
+
+
+def changes_since_forecast(campaign: Campaign, report: Report) -> list[Change]:
+    """Return every line in which the result differs from what was foreseen when the campaign was scheduled.
+
+    The differences add up: those of the audience equal those of all lines below it. Empty when nothing differs.
+    """
+    if campaign.forecast is None:
+        return []
+    base = reverse("campaigns:deliveries", args=[campaign.pk])
+    total, skipped = int(campaign.forecast["total"]), dict(campaign.forecast["skipped"])
+    found = {reason: people for (outcome, reason), people in report.tally.by_reason.items() if outcome != "unknown"}
+    lines = [Change("audience", _("audience"), total, report.total, base)]
+    for reason in sorted({*skipped, *found} - {"", "cancelled"}, key=lambda code: (*WATERFALL, code).index(code)):
+        lines.append(
+            Change(
+                reason,
+                DELIVERY_REASONS.label(reason),
+                int(skipped.get(reason, 0)),
+                found.get(reason, 0),
+                f"{base}?{urlencode({'reason': reason})}",
+            )
+        )
+    for outcome, label in OUTCOME_LABELS.items():
+        lines.append(Change(outcome, _(label), 0, report.tally.of(outcome), f"{base}?outcome={outcome}"))
+    foreseen = total - sum(int(people) for people in skipped.values())
+    lines.append(Change("sent", _("sent"), foreseen, report.tally.of("sent"), f"{base}?outcome=sent"))
+    return [line for line in lines if line.difference]

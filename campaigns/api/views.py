@@ -22,7 +22,7 @@ from campaigns.api.serializers import (
     ScheduleSerializer,
 )
 from campaigns.models import Campaign, CampaignStatus, Delivery, Message, Outcome
-from campaigns.report import report_of
+from campaigns.report import changes_since_forecast, report_of
 from campaigns.services.campaigns import (
     cancel_campaign,
     create_campaign,
@@ -156,8 +156,17 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
     @extend_schema(responses={200: dict[str, Any]})
     @action(detail=True, methods=["get"])
     def report(self, request: Request, pk: str | None = None) -> Response:
-        """Return the figures; audience = sent + skipped + failed + unknown + cancelled + pending."""
-        return Response(report_of(self.get_object()).as_dict())
+        """Return the figures; audience = sent + skipped + failed + unknown + cancelled + pending.
+
+        `since_forecast` names every line that differs from what was foreseen when the campaign was scheduled.
+        """
+        campaign = self.get_object()
+        report = report_of(campaign)
+        changes = [
+            {"code": line.code, "label": line.label, "foreseen": line.foreseen, "found": line.found}
+            for line in changes_since_forecast(campaign, report)
+        ]
+        return Response({**report.as_dict(), "forecast": campaign.forecast, "since_forecast": changes})
 
     def _answer(self, campaign: Campaign, status: int = 200) -> Response:
         return Response(self.get_serializer(self.get_queryset().get(pk=campaign.pk)).data, status=status)

@@ -51,6 +51,7 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('audience_total', models.PositiveIntegerField(blank=True, null=True)),
                 ('audience_built_at', models.DateTimeField(blank=True, null=True)),
+                ('forecast', models.JSONField(editable=False, null=True)),
                 ('closed_tally', models.JSONField(editable=False, null=True)),
                 ('pause_code', models.CharField(blank=True, max_length=40)),
                 ('pause_params', models.JSONField(default=dict)),

@@ -54,6 +54,8 @@ class Campaign(models.Model):
     #: set once the decisions are all written; from then on it never changes, and the report adds up to it
     audience_total = models.PositiveIntegerField(null=True, blank=True)
     audience_built_at = models.DateTimeField(null=True, blank=True)
+    #: what was foreseen when it was scheduled ({at, total, skipped}): the report names what differs (invariant 18)
+    forecast = models.JSONField(null=True, editable=False)
     #: [[outcome, reason, people], ...], kept when it has ended: counting a large audience again is for nothing
     closed_tally = models.JSONField(null=True, editable=False)
     pause_code = models.CharField(max_length=40, blank=True)  # see campaigns.pauses

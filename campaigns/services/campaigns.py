@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns.checks import blocking, checks_of, needs_confirmation
+from campaigns.checks import blocking, checks_of, forecast_of, needs_confirmation
 from campaigns.models import Campaign, CampaignStatus, Message
 from campaigns.pauses import BY_HAND, NOTE, PAUSES
 from campaigns.rendering.mime import one_line
@@ -71,7 +71,8 @@ def schedule_campaign(
     campaign = _locked(campaign_id)
     if campaign.status != CampaignStatus.DRAFT:
         raise CdpError("campaign.not_draft", _("This campaign is already scheduled or sent."), status=409)
-    stops = blocking(checks_of(campaign))
+    counted = forecast_of(campaign)
+    stops = blocking(checks_of(campaign, counted))
     if stops:
         raise CdpError(
             "campaign.not_ready",
@@ -79,7 +80,7 @@ def schedule_campaign(
             place="checks",
             detail={"checks": [check.code for check in stops]},
         )
-    people = needs_confirmation(campaign)
+    people = needs_confirmation(counted)
     if people and confirm != people:
         raise CdpError(
             "campaign.confirmation_needed",
@@ -88,7 +89,8 @@ def schedule_campaign(
             place="confirm",
             detail={"people": people},
         )
-    assert campaign.message is not None and campaign.segment is not None
+    assert campaign.message is not None and campaign.segment is not None and counted is not None
+    campaign.forecast = counted.as_json()
     campaign.time_zone = time_zone or settings.BUSINESS_TIME_ZONE
     campaign.local_time = local_time
     campaign.message_version = campaign.message.current_version
@@ -107,7 +109,13 @@ def schedule_campaign(
 def unschedule_campaign(*, campaign_id: int) -> Campaign:
     """Make a scheduled campaign a draft again."""
     return _move(
-        campaign_id, {CampaignStatus.SCHEDULED}, CampaignStatus.DRAFT, scheduled_at=None, pause_code="", pause_params={}
+        campaign_id,
+        {CampaignStatus.SCHEDULED},
+        CampaignStatus.DRAFT,
+        scheduled_at=None,
+        pause_code="",
+        pause_params={},
+        forecast=None,
     )
 
 

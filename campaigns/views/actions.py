@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from campaigns.audience import version_of
 from campaigns.forms import ScheduleForm
 from campaigns.services.campaigns import (
     cancel_campaign,
@@ -109,7 +110,7 @@ def resend(request: HttpRequest, campaign_id: int) -> str:
 def test(request: HttpRequest, campaign_id: int) -> str:
     """Send the campaign's message to the reader's own address."""
     campaign = campaign_or_404(campaign_id)
-    version = campaign.message_version or (campaign.message.current_version if campaign.message else None)
+    version = version_of(campaign)
     if version is None:
         raise CdpError("campaign.no_message", _("Choose a message first."))
     send_test(

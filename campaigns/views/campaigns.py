@@ -12,12 +12,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from campaigns.audience import forecast, forecast_people
-from campaigns.checks import blocking, checks_of, needs_confirmation
+from campaigns.audience import version_of
+from campaigns.checks import blocking, checks_of, forecast_of, needs_confirmation
+from campaigns.forecast import forecast_people
 from campaigns.forms import PlanForm, ScheduleForm
 from campaigns.models import Campaign, CampaignStatus, MessageVersion, SendQueue
 from campaigns.reasons import DELIVERY_REASONS
-from campaigns.report import forecast_rows, report_of, report_rows
+from campaigns.report import changes_since_forecast, forecast_rows, report_of, report_rows
 from campaigns.services.campaigns import create_campaign, update_campaign
 from campaigns.services.testing import preview
 from campaigns.views.common import campaign_or_404, chosen_person, needs, refusal, tell
@@ -106,7 +107,7 @@ def campaign_page(request: HttpRequest, campaign_id: int) -> HttpResponse:
                 notices.success(request, gettext("Saved."))
             return redirect("campaigns:campaign", campaign.pk)
     person = chosen_person(request, "message.previewed")
-    version = campaign.message_version or (campaign.message.current_version if campaign.message else None)
+    version = version_of(campaign)
     context = {
         "campaign": campaign,
         "form": form,
@@ -127,17 +128,13 @@ def campaign_page(request: HttpRequest, campaign_id: int) -> HttpResponse:
 def campaign_forecast(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Draw the forecast and the checks: asked for by the page once it stands, as a large base takes a second."""
     campaign = campaign_or_404(campaign_id)
-    checks = checks_of(campaign)
-    rows: list[dict[str, Any]] = []
-    people = confirm = 0
-    if campaign.segment_id and campaign.purpose_id:
-        counted = forecast(campaign)
-        rows, people, confirm = forecast_rows(campaign, counted), counted.will_be_sent, needs_confirmation(campaign)
+    counted = forecast_of(campaign)
+    checks = checks_of(campaign, counted)
     context = {
         "campaign": campaign,
-        "rows": rows,
-        "people": people,
-        "confirm": confirm,
+        "rows": forecast_rows(campaign, counted) if counted else [],
+        "people": counted.will_be_sent if counted else 0,
+        "confirm": needs_confirmation(counted),
         "checks": checks,
         "blocked": bool(blocking(checks)),
         "may_send": request.user.has_perm("campaigns.send_campaign"),
@@ -224,6 +221,7 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
     return {
         "report": report,
         "rows": report_rows(campaign, report),
+        "changes": changes_since_forecast(campaign, report) if campaign.ended else [],
         "decided": report.total - pending,
         "pending": pending,
         "sent": report.tally.of("sent"),

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
 
+from campaigns.audience import version_of
 from campaigns.checks import known_traits
 from campaigns.forms import MessageForm
 from campaigns.models import MessageVersion
@@ -70,7 +71,7 @@ def version_frame(request: HttpRequest, version_id: int) -> HttpResponse:
 def campaign_frame(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Draw a campaign's message with its purpose, for a frame."""
     campaign = campaign_or_404(campaign_id)
-    version = campaign.message_version or (campaign.message.current_version if campaign.message else None)
+    version = version_of(campaign)
     return _framed(request, version, None, purpose=campaign.purpose)
 
 

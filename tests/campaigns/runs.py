@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaigns.checks import needs_confirmation
+from campaigns.checks import forecast_of, needs_confirmation
 from campaigns.models import Campaign, Delivery
 from campaigns.sending.drain import drain_sends
 from campaigns.sending.starting import start_due_campaigns
@@ -14,7 +14,7 @@ def run(row: Campaign) -> Campaign:
     """Schedule a draft for now, start it and send until nothing is due."""
     row.refresh_from_db()
     if row.status == "draft":
-        schedule_campaign(campaign_id=row.pk, actor=None, confirm=needs_confirmation(row) or None)
+        schedule_campaign(campaign_id=row.pk, actor=None, confirm=needs_confirmation(forecast_of(row)) or None)
     start_due_campaigns()
     while drain_sends(seconds=20):
         pass

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from campaigns.checks import needs_confirmation
+from campaigns.checks import forecast_of, needs_confirmation
 from campaigns.models import Campaign, Delivery, SendQueue
 from campaigns.report import report_of
 from campaigns.sending import lines, verdicts, worker
@@ -44,7 +44,7 @@ def settle(sink: Sink) -> None:
 def begin(*rows: Campaign) -> None:
     """Schedule drafts for now and start them."""
     for row in rows:
-        schedule_campaign(campaign_id=row.pk, actor=None, confirm=needs_confirmation(row) or None)
+        schedule_campaign(campaign_id=row.pk, actor=None, confirm=needs_confirmation(forecast_of(row)) or None)
     start_due_campaigns()
 
 

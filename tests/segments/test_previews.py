@@ -95,10 +95,10 @@ def test_what_nobody_began_with_is_no_fault_yet(client_as: Clients) -> None:
 def test_a_campaign_does_not_go_to_a_segment_whose_members_are_not_known(spoil: str) -> None:
     planned = campaign(reachable())
     fields: dict[str, Any] = {"status": "broken"} if spoil == "broken" else {"refreshed_at": None}
-    assert "segment_fresh" in {check.code for check in checks_of(planned)}
+    assert "segment_fresh" in {check.code for check in checks_of(planned, None)}
     assert planned.segment_id is not None
     Segment.objects.filter(pk=planned.segment_id).update(**fields)
-    stops = {check.code for check in blocking(checks_of(planned))}
+    stops = {check.code for check in blocking(checks_of(planned, None))}
     assert stops & {"segment_broken", "segment_stale"}
 
 
