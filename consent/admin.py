@@ -5,7 +5,16 @@ from __future__ import annotations
 from django.contrib import admin
 
 from cdp.common.service_admin import ReadOnlyAdmin
-from consent.models import ConsentRecord, ConsentText, Erasure, LedgerSeal, Purpose, Suppression
+from consent.models import (
+    ConsentRecord,
+    ConsentText,
+    Erasure,
+    LedgerCheck,
+    LedgerSeal,
+    Purpose,
+    PurposeVersion,
+    Suppression,
+)
 
 
 @admin.register(ConsentRecord)
@@ -21,7 +30,14 @@ class ConsentRecordAdmin(ReadOnlyAdmin):
 class LedgerSealAdmin(ReadOnlyAdmin):
     """The seals."""
 
-    list_display = ("sealed_at", "from_id", "to_id", "count", "verified_at")
+    list_display = ("sealed_at", "from_id", "to_id", "count")
+
+
+@admin.register(LedgerCheck)
+class LedgerCheckAdmin(ReadOnlyAdmin):
+    """The verifications."""
+
+    list_display = ("requested_at", "requested_by", "whole", "phase", "records", "problem_count", "finished_at")
 
 
 @admin.register(Suppression)
@@ -31,6 +47,6 @@ class SuppressionAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "kind", "reason", "lifted_at")
 
 
-@admin.register(Purpose, ConsentText, Erasure)
+@admin.register(Purpose, PurposeVersion, ConsentText, Erasure)
 class OtherAdmin(ReadOnlyAdmin):
     """Purposes, their words, receipts of erasures."""

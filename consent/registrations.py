@@ -27,9 +27,9 @@ from consent.changes import keep_people, on_change
 from consent.home import agreed_card
 from consent.import_targets import consent_targets
 from consent.keys import keys_health, problem_with_keys
+from consent.ledger_watch import ledger_health
 from consent.panels import consent_panel, consent_timeline
 from consent.services.erasing import collect_consent_data, erase_consent_data, erasures_done
-from consent.services.sealing import ledger_health
 from consent.services.suppressing import erased_identifiers
 from profiles.changes import change_handlers, keepers
 from profiles.importing.targets import import_targets

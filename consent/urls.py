@@ -13,6 +13,7 @@ urlpatterns = [
     path("preferences/<str:token>/", public.preferences, name="preferences"),
     path("privacy/", desk.desk, name="desk"),
     path("privacy/verify/", desk.verify, name="verify"),
+    path("privacy/integrity/", desk.integrity, name="integrity"),
     path("privacy/log/", ledger.LedgerList.as_view(), name="log"),
     path("privacy/log/<int:record_id>/", ledger.record, name="record"),
     path("privacy/purposes/", purposes.purpose_list, name="purposes"),

@@ -93,7 +93,7 @@ class VersionSerializer(serializers.ModelSerializer[PurposeVersion]):
     class Meta:
         model = PurposeVersion
         fields = (
-            *("version", "name", "description", "channels", "basis", "is_marketing", "requires_seen_proof"),
+            *("id", "version", "name", "description", "channels", "basis", "is_marketing", "requires_seen_proof"),
             *(
                 "requires_confirmed",
                 "retention_days",
@@ -173,7 +173,8 @@ class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     @action(detail=True, methods=["get"])
     def versions(self, request: Request, slug: str | None = None) -> Response:
         """List the versions of a purpose, newest first."""
-        return Response(VersionSerializer(self.get_object().versions.order_by("-version"), many=True).data)
+        rows: Any = self.paginate_queryset(self.get_object().versions.all())  # type: ignore[arg-type]  # of another model than the viewset's
+        return self.get_paginated_response(VersionSerializer(rows or [], many=True).data)
 
     @extend_schema(request=TextSerializer, responses={201: TextSerializer})
     @action(detail=True, methods=["post"])

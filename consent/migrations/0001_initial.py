@@ -161,6 +161,7 @@ class Migration(migrations.Migration):
                 ("identifier_id", models.BigIntegerField(primary_key=True, serialize=False)),
                 ("position", models.PositiveIntegerField(default=0)),
                 ("head", models.CharField(max_length=64)),
+                ("record_id", models.BigIntegerField(default=0)),
             ],
             options={
                 "default_permissions": (),
@@ -425,8 +426,6 @@ class Migration(migrations.Migration):
                 ("prev_hash", models.CharField(max_length=64)),
                 ("hash", models.CharField(max_length=64)),
                 ("sealed_at", models.DateTimeField()),
-                ("verified_at", models.DateTimeField(null=True)),
-                ("problem", models.TextField(blank=True)),
             ],
             options={
                 "verbose_name": "ledger seal",
@@ -434,32 +433,58 @@ class Migration(migrations.Migration):
                 "ordering": ["-id"],
                 "default_permissions": ("view",),
                 "constraints": [models.UniqueConstraint(fields=("prev_hash",), name="ledgerseal_one_line")],
+                "indexes": [models.Index(fields=["to_id"], name="ledgerseal_to_idx")],
+            },
+        ),
+        migrations.CreateModel(
+            name="LedgerCheck",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("whole", models.BooleanField(default=True)),
+                ("from_id", models.BigIntegerField()),
+                ("to_id", models.BigIntegerField()),
+                (
+                    "phase",
+                    models.CharField(
+                        choices=[
+                            ("records", "records, evidence and seals"),
+                            ("heads", "ends of the chains"),
+                            ("states", "answers that hold"),
+                            ("done", "done"),
+                        ],
+                        default="records",
+                        max_length=10,
+                    ),
+                ),
+                ("cursor", models.BigIntegerField(default=0)),
+                ("records", models.BigIntegerField(default=0)),
+                ("problem_count", models.BigIntegerField(default=0)),
+                ("problems", models.JSONField(default=list)),
+                ("requested_by", models.CharField(max_length=150)),
+                ("requested_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "verbose_name": "verification of the ledger",
+                "verbose_name_plural": "verifications of the ledger",
+                "default_permissions": ("view",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("finished_at", None)), fields=("whole",), name="ledgercheck_one_at_a_time"
+                    )
+                ],
             },
         ),
         pgtrigger.migrations.AddTrigger(
             model_name="ledgerseal",
             trigger=pgtrigger.compiler.Trigger(
-                name="ledger_seal_no_delete",
+                name="ledger_seal_append_only",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;",
-                    hash="af46cd755093a361118b0067d019bdd0d6288c35",
-                    operation="DELETE",
-                    pgid="pgtrigger_ledger_seal_no_delete_9a2df",
-                    table="consent_ledgerseal",
-                    when="BEFORE",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="ledgerseal",
-            trigger=pgtrigger.compiler.Trigger(
-                name="ledger_seal_read_only",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."from_id" IS DISTINCT FROM (NEW."from_id") OR OLD."to_id" IS DISTINCT FROM (NEW."to_id") OR OLD."count" IS DISTINCT FROM (NEW."count") OR OLD."root" IS DISTINCT FROM (NEW."root") OR OLD."prev_hash" IS DISTINCT FROM (NEW."prev_hash") OR OLD."hash" IS DISTINCT FROM (NEW."hash") OR OLD."sealed_at" IS DISTINCT FROM (NEW."sealed_at"))',
-                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
-                    hash="b877fb092defbfc1b9cf80477339787ab148ecbb",
-                    operation="UPDATE",
-                    pgid="pgtrigger_ledger_seal_read_only_95467",
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="99414f6c3cb5a71bff0be68f2f538014ee68a505",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_ledger_seal_append_only_5ced3",
                     table="consent_ledgerseal",
                     when="BEFORE",
                 ),

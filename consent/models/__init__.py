@@ -1,5 +1,6 @@
 """The rows of the consent app, a topic a file."""
 
+from consent.models.check import LedgerCheck
 from consent.models.erasure import Erasure
 from consent.models.ledger import (
     ConsentChain,
@@ -20,6 +21,7 @@ __all__ = [
     "ConsentState",
     "ConsentText",
     "Erasure",
+    "LedgerCheck",
     "LedgerSeal",
     "Purpose",
     "PurposeTerms",

@@ -126,6 +126,7 @@ class ConsentChain(models.Model):
     identifier_id = models.BigIntegerField(primary_key=True)
     position = models.PositiveIntegerField(default=0)
     head = models.CharField(max_length=64)
+    record_id = models.BigIntegerField(default=0)  # the last record: tells which chains grew since a verification
 
     class Meta:
         default_permissions = ()
@@ -179,7 +180,7 @@ class ConsentState(models.Model):
 
 
 class LedgerSeal(models.Model):
-    """A day's wax: the root over all records since the seal before, chained to it."""
+    """The root over all records since the seal before, chained to it."""
 
     from_id = models.BigIntegerField()  # first record id not in an earlier seal
     to_id = models.BigIntegerField()
@@ -188,8 +189,6 @@ class LedgerSeal(models.Model):
     prev_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
     sealed_at = models.DateTimeField()
-    verified_at = models.DateTimeField(null=True)  # last time the whole ledger up to here was found whole
-    problem = models.TextField(blank=True)
 
     class Meta:
         verbose_name = _("ledger seal")
@@ -197,20 +196,9 @@ class LedgerSeal(models.Model):
         default_permissions = ("view",)
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["prev_hash"], name="ledgerseal_one_line")]
+        indexes = [models.Index(fields=["to_id"], name="ledgerseal_to_idx")]
         triggers = [
-            pgtrigger.Protect(name="ledger_seal_no_delete", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(
-                name="ledger_seal_read_only",
-                fields=[
-                    "from_id",
-                    "to_id",
-                    "count",
-                    "root",
-                    "prev_hash",
-                    "hash",
-                    "sealed_at",
-                ],
-            ),
+            pgtrigger.Protect(name="ledger_seal_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
         ]
 
     def __str__(self) -> str:

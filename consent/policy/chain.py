@@ -1,4 +1,4 @@
-"""The hash chain of a subject: how a link is made, how a chain is checked. Plain Python, no database.
+"""The hash chain of a subject, and the seal over all: how they are written down. Plain Python, no database.
 
 hash = SHA-256 of the canonical JSON of
 {"v": 1, "id", "subject", "position", "profile", "purpose", "version", "terms", "channel", "state", "proof", "method",
@@ -10,12 +10,11 @@ of a subject has 64 zeros as `prev_hash`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from json.encoder import encode_basestring as _text
 
-from consent.policy.canonical import GENESIS, canonical, moment, sha256
+from consent.policy.canonical import canonical, moment, sha256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +48,7 @@ class Link:
 class Problem:
     """A place where the ledger is not what it was."""
 
-    code: str  # hash | chain | gap | head | payload | missing | seal | state | words
+    code: str  # hash | chain | gap | head | words | terms | payload | missing | seal | state | unreadable
     place: str
     message: str
 
@@ -75,34 +74,6 @@ def link_text(link: Link) -> str:
 
 def _number(value: int | None) -> str:
     return "null" if value is None else str(value)
-
-
-def check_chain(links: Iterable[tuple[Link, str]]) -> Iterator[Problem]:
-    """Yield what is wrong in records (with the hash they carry) that come ordered by subject and position."""
-    subject, position, head = 0, 0, GENESIS
-    started = False
-    for link, stored in links:
-        if not started or link.subject != subject:
-            started, subject, position, head = True, link.subject, 0, GENESIS
-        place = f"record {link.id}"
-        if link.position != position + 1:
-            missing = f"{position + 1} to {link.position - 1}" if link.position > position + 2 else str(position + 1)
-            yield Problem("gap", place, f"subject {subject}: position {missing} is missing")
-        elif link.prev_hash != head:
-            yield Problem(
-                "chain",
-                place,
-                f"subject {subject}: does not follow the record before it",
-            )
-        if link_hash(link) != stored:
-            yield Problem("hash", place, f"subject {subject}: the record was altered")
-        position, head = link.position, stored
-
-
-def seal_root(entries: Iterable[tuple[int, str]]) -> tuple[str, int]:
-    """Return the root and the count of (record id, hash) pairs in the order of ids."""
-    lines = [f"{record_id}:{digest}\n" for record_id, digest in entries]
-    return sha256("".join(lines).encode()), len(lines)
 
 
 def seal_hash(

@@ -133,6 +133,7 @@ def _append(entries: Sequence[ConsentEntry], purposes: Mapping[int, Purpose]) ->
     words = dict(ConsentText.objects.filter(pk__in={entry.text_id for entry in entries}).values_list("pk", "digest"))
     versions = {purpose_id: version_in_force(purpose) for purpose_id, purpose in purposes.items()}
     records: list[tuple[Any, ...]] = []
+    ends: dict[int, int] = {}
     proofs: list[tuple[Any, ...]] = []
     randomness = secrets.token_hex(16 * len(entries))
     for number, (record_id, entry) in enumerate(zip(ids, entries, strict=True)):
@@ -165,12 +166,13 @@ def _append(entries: Sequence[ConsentEntry], purposes: Mapping[int, Purpose]) ->
         )
         digest = link_hash(link)
         chains[subject] = (link.position, digest)
+        ends[subject] = record_id
         records.append(_record_row(link, digest))
         if payload:
             proofs.append((record_id, subject, salt, payload))
     copy_rows("consent_consentrecord", RECORD_COLUMNS, records)
     copy_rows("consent_consentevidence", ("record_id", "identifier_id", "salt", "payload"), proofs)
-    _write_heads(chains)
+    _write_heads(chains, ends)
     return ids
 
 
@@ -230,8 +232,13 @@ def _subject(entry: ConsentEntry) -> int:
 
 
 def _take_ids(count: int) -> tuple[list[int], datetime]:
-    """Return record ids in rising order and the time of the database's clock. Call it with the locks held."""
+    """Return record ids in rising order and the time of the database's clock. Call it with the locks held.
+
+    The lock is the one that the COPY takes anyway, taken before the ids: the sealing waits for it, so that no record
+    comes to stand below a seal.
+    """
     with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE consent_consentrecord IN ROW EXCLUSIVE MODE")
         cursor.execute(
             "SELECT array_agg(nextval(pg_get_serial_sequence('consent_consentrecord', 'id')))::text, "
             "date_trunc('microseconds', clock_timestamp()) FROM generate_series(1, %s)",
@@ -241,16 +248,17 @@ def _take_ids(count: int) -> tuple[list[int], datetime]:
     return sorted(map(int, ids[1:-1].split(","))), now
 
 
-def _write_heads(chains: Mapping[int, tuple[int, str]]) -> None:
+def _write_heads(chains: Mapping[int, tuple[int, str]], ends: Mapping[int, int]) -> None:
     subjects = sorted(chains)
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE consent_consentchain c SET position = n.position, head = n.head "
-            "FROM unnest(%s::bigint[], %s::int[], %s::text[]) AS n(subject, position, head) "
+            "UPDATE consent_consentchain c SET position = n.position, head = n.head, record_id = n.record_id "
+            "FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::bigint[]) AS n(subject, position, head, record_id) "
             "WHERE c.identifier_id = n.subject",
             [
                 numbers(subjects),
                 numbers(chains[subject][0] for subject in subjects),
                 texts(chains[subject][1] for subject in subjects),
+                numbers(ends[subject] for subject in subjects),
             ],
         )

@@ -66,8 +66,8 @@ def lock_chains(identifier_ids: Collection[int], genesis: str) -> dict[int, tupl
     subjects = sorted(set(identifier_ids))
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO consent_consentchain (identifier_id, position, head) "
-            "SELECT subject, 0, %s FROM unnest(%s::bigint[]) AS subject ORDER BY subject ON CONFLICT DO NOTHING",
+            "INSERT INTO consent_consentchain (identifier_id, position, head, record_id) "
+            "SELECT subject, 0, %s, 0 FROM unnest(%s::bigint[]) AS subject ORDER BY subject ON CONFLICT DO NOTHING",
             [genesis, numbers(subjects)],
         )
         cursor.execute(

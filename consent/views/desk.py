@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -15,10 +16,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from cdp.common.counting import capped_count
-from consent.models import ConsentRecord, Erasure, LedgerSeal, Suppression
+from consent.ledger_watch import ledger_state
+from consent.models import ConsentRecord, Erasure, LedgerCheck, LedgerSeal, Suppression
 from consent.models.ledger import State
 from consent.querysets.records import with_people
-from consent.services.sealing import seal_ledger, verify_ledger
+from consent.services.sealing import seal_ledger
+from consent.services.verifying import request_check
 
 LATEST = 10
 #: how far the ids of records may lag behind their time: those of transactions that ran at once
@@ -44,35 +47,48 @@ def desk(request: HttpRequest) -> HttpResponse:
         "suppressed": capped_count(Suppression.objects.filter(created_at__gte=week, lifted_at=None)),
         "noes": with_people(list(noes.select_related("purpose").order_by("-pk")[:LATEST])),
         "erasures": Erasure.objects.order_by("-at")[:LATEST],
-        "seal": LedgerSeal.objects.order_by("-pk").first(),
-        "unsealed": _unsealed(),
+        **integrity_context(),
     }
     return render(request, "consent/desk.html", context)
+
+
+def integrity_context() -> dict[str, Any]:
+    """Return what is known of the ledger's integrity, and the verifications under way."""
+    under_way = list(LedgerCheck.objects.filter(finished_at=None).order_by("-whole", "pk"))
+    return {
+        "ledger": ledger_state(),
+        "seal": LedgerSeal.objects.order_by("-pk").first(),
+        "unsealed": _unsealed(),
+        "checks": [{"check": check, "share": _share(check)} for check in under_way],
+        "last_whole": LedgerCheck.objects.filter(whole=True).exclude(finished_at=None).order_by("-pk").first(),
+    }
+
+
+def _share(check: LedgerCheck) -> int:
+    """Return how much of the present phase is done, of 100; only of records is it known."""
+    span = check.to_id - check.from_id + 1
+    if check.phase != LedgerCheck.Phase.RECORDS or span <= 0:
+        return 100
+    return max(0, min(100, (check.cursor - check.from_id + 1) * 100 // span))
+
+
+@login_required
+@permission_required("consent.view_consentrecord", raise_exception=True)
+@require_GET
+def integrity(request: HttpRequest) -> HttpResponse:
+    """Draw the card of the ledger's integrity, which follows a verification under way."""
+    return render(request, "consent/_integrity.html", integrity_context())
 
 
 @login_required
 @permission_required("consent.view_consentrecord", raise_exception=True)
 @require_POST
 def verify(request: HttpRequest) -> HttpResponse:
-    """Seal what is new and verify the whole ledger now."""
-    try:
+    """Ask for a verification of the whole ledger in the background."""
+    with suppress(OperationalError):  # busy: what is not sealed is looked at too, but for its seal
         seal_ledger()
-        problems = verify_ledger()
-    except OperationalError:
-        messages.error(
-            request,
-            _(
-                "The ledger is too busy or too large to verify within a page. "
-                "It is verified every day by itself; or run manage.py verify_ledger."
-            ),
-        )
-        return redirect("consent:desk")
-    if problems:
-        messages.error(request, _("The ledger was altered: %(count)s places. See below.") % {"count": len(problems)})
-    else:
-        messages.success(
-            request, _("Every record, chain, text, piece of evidence and seal was checked: the ledger is whole.")
-        )
+    request_check(whole=True, actor=request.user)
+    messages.success(request, _("The whole ledger is being verified. You can leave this page; the result stands here."))
     return redirect("consent:desk")
 
 

@@ -18,11 +18,13 @@ from cdp.common.access import record_access
 from cdp.common.lists import Column, Filter, ListPage
 from consent.models import Channel, ConsentChain, ConsentRecord, LedgerSeal, Purpose
 from consent.models.ledger import Method, State
-from consent.policy.chain import check_chain
+from consent.policy.verification import check_entry
 from consent.querysets.records import of_person, with_people
-from consent.services.sealing import Digests, link_of
+from consent.services.ledger_rows import load_digests, read_chain
 from profiles.models import Profile, Source
 
+#: records of one chain that a page verifies, and records of one topic that it lists
+LONGEST_CHAIN, LONGEST_LIST = 2000, 200
 PERIODS = [("1", _("last day")), ("7", _("last 7 days")), ("30", _("last 30 days")), ("365", _("last year"))]
 ACTORS = [
     ("subject", _("the person")),
@@ -141,20 +143,26 @@ def record(request: HttpRequest, record_id: int) -> HttpResponse:
     rows = ConsentRecord.objects.select_related("purpose", "purpose_version", "text", "evidence", "source")
     row = get_object_or_404(rows, pk=record_id)
     with_people([row])
-    history = list(ConsentRecord.objects.filter(identifier_id=row.identifier_id).order_by("position")[:2000])
-    digests = Digests.load()
-    problems = list(check_chain((link_of(item, digests), item.hash) for item in history))
+    digests = load_digests()
+    history = read_chain(row.identifier_id, digests, LONGEST_CHAIN)
+    problems = [problem for entry in history for problem in check_entry(entry, digests)]
     head = ConsentChain.objects.filter(identifier_id=row.identifier_id).first()
-    ends_well = head is not None and history[-1].position == head.position and history[-1].hash == head.head
+    last = history[-1]
+    ends_well = head is not None and (last.link.position, last.hash) == (head.position, head.head)
+    same_topic = ConsentRecord.objects.filter(purpose_id=row.purpose_id, channel=row.channel)
+    if row.person is not None:  # type: ignore[attr-defined]  # set by with_people
+        same_topic = of_person(same_topic, row.person.pk)  # type: ignore[attr-defined]
+    else:
+        same_topic = same_topic.filter(identifier_id=row.identifier_id)
     record_access(request=request, action="consent.evidence_viewed", object_kind="consentrecord", object_id=str(row.pk))
     context = {
         "row": row,
         "evidence": getattr(row, "evidence", None),
         "chain_length": len(history),
-        "verified": not problems and (ends_well or len(history) == 2000),
+        "verified": not problems and (ends_well or len(history) == LONGEST_CHAIN),
         "problems": problems,
         "seal": LedgerSeal.objects.filter(from_id__lte=row.pk, to_id__gte=row.pk).first(),
         "because": ConsentRecord.objects.filter(pk=row.because_id).first() if row.because_id else None,
-        "later": [item for item in history if (item.purpose_id, item.channel) == (row.purpose_id, row.channel)],
+        "later": same_topic.order_by("recorded_at", "pk")[:LONGEST_LIST],
     }
     return render(request, "consent/record.html", context)

@@ -28,6 +28,7 @@ TABLES = {
     "imports-rows": "profiles_importrow",
     "consent-records-list": "consent_consentrecord",
     "purposes-list": "consent_purpose",
+    "purposes-versions": "consent_purposeversion",
     "suppression-list": "consent_suppression",
     "segments-list": "segments_segment",
     "segments-members": "segments_membership",

@@ -25,7 +25,7 @@ from django_celery_beat.models import (
 from cdp.common.access import record_access
 from cdp.common.models import ApiToken
 from cdp.mailbox.store import MailStore
-from consent.models import Erasure, LedgerSeal
+from consent.models import Erasure, LedgerCheck, LedgerSeal
 from tests.lists.crowd import CHANGED, DIFFERENT, MOVED, multiply
 from tests.lists.places import Place, admin_places, api_places, page_places, walk
 from tests.scenarios.installation import user_of
@@ -40,9 +40,8 @@ def make_rest() -> None:
     now = timezone.now()
     record_access(action="profile.viewed", object_kind="profile", object_id="1")
     ApiToken.issue(user=user_of("Administrator"), name="first")
-    LedgerSeal.objects.create(
-        from_id=1, to_id=1, count=1, root="r", prev_hash="p", hash="h", sealed_at=now, verified_at=now
-    )
+    LedgerSeal.objects.create(from_id=1, to_id=1, count=1, root="r", prev_hash="p", hash="h", sealed_at=now)
+    LedgerCheck.objects.create(whole=False, from_id=1, to_id=1, requested_by="test", phase="done", finished_at=now)
     Erasure.objects.create(profile_id=999_999, actor="test", reason="asked")
     login = {"user_agent": "x", "ip_address": "127.0.0.1", "username": "x", "http_accept": "x", "path_info": "/login/"}
     AccessAttempt.objects.create(**login, get_data="", post_data="", failures_since_start=1)

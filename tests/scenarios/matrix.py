@@ -78,6 +78,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "consent:verify": (NEVER, _LOG),
     "consent:log": (_LOG, NEVER),
     "consent:record": (_LOG, NEVER),
+    "consent:integrity": (_LOG, NEVER),
     "consent:purposes": (_PURPOSE, NEVER),
     "consent:purpose_new": ("consent.add_purpose", "consent.add_purpose"),
     "consent:purpose": (_PURPOSE, "consent.change_purpose"),
@@ -175,9 +176,11 @@ API: dict[str, dict[str, str]] = {
 READ_ONLY = {
     "common.accesslog",
     "consent.consentrecord",
+    "consent.ledgercheck",
     "consent.ledgerseal",
     "consent.suppression",
     "consent.purpose",
+    "consent.purposeversion",
     "consent.consenttext",
     "consent.erasure",
 }

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from consent.export import export_lines
-from consent.services.sealing import verify_ledger
+from consent.services.verifying import verify_ledger
 
 
 class Command(BaseCommand):

@@ -15,7 +15,7 @@ EXPECTED = {
     "profiles.run_import": "imports",
     "campaigns.drain_sends": "sends",
     "campaigns.start_due": "sends",
-    "consent.seal_ledger": "upkeep",
+    "consent.verify_ledger": "upkeep",
     "profiles.maintain_partitions": "upkeep",
 }
 
