@@ -12,9 +12,6 @@ from consent.gate import decisions_sql, terms_in_force
 from consent.policy.terms import Terms
 from profiles.keyring import key_ring
 
-#: what a statement over the whole base may take; pages use less
-BUILD_TIMEOUT = "15min"
-
 _MEMBERS = "SELECT profile_id FROM segments_membership WHERE segment_id = %s"
 
 # The order of the tests is the order of the waterfall: an exclusion always wins, then the gate, then what the message
@@ -82,7 +79,6 @@ def write_decisions(campaign: Campaign) -> int:
     ctes, params = decided_sql(campaign, terms)
     digest, digest_params = key_ring().current.sql("'email:' || btrim(address)")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [BUILD_TIMEOUT])
         cursor.execute(
             ctes
             + f"""

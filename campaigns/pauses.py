@@ -13,6 +13,7 @@ SEGMENT_BROKEN = "segment_broken"
 RULE_CHANGED = "rule_changed"
 EXCLUDED_BROKEN = "excluded_broken"
 NOT_COUNTED = "not_counted"
+AUDIENCE_FAILED = "audience_failed"
 
 PAUSES = ReasonTable(
     "pause",
@@ -37,6 +38,10 @@ PAUSES = ReasonTable(
         ),
         NOT_COUNTED: ReasonText(
             _("The segment, or one that is left out, is still to be counted. Wait a moment, then resume.")
+        ),
+        AUDIENCE_FAILED: ReasonText(
+            _("The audience could not be worked out."),
+            _("The audience could not be worked out, several times over: %(error)s. Resume to try again."),
         ),
         # trouble with the mail server, with its last reply
         "unreachable": ReasonText(

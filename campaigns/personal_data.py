@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -167,23 +166,6 @@ def home_card(request: Any) -> dict[str, Any] | None:
         total = campaign.audience_total or 0
         rows.append({"campaign": campaign, "decided": total - waiting, "total": total, "waiting": waiting})
     return {"under_way": rows, "coming": coming, "done": done}
-
-
-def queue_depth() -> tuple[int, float | None]:
-    """Return how many sends are due or being made (at most 100,001), and the age of the oldest in seconds."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT count(*), extract(epoch FROM now() - min(due_at)) FROM (
-                SELECT due_at FROM campaigns_sendqueue AS queue
-                WHERE due_at <= now() AND EXISTS (
-                    SELECT 1 FROM campaigns_campaign AS campaign
-                    WHERE campaign.id = queue.campaign_id AND campaign.status = 'sending')
-                LIMIT 100001) AS due
-            """
-        )
-        waiting, age = cursor.fetchone()
-    return int(waiting), None if age is None else float(age)
 
 
 def keep_people(profile_ids: Sequence[int]) -> set[int]:

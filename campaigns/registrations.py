@@ -44,7 +44,6 @@ def register() -> None:
             permission="campaigns.view_delivery",
         ),
     )
-    registry.queues.add("sends", registry.QueueDepth(measure=personal_data.queue_depth))
     registry.search_providers.add("campaigns", personal_data.search)
     registry.home_cards.add(
         "campaigns",

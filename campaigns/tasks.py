@@ -1,23 +1,35 @@
-"""What beat and commits wake. A run works until its queue is empty, at most a minute, and wakes itself for more."""
+"""The queues of campaigns: their starts, and their messages."""
 
 from __future__ import annotations
 
-from celery import shared_task
+from django.utils.translation import gettext_lazy as _
 
-from campaigns.sending.drain import drain_sends as drain
-from campaigns.sending.starting import start_due_campaigns
-from cdp.common.wake import wake
+from campaigns.sending import drain, isolation, starting
+from cdp.common.queues import Queue, register
 
-
-@shared_task(name="campaigns.start_due", ignore_result=True)
-def start_due() -> None:
-    """Start campaigns whose hour has come, and see that sending goes on."""
-    start_due_campaigns()
-    wake("campaigns.drain_sends")
-
-
-@shared_task(name="campaigns.drain_sends", ignore_result=True)
-def drain_sends() -> None:
-    """Send what is due."""
-    if drain():
-        wake("campaigns.drain_sends")
+start_due = register(
+    Queue(
+        name=starting.NAME,
+        label=_("Campaigns to start"),
+        task="campaigns.start_due",
+        item_seconds=starting.ITEM_SECONDS,
+        every=3,
+        late_seconds=1800,  # one may wait for a large audience
+        work=starting.work_starts,
+        measure=starting.measure,
+        retry=starting.retry_start,
+    )
+)
+drain_sends = register(
+    Queue(
+        name=drain.NAME,
+        label=_("Mails to send"),
+        task="campaigns.drain_sends",
+        item_seconds=120,
+        slots=2,
+        every=3,
+        work=drain.work_sends,
+        measure=drain.measure,
+        retry=isolation.retry_send,
+    )
+)

@@ -17,8 +17,6 @@ UPKEEP = {
     "profiles.recount_catalogue": 86_400,
     "profiles.clear_import_rows": 3600,
     "consent.finish_erasures": 60,
-    "campaigns.start_due": 3,
-    "campaigns.drain_sends": 3,
 }
 
 

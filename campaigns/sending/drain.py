@@ -3,34 +3,65 @@
 from __future__ import annotations
 
 import os
-import secrets
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 
-from django.db import DatabaseError, connection
+from django.db import connection
 
 from campaigns.sending import queue
 from campaigns.sending.lines import Lines
 from campaigns.sending.starting import finish_campaigns
+from cdp.common import queues
+from cdp.common.queues import GIVE_WAY_SECONDS, Run
 
-#: processes that send at the same time, over all machines; more wait for the next wake-up
-SLOTS = 2
+NAME = "sends"
 CONNECTIONS = 4  # to the mail server, in each process
-DRAIN_SECONDS = 50
-_LOCK_SPACE = 0x5E4D  # of the advisory locks that are the slots
+
+# Rows at which somebody is at work do not wait: a large campaign has been due for as long as it takes to send it.
+_WAITING = """
+SELECT count(*), extract(epoch FROM now() - min(due_at))::float FROM (
+    SELECT queue.due_at FROM campaigns_campaign AS campaign
+    JOIN campaigns_sendqueue AS queue ON queue.campaign_id = campaign.id
+    WHERE campaign.status = 'sending' AND (campaign.hold_until IS NULL OR campaign.hold_until <= now())
+      AND queue.phase = 'waiting' AND queue.due_at <= now()
+      AND NOT EXISTS (SELECT 1 FROM campaigns_sendqueue AS busy WHERE busy.campaign_id = campaign.id
+                      AND busy.phase <> 'waiting' AND busy.lease_until > now())
+    LIMIT 100001) AS due
+"""
 
 
-def drain_sends(*, seconds: float = DRAIN_SECONDS, connections: int = CONNECTIONS) -> bool:
-    """Send what is due; tell whether more is waiting. Does nothing when all slots are taken."""
+def drain_sends(*, seconds: float = GIVE_WAY_SECONDS) -> bool:
+    """Send what is due; tell whether time was up first. Does nothing when all slots are taken."""
+    return queues.drain(NAME, seconds=seconds)
+
+
+def work_sends(run: Run) -> int:
+    """Take up what dead workers left, send what is due, and close campaigns that are through; return how many."""
     queue.recover()
-    more = False
-    with _slot() as free:
-        if free and sendable_campaigns():
-            process = f"{socket.gethostname()[:12]}:{os.getpid()}:{secrets.token_hex(4)}"
-            more = Lines(process=process, sendable=sendable_campaigns, seconds=seconds, connections=connections).run()
+    done = 0
+    if sendable_campaigns():
+        # Claims name the holder first: what a dead one had only claimed is given back at once.
+        process = f"{run.holder}:{socket.gethostname()[:12]}:{os.getpid()}"
+        lines = Lines(
+            process=process,
+            sendable=sendable_campaigns,
+            seconds=run.ends - time.monotonic(),
+            connections=CONNECTIONS,
+        )
+        lines.run()
+        done = lines.claimed
+        if not connection.is_usable():
+            connection.close()  # it went away while the lines were sending, each over one of its own
     finish_campaigns()
-    return more and bool(sendable_campaigns())
+    return done
+
+
+def measure() -> tuple[int, float | None]:
+    """Return how many messages are due and nobody is at (at most 100,001), and for how long the first has been."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING)
+        count, age = cursor.fetchone()
+    return count, age
 
 
 def sendable_campaigns() -> list[tuple[int, bool]]:
@@ -48,23 +79,3 @@ def sendable_campaigns() -> list[tuple[int, bool]]:
             """
         )
         return [(row[0], row[1]) for row in cursor.fetchall()]
-
-
-@contextmanager
-def _slot() -> Iterator[bool]:
-    """Hold one of the sending slots, a session lock of the database that a dead process gives back by dying."""
-    for number in range(SLOTS):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_SPACE, number])
-            mine = bool(cursor.fetchone()[0])
-        if mine:
-            try:
-                yield True
-            finally:
-                try:
-                    with connection.cursor() as closing:
-                        closing.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK_SPACE, number])
-                except DatabaseError:  # it went away meanwhile, and so gave the lock back
-                    connection.close()
-            return
-    yield False

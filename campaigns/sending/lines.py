@@ -49,6 +49,7 @@ class Line(threading.Thread):
         self.session = SmtpSession(settings.MAIL_SERVER, patience=PATIENCE)
         self.sender = Sender(name, self.session, breakers)
         self.error: BaseException | None = None
+        self.claimed = 0
         self._sendable = sendable
         self._until = until
         self._on_end = on_end
@@ -96,7 +97,9 @@ class Line(threading.Thread):
             self._jobs[campaign_id] = job_of(campaign)
         if troubled and not begin_probe(campaign_id=campaign_id):
             return 0
-        return self.sender.work(self._jobs[campaign_id], probe=troubled)
+        claimed = self.sender.work(self._jobs[campaign_id], probe=troubled)
+        self.claimed += claimed
+        return claimed
 
 
 class Lines:
@@ -129,6 +132,11 @@ class Lines:
             if line.error is not None:
                 raise line.error
         return True
+
+    @property
+    def claimed(self) -> int:
+        """Return how many rows were claimed so far."""
+        return sum(line.claimed for line in self._lines)
 
     def _begin(self) -> None:
         with _alive_lock:

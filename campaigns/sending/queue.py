@@ -11,6 +11,8 @@ from uuid import UUID
 import psycopg
 from django.db import connection, transaction
 
+from cdp.common.queues import LIVING_HOLDERS
+
 #: how long a claim holds without a sign of life; renewed every LEASE_SECONDS / 4 while the process lives
 LEASE_SECONDS = 60
 
@@ -184,15 +186,20 @@ def renew(*, worker_prefix: str) -> None:
 def recover() -> tuple[int, int]:
     """Take up what dead workers left: claimed rows wait again, rows being handed over become `unknown`.
 
+    A worker is known to be dead when the database session of the holder that its name begins with has ended; what it
+    was handing over waits for its lease nevertheless, for its result may be on the way.
+
     Return (given back, unknown). Nothing that may have been handed over is ever sent again by itself.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             UPDATE campaigns_sendqueue SET phase = 'waiting', worker = '', lease_until = NULL
             WHERE (campaign_id, profile_id) IN (
                 SELECT campaign_id, profile_id FROM campaigns_sendqueue
-                WHERE phase = 'claimed' AND lease_until < now() ORDER BY campaign_id, profile_id FOR UPDATE SKIP LOCKED)
+                WHERE phase = 'claimed' AND (lease_until < now()
+                    OR substring(worker FROM '^([0-9]{{1,10}}):')::bigint <> ALL (ARRAY({LIVING_HOLDERS})))
+                ORDER BY campaign_id, profile_id FOR UPDATE SKIP LOCKED)
             """
         )
         given_back = cursor.rowcount

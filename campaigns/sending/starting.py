@@ -4,31 +4,68 @@ beats and workers do each step once."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from django.db import connection, transaction
 
 from campaigns import pauses
 from campaigns.audience import write_decisions
 from campaigns.models import Campaign
+from cdp.common import queues
+from cdp.common.faults import bounded, persist
+from cdp.common.models import DeadLetter
+from cdp.common.queue_items import Claim, feed, put, work_items
+from cdp.common.queues import Run
 from cdp.common.wake import wake
 from segments.models import Segment
 
 logger = logging.getLogger(__name__)
 
+NAME = "starts"
+#: what a statement over the whole base may take, twice over
+ITEM_SECONDS = 1200.0
+#: a campaign waits so long for segments that are being counted anew
+COUNTING_SECONDS = 900
 #: a campaign that is this much too late (an outage over its hour) asks instead of starting
 LATE_HOURS = 6
 _ALL_DECIDED = "audience_built_at IS NOT NULL"
+_WAITING = """
+SELECT count(*), extract(epoch FROM now() - min(coalesce(q.due_at, c.scheduled_at)))::float
+FROM campaigns_campaign c LEFT JOIN common_queueitem q ON q.queue = %s AND q.key = c.id
+WHERE (c.status = 'scheduled' AND c.scheduled_at <= now() OR c.status = 'sending' AND c.audience_built_at IS NULL)
+  AND (q.due_at IS NULL OR q.due_at <= now()) AND q.holder IS NULL
+"""
 
 
-def start_due_campaigns() -> int:
-    """Start every campaign whose hour has come; return how many were started here."""
-    started = _take_due()
-    for campaign_id in _without_audience():
-        build_audience(campaign_id)
-    return len(started)
+def start_due_campaigns() -> None:
+    """Start every campaign whose hour has come."""
+    queues.drain(NAME)
 
 
-def _take_due() -> list[int]:
+def work_starts(run: Run) -> int:
+    """Start what is due and decide about its audience, one campaign, one item; return how many."""
+    _take_due()
+    feed(NAME, "SELECT id FROM campaigns_campaign WHERE status = 'sending' AND audience_built_at IS NULL")
+    return work_items(run, _start, on_failure=_note_failure)
+
+
+def measure() -> tuple[int, float | None]:
+    """Return how many campaigns should have an audience by now and nobody is at it, and for how long the first has."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, [NAME])
+        count, age = cursor.fetchone()
+    return count, age
+
+
+def retry_start(letter: DeadLetter) -> None:
+    """Let a campaign go on that was paused because its audience could not be built; others are left alone."""
+    waiting = Campaign.objects.filter(pk=int(letter.key), status="paused", pause_code=pauses.AUDIENCE_FAILED)
+    if waiting.update(status="sending", pause_code="", pause_params={}):
+        put(NAME, [int(letter.key)])
+        wake("campaigns.start_due")
+
+
+def _take_due() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -41,35 +78,38 @@ def _take_due() -> list[int]:
         cursor.execute(
             """
             UPDATE campaigns_campaign SET status = 'sending', started_at = now(), changed_at = now()
-            WHERE status = 'scheduled' AND scheduled_at <= now() RETURNING id
+            WHERE status = 'scheduled' AND scheduled_at <= now()
             """
         )
-        return [row[0] for row in cursor.fetchall()]
 
 
-def _without_audience() -> list[int]:
-    """Return campaigns that were started, here or by a worker that died since, and have no audience yet."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM campaigns_campaign WHERE status = 'sending' AND audience_built_at IS NULL ORDER BY id"
-        )
-        return [row[0] for row in cursor.fetchall()]
+def _start(claim: Claim) -> None:
+    if not persist(lambda: build_audience(claim.key, patient=claim.waited < COUNTING_SECONDS)):
+        claim.give_back(seconds=5)
+
+
+def _note_failure(claim: Claim, letter: DeadLetter | None, error: str) -> None:
+    if letter is not None:
+        _pause(claim.key, pauses.AUDIENCE_FAILED, {"error": error})
 
 
 @transaction.atomic
-def build_audience(campaign_id: int) -> bool:
-    """Decide about every member and queue those allowed, all or nothing; tell whether it was done here."""
-    campaign = (
-        Campaign.objects.select_for_update(skip_locked=True, of=("self",))
-        .filter(pk=campaign_id, status="sending", audience_built_at=None)
-        .first()
-    )
+def build_audience(campaign_id: int, *, patient: bool = False) -> bool:
+    """Decide about every member and queue those allowed, all or nothing; return False when it has to be tried again.
+
+    A `patient` one waits for segments that are being counted; else that pauses the campaign, as all that forbids it.
+    """
+    rows = Campaign.objects.select_for_update(of=("self",)).filter(status="sending", audience_built_at=None)
+    campaign = rows.filter(pk=campaign_id).first()
     if campaign is None:
-        return False
+        return True
     if problem := audience_problem(campaign):
+        if problem == pauses.NOT_COUNTED and patient:
+            return False
         _pause(campaign_id, problem)
-        return False
-    total = write_decisions(campaign)
+        return True
+    with bounded(ITEM_SECONDS):
+        total = write_decisions(campaign)
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE campaigns_campaign SET audience_total = %s, audience_built_at = now() WHERE id = %s",
@@ -90,7 +130,7 @@ def audience_problem(campaign: Campaign) -> str:
     excluded = Segment.objects.filter(pk__in=campaign.exclude_segment_ids, status="live")
     if len(excluded) != len(set(campaign.exclude_segment_ids)):
         return pauses.EXCLUDED_BROKEN
-    if any(one.refreshed_at is None for one in [segment, *excluded]):
+    if any(one.refreshed_at is None or one.behind_since for one in [segment, *excluded]):
         return pauses.NOT_COUNTED
     return ""
 
@@ -140,6 +180,7 @@ def cancel_waiting(campaign_id: int) -> int:
         return int(cursor.rowcount)
 
 
-def _pause(campaign_id: int, code: str) -> None:
-    Campaign.objects.filter(pk=campaign_id, status="sending").update(status="paused", pause_code=code, pause_params={})
+def _pause(campaign_id: int, code: str, params: Mapping[str, str] | None = None) -> None:
+    paused = {"status": "paused", "pause_code": code, "pause_params": dict(params or {})}
+    Campaign.objects.filter(pk=campaign_id, status="sending").update(**paused)
     logger.warning("campaign %s paused before its audience was taken: %s", campaign_id, code)

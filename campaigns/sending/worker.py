@@ -12,11 +12,13 @@ from campaigns.rendering.problems import RenderFailure
 from campaigns.sending import queue
 from campaigns.sending.breaker import Breakers
 from campaigns.sending.compose import Job, Mail, compose
+from campaigns.sending.isolation import put_off
 from campaigns.sending.lasting import until_written
 from campaigns.sending.queue import Mark, Person, SendOutcome
 from campaigns.sending.verdicts import POLICY_STREAK, Verdict, backoff_seconds, judge
 from campaigns.services.trouble import hold_campaign, pause_for_trouble, suppress_bounced, working_again
 from campaigns.smtp import SendResult, SmtpSession
+from cdp.common.faults import Fault, fault_of
 from consent import gate
 from consent.policy.decisions import Decision
 from profiles.keyring import key_ring
@@ -137,6 +139,12 @@ class Sender:
                     )
                 except RenderFailure as failure:
                     unfit.append((profile_id, failure.reason, decision.record_id))
+                    continue
+                except Exception as error:
+                    if fault_of(error) is Fault.SERVER:
+                        raise
+                    logger.exception("campaign %s: no message for person %s", job.campaign_id, profile_id)
+                    put_off(campaign_id=job.campaign_id, worker=self.name, profile_id=profile_id, error=error)
                     continue
                 yield person, decision, mail
             queue.write_skips(campaign_id=job.campaign_id, worker=self.name, skips=unfit)

@@ -37,7 +37,7 @@ UPDATE common_queueitem AS item
 SET holder = %(holder)s, lease_until = now() + make_interval(secs => %(lease)s),
     deaths = item.deaths + chosen.lost::int
 FROM chosen WHERE item.queue = chosen.queue AND item.key = chosen.key
-RETURNING item.key, item.attempts, item.deaths, item.puts, item.since
+RETURNING item.key, item.attempts, item.deaths, item.puts, item.since, extract(epoch FROM now() - item.since)::float
 """
 _MINE = "queue = %(queue)s AND key = %(key)s AND holder = %(holder)s"
 
@@ -57,6 +57,7 @@ class Claim:
     deaths: int
     puts: int
     since: datetime
+    waited: float  # seconds, when it was claimed
 
     @property
     def names(self) -> dict[str, Any]:

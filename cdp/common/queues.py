@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from celery import Task, shared_task
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
 from django.utils.functional import Promise
 
@@ -176,8 +176,11 @@ def _lock(function: str, space: int, number: int) -> bool:
 
 
 def _unlock(space: int, number: int) -> None:
-    if connection.connection is not None and not connection.connection.closed:
-        _lock("pg_advisory_unlock", space, number)
+    try:
+        if connection.connection is not None and not connection.connection.closed:
+            _lock("pg_advisory_unlock", space, number)
+    except (OperationalError, InterfaceError):
+        connection.close()  # the session is gone, and its locks with it
 
 
 class SingleTask(Task[Any, Any]):

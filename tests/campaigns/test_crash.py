@@ -41,7 +41,7 @@ def test_a_killed_process_sends_nobody_twice_and_loses_nobody(settings: pytest.F
         process.send_signal(signal.SIGKILL)
         process.wait()
         killed += 1
-        SendQueue.objects.exclude(phase="waiting").update(lease_until="2026-01-01T00:00Z")  # as time would
+        SendQueue.objects.filter(phase="handing_over").update(lease_until="2026-01-01T00:00Z")  # as time would
     settings.MAIL_SERVER = sink.server  # type: ignore[attr-defined]
     while drain_sends(seconds=30):
         pass

@@ -9,9 +9,11 @@ import pytest
 from django.utils import timezone
 
 from campaigns.models import Campaign, Delivery
+from campaigns.sending import starting
 from campaigns.sending.starting import start_due_campaigns
 from campaigns.services.campaigns import cancel_campaign, resume_campaign, schedule_campaign
 from cdp.common.errors import CdpError
+from cdp.common.models import QueueItem
 from segments.models import Segment
 from tests.campaigns.factories import campaign, readers, segment
 from tests.consent.factories import purpose
@@ -80,9 +82,12 @@ def test_a_segment_that_is_not_surely_right_keeps_a_campaign_from_being_schedule
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("role", ["audience", "left out"])
-def test_a_segment_that_breaks_after_scheduling_pauses_at_the_start_and_mended_goes_on(state: str, role: str) -> None:
+def test_a_segment_that_breaks_after_scheduling_pauses_at_the_start_and_mended_goes_on(
+    state: str, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = segment()
     row = scheduled(excluding=other)
+    monkeypatch.setattr(starting, "COUNTING_SECONDS", -10)
     key = (row.segment_id or 0) if role == "audience" else other.pk
     Segment.objects.filter(pk=key).update(**STATES[state][0])
     row = started(row)
@@ -94,3 +99,12 @@ def test_a_segment_that_breaks_after_scheduling_pauses_at_the_start_and_mended_g
     Segment.objects.filter(pk=key).update(status="live", refreshed_at=timezone.now())
     resume_campaign(campaign_id=row.pk)
     assert started(row).status == "sending" and Delivery.objects.count() == 2
+
+
+def test_a_campaign_waits_for_a_segment_that_is_being_counted_anew() -> None:
+    row = scheduled()
+    Segment.objects.filter(pk=row.segment_id or 0).update(behind_since=timezone.now())
+    assert started(row).status == "sending" and not Delivery.objects.exists()
+    Segment.objects.filter(pk=row.segment_id or 0).update(behind_since=None)
+    QueueItem.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    assert started(row).audience_total == 2

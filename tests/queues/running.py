@@ -15,6 +15,8 @@ from cdp.common.queues import MAX_ATTEMPTS, queues
 #: table -> how to let a wait be over
 WAITS = {
     "profiles_inbox": "UPDATE profiles_inbox SET due_at = NULL",
+    "segments_touched": "UPDATE segments_touched SET due_at = NULL",
+    "campaigns_sendqueue": "UPDATE campaigns_sendqueue SET due_at = now()",
     "common_queueitem": "UPDATE common_queueitem SET due_at = now()",
 }
 
