@@ -19,10 +19,12 @@ class CdpConfig(AppConfig):
         """Keep roles, schedules and the broker's queue in step after every migrate."""
         # These need the app registry, so they cannot be imported with this module.
         from cdp.broker.transport import install_broker
+        from cdp.health import queue_checks
         from cdp.role_sync import sync_roles
         from cdp.schedules import sync_schedules
 
         register_navigation()
+        queue_checks.register()
         celery_app.set_default()
         celery_app.loader.import_task_module("cdp.tasks")
 

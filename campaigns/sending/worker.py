@@ -18,7 +18,7 @@ from campaigns.sending.queue import Mark, Person, SendOutcome
 from campaigns.sending.verdicts import POLICY_STREAK, Verdict, backoff_seconds, judge
 from campaigns.services.trouble import hold_campaign, pause_for_trouble, suppress_bounced, working_again
 from campaigns.smtp import SendResult, SmtpSession
-from cdp.common.faults import Fault, fault_of
+from cdp.common.faults import Fault, describe_error, fault_of
 from consent import gate
 from consent.policy.decisions import Decision
 from profiles.keyring import key_ring
@@ -143,7 +143,7 @@ class Sender:
                 except Exception as error:
                     if fault_of(error) is Fault.SERVER:
                         raise
-                    logger.exception("campaign %s: no message for person %s", job.campaign_id, profile_id)
+                    logger.warning("campaign %s: no message for one person: %s", job.campaign_id, describe_error(error))
                     put_off(campaign_id=job.campaign_id, worker=self.name, profile_id=profile_id, error=error)
                     continue
                 yield person, decision, mail

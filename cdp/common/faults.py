@@ -96,7 +96,9 @@ def describe_error(error: BaseException) -> str:
     ours = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_relative_to(settings.BASE_DIR) and ".venv" not in frame.filename
+        if Path(frame.filename).is_relative_to(settings.BASE_DIR)
+        and ".venv" not in frame.filename
+        and frame.filename != __file__
     ]
     if ours:
         place = Path(ours[-1].filename).relative_to(settings.BASE_DIR)

@@ -188,7 +188,7 @@ def _work_item(
     except Exception as error:
         if fault_of(error) is Fault.SERVER:
             raise  # the claim ends with the session
-        logger.exception("%s %s failed", item.queue.name, item.key)
+        logger.warning("%s %s failed: %s", item.queue.name, item.key, describe_error(error))
         _fail(item, error, on_failure)
     else:
         item.finish()

@@ -129,16 +129,6 @@ start_checks: Registry[Callable[[], str]] = Registry("check before the start")
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueueDepth:
-    """A queue for /readyz: `measure()` returns (rows waiting, age of the oldest in seconds or None)."""
-
-    measure: Callable[[], tuple[int, float | None]]
-
-
-queues: Registry[QueueDepth] = Registry("queue")
-
-
-@dataclass(frozen=True, kw_only=True)
 class HomeCard:
     """A part of the home page. `context(request)` returns the template's context, or None to leave the card out.
 

@@ -54,6 +54,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "common.view_accesslog": (PRIVACY, ADMINISTRATOR),
     # system
     "common.view_heartbeat": (ADMINISTRATOR,),
+    "common.view_deadletter": (ADMINISTRATOR,),
+    "common.change_deadletter": (ADMINISTRATOR,),
     "common.view_apitoken": (ADMINISTRATOR,),
     "common.add_apitoken": (ADMINISTRATOR,),
     "common.change_apitoken": (ADMINISTRATOR,),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth.mixins import PermissionRequiredMixin
@@ -16,7 +15,7 @@ from cdp.health.checks import run_checks
 from cdp.health.heartbeats import STALE_SECONDS, is_fresh
 from cdp.health.state import database_answers, read_state
 
-#: names of processes and queues, as /readyz gives them -> what the page calls them
+#: names of processes, as /readyz gives them -> what the page calls them
 WORDS = {
     "worker:events": _("Worker for events"),
     "worker:segments": _("Worker for segments"),
@@ -24,10 +23,6 @@ WORDS = {
     "worker:sends": _("Worker for mails"),
     "worker:upkeep": _("Worker for upkeep (seals, retention, partitions)"),
     "beat": _("Beat (wakes the workers)"),
-    "inbox": _("Events that came in"),
-    "imports": _("Imports"),
-    "segments_touched": _("People to look at for segments"),
-    "sends": _("Mails to send"),
 }
 
 
@@ -74,6 +69,6 @@ class HealthPage(PermissionRequiredMixin, TemplateView):
             results=results,
             failed=failed,
             signs=signs,
-            queues=[replace(queue, name=str(WORDS.get(queue.name, queue.name))) for queue in state.queues],
+            queues=state.queues,
             stale_seconds=int(STALE_SECONDS),
         )

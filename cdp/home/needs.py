@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cdp.common.counting import capped_count
-from cdp.common.models import Heartbeat
+from cdp.common.models import DeadLetter, Heartbeat
 from profiles.models import Merge, Profile, RejectedMessage, Source
 from profiles.models.identity import MergeState
 
@@ -98,6 +98,9 @@ def needs_of(user: Reader) -> list[Need]:
     needs: list[Need] = []
     if user.has_perm("common.view_heartbeat"):
         needs += _silent_processes()
+    if user.has_perm("common.view_deadletter") and (count := capped_count(DeadLetter.objects.all())):
+        text = _("Items that a queue gave up on")
+        needs.append(Need(chip="", count=count, text=text, tone="bad", url=_address("dead_letters")))
     if user.has_perm("profiles.merge_profile") and (
         count := capped_count(Merge.objects.filter(state=MergeState.QUARANTINED))
     ):

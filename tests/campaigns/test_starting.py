@@ -106,5 +106,5 @@ def test_a_campaign_waits_for_a_segment_that_is_being_counted_anew() -> None:
     Segment.objects.filter(pk=row.segment_id or 0).update(behind_since=timezone.now())
     assert started(row).status == "sending" and not Delivery.objects.exists()
     Segment.objects.filter(pk=row.segment_id or 0).update(behind_since=None)
-    QueueItem.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    QueueItem.objects.update(due_at=timezone.now() - timedelta(hours=1))
     assert started(row).audience_total == 2

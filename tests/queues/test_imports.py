@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cdp.common.dead_letters import retry_dead_letter
 from cdp.common.models import DeadLetter, QueueItem
 from cdp.common.queues import queues
 from consent.services.erasing import erase_person
@@ -73,7 +74,7 @@ def test_an_import_that_always_fails_is_given_up_with_its_reason_and_another_goe
     letter = DeadLetter.objects.get()
     assert (letter.queue, letter.key, letter.attempts) == ("imports", str(broken.pk), 5)
     monkeypatch.undo()
-    runner.retry_import(letter)
+    retry_dead_letter(letter_id=letter.pk)
     run_scheduled(TASK)
     assert state(broken) == ImportState.READY
     assert not DeadLetter.objects.exists() and not error_text(broken)

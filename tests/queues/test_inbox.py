@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from cdp.common.dead_letters import retry_dead_letter
 from cdp.common.models import DeadLetter
 from profiles import changes
 from profiles.messages import reading
 from profiles.models import InboxEntry, Interaction, RejectedMessage
 from profiles.processing import block
-from profiles.processing.drain import retry_body
 from tests.profiles.processing.inbox import put, source, track
 from tests.queues.running import hurry, run_scheduled, run_until_given_up
 
@@ -79,7 +79,7 @@ def test_a_body_whose_reading_fails_is_a_dead_letter_that_can_be_retried(monkeyp
     assert (letter.queue, letter.key, letter.reason, letter.attempts) == ("inbox", str(bad), "error", 5)
     assert "RecursionError" in letter.error and "secret" not in letter.error
     monkeypatch.undo()
-    retry_body(letter)
+    retry_dead_letter(letter_id=letter.pk)
     run_scheduled(INBOX)
     assert Interaction.objects.filter(message_id="broken").exists()
 

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from campaigns.audience import write_decisions
 from campaigns.models import Campaign, Delivery, SendQueue
-from campaigns.sending import isolation, queue, starting, worker
+from campaigns.sending import queue, starting, worker
 from campaigns.sending.compose import compose
 from campaigns.services.campaigns import schedule_campaign
+from cdp.common.dead_letters import retry_dead_letter
 from cdp.common.models import DeadLetter, QueueItem
 from cdp.common.queues import holder, queues
 from tests.campaigns.factories import campaign, readers
@@ -32,9 +34,9 @@ def sink(settings: Any) -> Iterator[Sink]:
     server.stop()
 
 
-def scheduled(count: int) -> Campaign:
-    news = purpose()
-    row = campaign(*readers(count, news), of=news)
+def scheduled(count: int, slug: str = "news") -> Campaign:
+    news = purpose(slug)
+    row = campaign(*readers(count, news, prefix=slug), of=news)
     schedule_campaign(campaign_id=row.pk, actor=None, confirm=count)
     return row
 
@@ -63,7 +65,7 @@ def test_one_message_that_cannot_be_made_fails_alone_and_can_be_retried(
     letter = DeadLetter.objects.get()
     assert letter.queue == "sends" and "KeyError" in letter.error and "secret" not in letter.error
     monkeypatch.undo()
-    isolation.retry_send(letter)
+    retry_dead_letter(letter_id=letter.pk)
     run_scheduled(SEND)
     row.refresh_from_db()
     assert row.status == "done" and len(sink.mails) == 5 and set(sink.counts.values()) == {1}
@@ -87,13 +89,12 @@ def test_what_a_dead_sender_had_only_claimed_is_sent_at_once_and_the_rest_waits(
 
 @pytest.mark.django_db
 def test_an_audience_that_cannot_be_built_pauses_its_campaign_and_others_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken, good = scheduled(2), scheduled(2)
-    write = starting.write_decisions
+    broken, good = scheduled(2), scheduled(2, "other")
 
     def fail(row: Campaign) -> int:
         if row.pk == broken.pk:
             raise ValueError("secret@example.org")
-        return write(row)
+        return write_decisions(row)
 
     monkeypatch.setattr(starting, "write_decisions", fail)
     Campaign.objects.update(scheduled_at=timezone.now() - timedelta(seconds=10))
@@ -108,7 +109,7 @@ def test_an_audience_that_cannot_be_built_pauses_its_campaign_and_others_start(m
     assert (letter.queue, letter.key) == ("starts", str(broken.pk))
     assert queues.get("starts").measure() == (0, None)
     monkeypatch.undo()
-    starting.retry_start(letter)
+    retry_dead_letter(letter_id=letter.pk)
     run_scheduled(START)
     broken.refresh_from_db()
     assert (broken.status, broken.audience_total) == ("sending", 2)
