@@ -21,7 +21,10 @@ from cdp.common.wake import wake
 REASONS = ReasonTable(
     "dead_letter",
     {
-        "timeout": ReasonText(gettext_noop("It took longer than %(seconds)s seconds each time")),
+        "timeout": ReasonText(
+            gettext_noop("It took too long each time"),
+            gettext_noop("It took longer than %(seconds)s seconds each time"),
+        ),
         "race": ReasonText(gettext_noop("Others kept changing the same rows each time")),
         "worker_died": ReasonText(gettext_noop("The worker died each time")),
         "error": ReasonText(gettext_noop("It ended in an error each time")),
@@ -31,7 +34,7 @@ REASONS = ReasonTable(
 
 def reason_text(letter: DeadLetter) -> str:
     """Return why it was given up, in the reader's language."""
-    return REASONS.label(letter.reason) % letter.parameters
+    return REASONS.text(letter.reason, letter.parameters)
 
 
 def queue_label(name: str) -> str:

@@ -224,7 +224,7 @@ def bury(
         key=str(key),
         defaults={
             "reason": reason or (reason_of(error) if error else "error"),
-            "parameters": {"seconds": queue.item_seconds},
+            "parameters": {"seconds": int(queue.item_seconds)},
             "error": describe_error(error) if error else "",
             "attempts": attempts,
             "first_tried_at": since or Now(),

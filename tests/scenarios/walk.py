@@ -23,6 +23,7 @@ ARGUMENTS: dict[str, list[Any]] = {
     "campaigns:version_frame": ["version"], "campaigns:message_version": ["message", 1],
     "campaigns:deliveries": ["running"], "campaigns:progress": ["running"],
     "campaigns:delivery": ["running", "delivery"], "campaigns:delivery_mail": ["running", "delivery"],
+    "dead_letter_retry": ["dead_letter"], "dead_letter_discard": ["dead_letter"],
 }  # fmt: skip
 BY_ROUTE_WORD = {"uuid": "person", "import_id": "import", "message_id": "message", "campaign_id": "campaign"}
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from campaigns.models import Campaign, Delivery
 from campaigns.sending.starting import start_due_campaigns
 from campaigns.services.campaigns import schedule_campaign
+from cdp.common.models import DeadLetter
 from cdp.mailbox.store import MailStore
 from consent.links import make_token
 from consent.models import ConsentRecord, Suppression
@@ -70,7 +71,12 @@ def make_world(box: MailStore) -> dict[str, Any]:
     merge = make_merge(anna, person(display_name="Twin"), at=timezone.now() - timedelta(days=1))
     mail = box.add(sender="hello@shop.example", recipients=[ADDRESS], content=MAIL)
     assert plan.message is not None and plan.message.current_version is not None
+    now = timezone.now()
+    given_up = DeadLetter.objects.create(
+        queue="segments_refresh", key=str(segment.pk), reason="timeout", first_tried_at=now, last_tried_at=now
+    )
     return {
+        "dead_letter": given_up,
         "person": anna, "other": other, "source": source, "raw_id": _raw(source), "rejected": rejected, "import": job,
         "purpose": news, "record": ConsentRecord.objects.get(pk=record.pk), "suppression": suppression, "mail": mail,
         "catalogue": CatalogueEntry.objects.get(scope="event"), "segment": segment, "message": plan.message,
