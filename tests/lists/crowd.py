@@ -30,7 +30,6 @@ DIFFERENT: dict[str, dict[str, str]] = {
     "campaigns_message": {},
     "campaigns_campaign": {},
     "campaigns_delivery": {"profile_id": "1000000 + n", "uuid": "gen_random_uuid()"},
-    "profiles_catalogueentry": {"path": "'copy-' || n"},
     "common_accesslog": {},
     "common_apitoken": {"digest": "md5(n::text)"},
     "auth_user": {"username": "'copy-' || n"},
