@@ -122,7 +122,8 @@ def cut_unreadable(values: Collection[str]) -> dict[str, int]:
         )
         bodies = cursor.rowcount
         cursor.execute(
-            "UPDATE profiles_rejectedmessage SET payload = '{}', params = '{}', names = '{}' WHERE names @> ARRAY[%s]::bigint[]"
+            "UPDATE profiles_rejectedmessage SET payload = '{}', params = '{}', names = '{}'"
+            " WHERE names @> ARRAY[%s]::bigint[]"
             " AND EXISTS (SELECT 1 FROM unnest(%s::text[]) v WHERE strpos(lower(payload::text), v) > 0)",
             [RawIdentifier.UNREADABLE, wanted],
         )
