@@ -75,7 +75,7 @@ def test_a_dump_of_the_database_holds_nothing_of_the_person() -> None:
     send(origin, anna_says("m1"), track("m2", userId="bert", properties={"quantity": 3}))
     send(origin, anna_says("m1"))  # a retry
     send(origin, anna_says("m1", traits={"email": ADDRESS, "first_name": "Zonnebloem"}))  # another payload, same id
-    rejected = [
+    rejected: list[dict[str, Any]] = [
         {"type": "dance", "userId": "zonnebloem"},
         {"type": "track", "event": "x", "userId": "zonnebloem", "properties": {"text": "zonnebloem" * 9000}},
         {"type": "identify", "userId": "null", "context": {"traits": {"email": ADDRESS.upper()}}},
