@@ -236,6 +236,7 @@ COLLECT_MIN_FREE_MB = env.integer("COLLECT_MIN_FREE_MB", 512)
 # Celery: wakes drains up; PostgreSQL is the queue of record ----------------------------------------------------
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "pgmq://")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TIMEZONE = "UTC"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"

@@ -23,7 +23,7 @@ class Kind:
     name: str
     #: names of tasks, `*` stands for anything; the first kind that matches has the task
     tasks: tuple[str, ...]
-    #: tasks at the same time in one process: one more than may block each other
+    #: tasks at the same time in one process: enough that each finds room while all others use all their slots
     threads: int
     #: seconds after which a task counts as hung and its process gives itself up. No task comes near it in good order:
     #: drains end after 50 s, statements have time-outs of their own.
@@ -37,7 +37,7 @@ KINDS = (
     Kind("imports", ("profiles.run_import",), threads=2, longest=2 * 3600),
     # Two may send; the third is free for what starts or plans.
     Kind("sends", ("campaigns.*",), threads=3, longest=1800),
-    Kind("upkeep", ("*",), threads=2, longest=2 * 3600),
+    Kind("upkeep", ("*",), threads=4, longest=2 * 3600),
 )
 NAMES = tuple(kind.name for kind in KINDS)
 

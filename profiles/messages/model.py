@@ -59,7 +59,6 @@ class Rejection:
     message_id: str
     payload: Any
     names: frozenset[Pair] = frozenset()
-    readable: bool = True  # if not, nobody can tell whom it names
 
 
 @dataclass(frozen=True, slots=True)

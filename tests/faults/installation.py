@@ -220,24 +220,27 @@ class Installation:
 
     def collect(self, count: int = 1) -> list[str]:
         """Send events in one request, again and again until it says that it has them; return their ids."""
-        key = json.loads((self.var_dir / "credentials.json").read_text())["write_keys"]["server"]
         ids = [str(uuid4()) for _number in range(count)]
+        eventually(lambda: self._post(ids), "the collector accepts events")
+        return ids
+
+    def accepts(self, count: int = 1) -> bool:
+        """Send events once; tell whether it said that it has them."""
+        return self._post([str(uuid4()) for _number in range(count)])
+
+    def _post(self, ids: list[str]) -> bool:
+        key = json.loads((self.var_dir / "credentials.json").read_text())["write_keys"]["server"]
         batch = [{"type": "track", "userId": f"u-{one[:3]}", "event": "Tested", "messageId": one} for one in ids]
         request = urllib.request.Request(
             self.url + "/v1/batch",
             json.dumps({"batch": batch}).encode(),
             {"Authorization": "Basic " + b64encode(f"{key}:".encode()).decode(), "Content-Type": "application/json"},
         )
-
-        def accepted() -> bool:
-            try:
-                with urllib.request.urlopen(request, timeout=10) as answer:
-                    return bool(answer.status == 200)
-            except OSError:
-                return False
-
-        eventually(accepted, "the collector accepts events")
-        return ids
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
 
 
 @contextmanager

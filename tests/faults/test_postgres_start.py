@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,9 +28,11 @@ postgres.ensure_running(Path(sys.argv[1]))
 
 
 @pytest.fixture
-def var_dir(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path
-    postgres.stop(tmp_path)
+def var_dir() -> Iterator[Path]:
+    # Not pytest's folder, which every run of pytest closes to other users: PostgreSQL's own must pass through.
+    with tempfile.TemporaryDirectory(prefix="kb-postgres-") as folder:
+        yield Path(folder)
+        postgres.stop(Path(folder))
 
 
 def server_of(var_dir: Path) -> Server:
