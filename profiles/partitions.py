@@ -1,4 +1,4 @@
-"""Partitions of the two tables that only grow: made ahead, made on demand, let go of when their time is up.
+"""Partitions of the tables that only grow: made ahead, made on demand, let go of when their time is up.
 
 Nobody waits for any of it: a partition is made standalone and attached (`profiles_make_partition` of the migration),
 and detached concurrently. Both give up after a second behind somebody else's lock, and are tried again.
@@ -19,6 +19,8 @@ from django.db import OperationalError, connection, transaction
 T = TypeVar("T")
 
 RAW, INTERACTION = "profiles_rawmessage", "profiles_interaction"
+#: whom each raw body names: made and dropped with the bodies of its day
+NAMES = "profiles_rawidentifier"
 MONTHS_BACK = 14
 MONTHS_AHEAD = 3
 DAYS_AHEAD = 14
@@ -45,9 +47,9 @@ def add_months(month: date, count: int) -> date:
     return date(index // 12, index % 12 + 1, 1)
 
 
-def day_name(day: date) -> str:
-    """Return the table of a day of raw messages."""
-    return f"{RAW}_d{day:%Y%m%d}"
+def day_name(day: date, parent: str = RAW) -> str:
+    """Return the table of a day of raw messages, or of the names in them."""
+    return f"{parent}_d{day:%Y%m%d}"
 
 
 def month_name(month: date) -> str:
@@ -57,8 +59,9 @@ def month_name(month: date) -> str:
 
 # Make -----------------------------------------------------------------------------------------------------------
 
-#: months that this process knows to have a partition
+#: months and days that this process knows to have a partition
 _known_months: set[date] = set()
+_known_days: set[date] = set()
 
 
 def interaction_months() -> set[date]:
@@ -83,11 +86,25 @@ def ensure_months(months: Iterable[date]) -> int:
     return sum(_create(INTERACTION, month_name(month), month, add_months(month, 1)) for month in sorted(wanted))
 
 
+def wanted_days(days: set[date]) -> set[date]:
+    """Return those of these days that have no partition for the names in their bodies; cheap when all are known."""
+    missing = days - _known_days
+    if missing:
+        have = _attached(NAMES)
+        found = {day for day in missing if day_name(day, NAMES) in have}
+        _known_days.update(found)
+        missing -= found
+    return missing
+
+
 def ensure_days(days: Iterable[date]) -> int:
-    """Create the missing partitions of raw messages for these days; return how many were made."""
-    have = _attached(RAW)
-    wanted = [day for day in sorted(set(days)) if day_name(day) not in have]
-    return sum(_create(RAW, day_name(day), day, day + timedelta(days=1)) for day in wanted)
+    """Create the missing partitions of raw messages, and of the names in them; return how many were made."""
+    made, ordered = 0, sorted(set(days))
+    for parent in (RAW, NAMES):
+        have = _attached(parent)
+        wanted = [day for day in ordered if day_name(day, parent) not in have]
+        made += sum(_create(parent, day_name(day, parent), day, day + timedelta(days=1)) for day in wanted)
+    return made
 
 
 def make_ahead(*, now: datetime | None = None) -> int:
@@ -124,19 +141,15 @@ def old_months(*, before: date) -> list[date]:
 
 
 def drop_day(day: date) -> int | None:
-    """Drop a day of raw messages; return its rows, or None when that has to wait.
+    """Drop a day of raw messages with the names in them; return its bodies, or None when that has to wait.
 
     It waits for messages of that day that are still to be processed, and for whoever reads the table just now.
     """
     with _alone() as (alone, cursor):
         if not alone:
             return None
-        names = [name for name in [day_name(day), *_detached(RAW)] if name.startswith(day_name(day))]
         rows = 0
-        for name in dict.fromkeys(names):
-            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
-            if not cursor.fetchone()[0]:
-                continue
+        for name in _tables_of(cursor, RAW, day):
             cursor.execute(f"SELECT EXISTS (SELECT 1 FROM profiles_inbox i JOIN {name} r ON r.id = i.raw_id)")
             if cursor.fetchone()[0]:
                 return None
@@ -145,7 +158,22 @@ def drop_day(day: date) -> int | None:
             if not _detach(cursor, RAW, name):
                 return None
             cursor.execute(f"DROP TABLE {name}")
+        for name in _tables_of(cursor, NAMES, day):
+            _known_days.discard(day)
+            if _detach(cursor, NAMES, name):
+                cursor.execute(f"DROP TABLE {name}")
         return rows
+
+
+def _tables_of(cursor: Any, parent: str, day: date) -> list[str]:
+    """Return the tables that there are of a day, also those that were detached before."""
+    own = day_name(day, parent)
+    found = []
+    for name in dict.fromkeys([own, *(name for name in _detached(parent) if name.startswith(own))]):
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
+        if cursor.fetchone()[0]:
+            found.append(name)
+    return found
 
 
 def detach_month(month: date) -> bool:

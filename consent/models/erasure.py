@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +16,8 @@ class Erasure(models.Model):
     reason = models.CharField(max_length=200)
     at = models.DateTimeField(db_default=Now())
     counts = models.JSONField(default=dict)
+    #: of the identifiers whose messages are still to be cut out of stored bodies; emptied when that is done
+    digests = ArrayField(models.BigIntegerField(), default=list)
     taken_out_at = models.DateTimeField(null=True)  # from then on nothing of theirs can come in
     finished_at = models.DateTimeField(null=True)  # null: to be gone on with
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -20,12 +21,13 @@ from cdp.common.errors import CdpError
 from cdp.common.faults import persist
 from cdp.common.registry import personal_data
 from consent.models import ConsentEvidence, ConsentRecord, ConsentState, Erasure, SuppressionReason
-from consent.policy.erasure import Held, kept_out
+from consent.policy.erasure import Held, kept_out, own
 from consent.services.entries import actor_label
 from consent.services.subjects import lock_profiles
 from consent.services.suppressing import suppress_identifiers
 from profiles.changes import Change, announce
 from profiles.models import Identifier, Profile
+from profiles.services.stored_bodies import cut_stored, cut_unreadable, digests_of
 from profiles.tombstones import shut_out_writers
 
 logger = logging.getLogger(__name__)
@@ -38,14 +40,22 @@ def erase_person(*, profile_id: int, actor: Any, reason: str) -> Erasure:
     """
     receipt = _begin(profile_id, actor, reason)
     try:
-        persist(lambda: _take_out(receipt, actor))
+        held = persist(lambda: _take_out(receipt, actor))
     except OperationalError as error:
         raise CdpError(
             "erasure.busy", _("Too much is being written just now; try again in a minute."), status=503
         ) from error
-    receipt.finished_at = timezone.now()
-    receipt.save(update_fields=["finished_at"])
+    _add(receipt, cut_unreadable([item.value for item in held]))
+    for counts in cut_stored(receipt.digests):
+        _add(receipt, counts)
+        receipt.save(update_fields=["counts"])
+    receipt.digests, receipt.finished_at = [], timezone.now()
+    receipt.save(update_fields=["counts", "digests", "finished_at"])
     return receipt
+
+
+def _add(receipt: Erasure, counts: Mapping[str, int]) -> None:
+    receipt.counts = dict(Counter(receipt.counts) + Counter(counts))
 
 
 def go_on_with_erasures(*, older_than: timedelta = timedelta(minutes=1)) -> int:
@@ -74,8 +84,8 @@ def _begin(profile_id: int, actor: Any, reason: str) -> Erasure:
 
 
 @transaction.atomic
-def _take_out(receipt: Erasure, actor: Any) -> None:
-    """Put up tombstones and remove the person, while nobody else writes people.
+def _take_out(receipt: Erasure, actor: Any) -> list[Held]:
+    """Put up tombstones and remove the person, while nobody else writes people; return what identified them.
 
     Holders are walked from the highest app down, so that each still finds the identifiers that a lower one removes.
     """
@@ -91,10 +101,13 @@ def _take_out(receipt: Erasure, actor: Any) -> None:
         counts.update(holder.erase(profile_id))
     now = timezone.now()
     Profile.objects.filter(pk=profile_id, erased_at=None).update(erased_at=now)
-    receipt.counts = dict(Counter(receipt.counts) + counts)
+    _add(receipt, counts)
     receipt.taken_out_at = now
-    receipt.save(update_fields=["counts", "taken_out_at"])
+    # What still has to be found is known by digests from here on: by then nothing else names the person.
+    receipt.digests = sorted(digests_of(own(held)) | set(receipt.digests))
+    receipt.save(update_fields=["counts", "digests", "taken_out_at"])
     announce(Change(profile_ids={profile_id}, cause="erase"))
+    return held
 
 
 def erasures_done() -> int:

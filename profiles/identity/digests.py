@@ -85,6 +85,14 @@ class KeyRing:
         """Return the digests under which a value may be known."""
         return [chain.digest(kind, value) for chain in self.chains]
 
+    def short(self, kind: str, value: str) -> int:
+        """Return the first eight bytes of the digest under the key of now, as a signed number."""
+        return _short(self.keys[0], kind, value)
+
+    def shorts(self, kind: str, value: str) -> set[int]:
+        """Return the short digests under which a value may stand; these are never wrapped."""
+        return {_short(key, kind, value) for key in self.keys}
+
     def sql(self, text: str) -> tuple[str, list[bytes]]:
         """Return a list of expressions for `digest IN (...)`, and their parameters."""
         parts = [chain.sql(text) for chain in self.chains]
@@ -110,6 +118,10 @@ def key_ids(names: Sequence[str]) -> set[str]:
 @lru_cache(maxsize=65536)
 def _first_digest(key: str, kind: str, value: str) -> bytes:
     return _hmac(key, f"{kind}:{normalise(kind, value)}".encode())
+
+
+def _short(key: str, kind: str, value: str) -> int:
+    return int.from_bytes(_first_digest(key, kind, value)[:8], "big", signed=True)
 
 
 def _hmac(key: str, message: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -33,12 +33,12 @@ def _names(body: bytes, endpoint: str, rules: Rules) -> Iterator[frozenset[Pair]
         yield named_in(item, parts.context, rules)
 
 
-def cut(body: bytes, endpoint: str, rules: Rules, gone: Set[Pair]) -> bytes | None:
-    """Return a body without the messages that name one of these identifiers; None when none does.
+def cut(body: bytes, endpoint: str, rules: Rules, spares: Callable[[frozenset[Pair]], bool]) -> bytes | None:
+    """Return a body with only the messages whose names it `spares`; None when that is all of them.
 
     A marker takes the place of each, so that the others keep their positions and the counts add up.
     """
-    marks = [not gone.isdisjoint(names) for names in names_by_item(body, endpoint, rules)]
+    marks = [not spares(names) for names in names_by_item(body, endpoint, rules)]
     if not any(marks):
         return None
     if endpoint != "batch":

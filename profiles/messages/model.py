@@ -59,6 +59,7 @@ class Rejection:
     message_id: str
     payload: Any
     names: frozenset[Pair] = frozenset()
+    readable: bool = True  # if not, nobody can tell whom it names
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def read_body(body: bytes, origin: Origin, rules: Rules) -> Iterator[Message | R
     try:
         parts = split(body, batch=origin.endpoint == "batch")
     except Unreadable as error:
-        yield Rejection(0, error.code, error.params, "", _as_text(body))
+        yield Rejection(0, error.code, error.params, "", _as_text(body), readable=False)
         return
     for position, data in enumerate(parts.items):
         if data == ERASED_ITEM:

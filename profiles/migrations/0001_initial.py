@@ -64,6 +64,19 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='RawIdentifier',
+            fields=[
+                ('pk', models.CompositePrimaryKey('received_at', 'raw_id', 'digest', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('received_at', models.DateTimeField()),
+                ('raw_id', models.BigIntegerField()),
+                ('digest', models.BigIntegerField()),
+            ],
+            options={
+                'db_table': 'profiles_rawidentifier',
+                'managed': False,
+            },
+        ),
+        migrations.CreateModel(
             name='Identifier',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -239,6 +252,7 @@ class Migration(migrations.Migration):
                 ('code', models.CharField(max_length=40)),
                 ('params', models.JSONField(default=dict)),
                 ('payload', models.JSONField(default=dict)),
+                ('names', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
                 ('resolved_at', models.DateTimeField(blank=True, null=True)),
                 ('resolution', models.CharField(blank=True, max_length=10)),
                 ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='profiles.source')),
@@ -351,6 +365,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='merge',
             index=models.Index(fields=['-at', '-id'], name='merge_recent_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='rejectedmessage',
+            index=django.contrib.postgres.indexes.GinIndex(fields=['names'], name='rejected_names_idx'),
         ),
         migrations.AddIndex(
             model_name='rejectedmessage',

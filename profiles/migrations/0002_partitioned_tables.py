@@ -1,4 +1,4 @@
-"""The two tables that only grow, cut by time, and the sequence that the collector takes raw ids from in blocks.
+"""The tables that only grow, cut by time, and the sequence that the collector takes raw ids from in blocks.
 
 They have no default partition: while one exists, a new partition locks and reads it, and none can be detached
 concurrently. Whoever writes first sees to it that the partition is there (see profiles.partitions).
@@ -20,6 +20,17 @@ CREATE TABLE profiles_rawmessage (
     body bytea NOT NULL,
     PRIMARY KEY (received_at, id)
 ) PARTITION BY RANGE (received_at);
+"""
+
+# Whom a body names, as digests of eight bytes: an erasure finds the bodies by them. Nobody asks but by digest, and a
+# second entry of the same name does no harm, so there is no key.
+NAMES = """
+CREATE TABLE profiles_rawidentifier (
+    received_at timestamptz NOT NULL,
+    raw_id bigint NOT NULL,
+    digest bigint NOT NULL
+) PARTITION BY RANGE (received_at);
+CREATE INDEX rawidentifier_digest_idx ON profiles_rawidentifier (digest);
 """
 
 INTERACTION = """
@@ -81,6 +92,7 @@ class Migration(migrations.Migration):
             RAW,
             "DROP TABLE IF EXISTS profiles_rawmessage; DROP SEQUENCE IF EXISTS profiles_raw_id_seq",
         ),
+        migrations.RunSQL(NAMES, "DROP TABLE IF EXISTS profiles_rawidentifier"),
         migrations.RunSQL(
             INTERACTION,
             "DROP TABLE IF EXISTS profiles_interaction; DROP SEQUENCE IF EXISTS profiles_interaction_id_seq",

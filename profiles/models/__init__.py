@@ -1,7 +1,14 @@
 """The rows of the profiles app, a topic a file."""
 
 from profiles.models.catalogue import CatalogueEntry
-from profiles.models.collection import InboxEntry, RawMessage, RejectedMessage, SeenMessage, SourceCounter
+from profiles.models.collection import (
+    InboxEntry,
+    RawIdentifier,
+    RawMessage,
+    RejectedMessage,
+    SeenMessage,
+    SourceCounter,
+)
 from profiles.models.identity import HeldLink, Identifier, IdentifierKind, IdentityLink, Merge
 from profiles.models.imports import Import, ImportRow
 from profiles.models.interaction import Interaction
@@ -20,6 +27,7 @@ __all__ = [
     "Interaction",
     "Merge",
     "Profile",
+    "RawIdentifier",
     "RawMessage",
     "RejectedMessage",
     "SeenMessage",

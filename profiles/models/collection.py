@@ -1,7 +1,9 @@
-"""What came in at the collector: the raw lake end, the inbox, what was rejected, what was seen before."""
+"""What came in: the raw bodies and whom they name, the inbox, what was rejected, what was seen before."""
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +29,23 @@ class RawMessage(models.Model):
     class Meta:
         managed = False
         db_table = "profiles_rawmessage"
+
+
+class RawIdentifier(models.Model):
+    """A body names somebody: a keyed digest of eight bytes (`profiles.keyring`), or UNREADABLE for one that may name
+    anybody. Written by the processor for all that it reads, rejected and duplicate too; partitioned like the bodies.
+    """
+
+    UNREADABLE = 0
+
+    pk = models.CompositePrimaryKey("received_at", "raw_id", "digest")
+    received_at = models.DateTimeField()
+    raw_id = models.BigIntegerField()
+    digest = models.BigIntegerField()
+
+    class Meta:
+        managed = False
+        db_table = "profiles_rawidentifier"
 
 
 class InboxEntry(models.Model):
@@ -65,6 +84,7 @@ class RejectedMessage(models.Model):
     code = models.CharField(max_length=40)
     params = models.JSONField(default=dict)  # of the reason's sentence, see profiles.rejections
     payload = models.JSONField(default=dict)
+    names = ArrayField(models.BigIntegerField(), default=list)  # whom it names, as in RawIdentifier
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolution = models.CharField(max_length=10, blank=True)  # replayed | discarded
 
@@ -74,6 +94,7 @@ class RejectedMessage(models.Model):
         indexes = [
             models.Index(fields=["source", "-id"], name="rejected_source_idx"),
             models.Index(fields=["-id"], name="rejected_open_idx", condition=models.Q(resolved_at=None)),
+            GinIndex(fields=["names"], name="rejected_names_idx"),
         ]
 
     @property

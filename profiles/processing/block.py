@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from profiles import partitions
 from profiles.catalogue.store import new_tally, recorder
 from profiles.changes import Change, NewInteraction, announce, change_handlers
 from profiles.identity.traits import Slots, assert_traits, merge_into, slot_of, stamp
-from profiles.messages.cutting import cut
+from profiles.messages.cutting import cut, names_by_item
 from profiles.messages.model import Erased, Message, Origin, Rejection, Rules
 from profiles.messages.reading import read_body
 from profiles.processing import store
@@ -30,16 +30,17 @@ from profiles.tombstones import find_erased
 Place = tuple[int, int]  # raw id, position within the body
 
 
-class MonthsMissing(Prepare):
-    """Events of months that have no partition yet: make them first, in a transaction of their own."""
+class PartitionsMissing(Prepare):
+    """Events of months, or names of days, that have no partition yet: made first, in a transaction of their own."""
 
-    def __init__(self, months: set[date]) -> None:
-        super().__init__(f"{len(months)} months")
-        self.months = months
+    def __init__(self, months: set[date], days: set[date]) -> None:
+        super().__init__(f"{len(months)} months and {len(days)} days")
+        self.months, self.days = months, days
 
     def prepare(self) -> None:
         """Make the partitions."""
         partitions.ensure_months(self.months)
+        partitions.ensure_days(self.days)
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class Work:
     items: list[Item] = field(default_factory=list)
     rejected: list[RejectedRow] = field(default_factory=list)
     bodies: dict[int, RawBody] = field(default_factory=dict)  # by raw id
+    names: dict[int, set[Pair]] = field(default_factory=lambda: defaultdict(set))  # whom each of them names
     tallies: dict[tuple[int, datetime], Tally] = field(default_factory=lambda: defaultdict(Tally))
 
     def tally(self, source_id: int, received_at: datetime) -> Tally:
@@ -81,11 +83,6 @@ class Work:
             )
         )
 
-    def named(self) -> Iterator[frozenset[Pair]]:
-        """Yield whom each message names, stored or rejected."""
-        yield from (item.message.names for item in self.items)
-        yield from (row.names for row in self.rejected)
-
 
 @transaction.atomic
 def process_entries(entries: Sequence[Entry], *, skip: Mapping[Place, str] | None = None) -> list[Entry]:
@@ -100,8 +97,9 @@ def process_entries(entries: Sequence[Entry], *, skip: Mapping[Place, str] | Non
         work.items.remove(item)
         reason = (skip or {})[(item.origin.raw_id, item.message.position)]
         work.reject(item, "not_storable", {"error": reason}, {"event": item.message.name})
-    require_months(work.items)
+    require_partitions(work)
     drop_erased(work, rules)
+    note_names(work)
     drop_known(work)
     for row in work.rejected:
         work.tally(row.source_id, row.received_at).rejected += 1
@@ -119,15 +117,18 @@ def read_bodies(bodies: Sequence[RawBody], rules: Rules, sources: Mapping[int, S
     for raw in bodies:
         entry = raw.entry
         source = sources.get(entry.source_id)
-        if source is None:  # the source was deleted, and its counters with it
-            continue
         work.bodies[entry.raw_id] = raw
+        if source is None:  # the source was deleted, and its counters with it; the body is kept for its time
+            work.names[entry.raw_id].update(*names_by_item(raw.body, raw.endpoint, rules))
+            continue
         received_at = entry.received_at.astimezone(UTC)
         origin = Origin(source.id, source.trusted, received_at, entry.raw_id, raw.endpoint)
         for result in read_body(raw.body, origin, rules):
             if isinstance(result, Erased):
                 work.tally(source.id, received_at).erased += 1
-            elif isinstance(result, Rejection):
+                continue
+            work.names[entry.raw_id] |= result.names
+            if isinstance(result, Rejection):
                 work.rejected.append(
                     RejectedRow(
                         source.id,
@@ -139,6 +140,7 @@ def read_bodies(bodies: Sequence[RawBody], rules: Rules, sources: Mapping[int, S
                         result.params,
                         result.payload if result.payload is not None else {},
                         result.names,
+                        result.readable,
                     )
                 )
             else:
@@ -146,12 +148,13 @@ def read_bodies(bodies: Sequence[RawBody], rules: Rules, sources: Mapping[int, S
     return work
 
 
-def require_months(items: Sequence[Item]) -> None:
-    """Raise MonthsMissing when events fall in months without a partition that they should have."""
-    months = {(item.message.occurred_at.year, item.message.occurred_at.month) for item in items}
-    missing = partitions.wanted_months({date(year, month, 1) for year, month in months})
-    if missing:
-        raise MonthsMissing(missing)
+def require_partitions(work: Work) -> None:
+    """Raise PartitionsMissing when events, or the names in bodies, fall in times without a partition."""
+    months = {(item.message.occurred_at.year, item.message.occurred_at.month) for item in work.items}
+    no_month = partitions.wanted_months({date(year, month, 1) for year, month in months})
+    no_day = partitions.wanted_days({raw.entry.received_at.astimezone(UTC).date() for raw in work.bodies.values()})
+    if no_month or no_day:
+        raise PartitionsMissing(no_month, no_day)
 
 
 def drop_known(work: Work) -> None:
@@ -177,24 +180,34 @@ def drop_known(work: Work) -> None:
 
 def drop_erased(work: Work, rules: Rules) -> None:
     """Leave out what names an erased person, rejected or not, and cut it out of the stored bodies: it came late."""
-    gone = find_erased({pair for names in work.named() for pair in names})
+    gone = find_erased(set().union(*work.names.values()))
     if not gone:
         return
     kept: list[Item] = []
-    late = set()
     for item in work.items:
         if gone.isdisjoint(item.message.names):
             kept.append(item)
         else:
             work.tally(item.origin.source_id, item.origin.received_at).erased += 1
-            late.add(item.origin.raw_id)
-    for row in [row for row in work.rejected if not gone.isdisjoint(row.names)]:
-        work.tally(row.source_id, row.received_at).erased += 1
-        late.add(row.raw_id)
+    for row in work.rejected:
+        if not gone.isdisjoint(row.names):
+            work.tally(row.source_id, row.received_at).erased += 1
     work.items = kept
     work.rejected = [row for row in work.rejected if gone.isdisjoint(row.names)]
-    bodies = [work.bodies[raw_id] for raw_id in sorted(late)]
-    store.rewrite_bodies([(raw.entry, cut(raw.body, raw.endpoint, rules, gone)) for raw in bodies])
+    late = [work.bodies[raw_id] for raw_id in sorted(work.names) if not gone.isdisjoint(work.names[raw_id])]
+    store.rewrite_bodies([(raw.entry, cut(raw.body, raw.endpoint, rules, gone.isdisjoint)) for raw in late])
+    for raw in late:
+        work.names[raw.entry.raw_id] -= gone
+
+
+def note_names(work: Work) -> None:
+    """Note whom each body names, and which cannot be read: an erasure will look for them."""
+    unreadable = {row.raw_id for row in work.rejected if not row.readable}
+    store.note_names(
+        (raw.entry.received_at, raw_id, digest)
+        for raw_id, raw in work.bodies.items()
+        for digest in store.name_digests(work.names.get(raw_id, ()), readable=raw_id not in unreadable)
+    )
 
 
 def store_items(items: Sequence[Item], rules: Rules, sources: Mapping[int, SourceInfo]) -> None:

@@ -11,7 +11,9 @@ import msgspec
 from django.db import connection
 
 from cdp.common.arrays import binaries, moments, numbers, texts
+from profiles.keyring import key_ring
 from profiles.messages.model import Pair
+from profiles.models import RawIdentifier
 from profiles.processing.claim import Entry
 
 _encode = msgspec.json.encode
@@ -83,6 +85,9 @@ _COPY = (
 )
 
 
+_COPY_NAMES = "COPY profiles_rawidentifier (received_at, raw_id, digest) FROM STDIN"
+
+
 def copy_interactions(lines: Sequence[str]) -> None:
     """Write interactions; every line comes from `interaction_line`."""
     if lines:
@@ -122,6 +127,7 @@ class RejectedRow:
     params: Mapping[str, Any]
     payload: Any
     names: frozenset[Pair] = frozenset()
+    readable: bool = True
 
 
 def write_rejected(rows: Sequence[RejectedRow]) -> None:
@@ -131,8 +137,10 @@ def write_rejected(rows: Sequence[RejectedRow]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO profiles_rejectedmessage (source_id, received_at, raw_id, position, message_id, code, params,"
-            " payload, resolution) SELECT *, '' FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::int[],"
-            " %s::text[], %s::text[], %s::jsonb[], %s::jsonb[])",
+            " payload, names, resolution) SELECT source_id, received_at, raw_id, position, message_id, code, params,"
+            " payload, names::bigint[], '' FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::int[],"
+            " %s::text[], %s::text[], %s::jsonb[], %s::jsonb[], %s::text[])"
+            " AS n(source_id, received_at, raw_id, position, message_id, code, params, payload, names)",
             [
                 numbers(row.source_id for row in rows),
                 moments(row.received_at for row in rows),
@@ -142,8 +150,23 @@ def write_rejected(rows: Sequence[RejectedRow]) -> None:
                 texts(row.code[:40] for row in rows),
                 texts(_encode(row.params).decode() for row in rows),
                 texts(_encode(row.payload).decode() for row in rows),
+                texts(numbers(name_digests(row.names, readable=row.readable)) for row in rows),
             ],
         )
+
+
+def name_digests(names: Iterable[Pair], *, readable: bool = True) -> set[int]:
+    """Return the digests under which it is noted whom something names."""
+    ring = key_ring()
+    return {ring.short(kind, value) for kind, value in names} if readable else {RawIdentifier.UNREADABLE}
+
+
+def note_names(rows: Iterable[tuple[datetime, int, int]]) -> None:
+    """Note whom bodies name: (received at, raw id, digest)."""
+    lines = [f"{received_at.isoformat()}\t{raw_id}\t{digest}\n" for received_at, raw_id, digest in rows]
+    if lines:
+        with connection.cursor() as cursor, cursor.copy(_COPY_NAMES) as copy:
+            copy.write("".join(lines).encode())
 
 
 def rewrite_bodies(bodies: Iterable[tuple[Entry, bytes | None]]) -> None:

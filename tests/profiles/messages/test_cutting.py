@@ -45,7 +45,7 @@ def test_the_context_of_a_batch_names_somebody_in_each_item() -> None:
 def test_others_keep_their_bytes_and_their_places() -> None:
     theirs = b'{ "userId":"b", "properties":{"quantity": 42, "n": 1e2} }'
     body = b'{"sentAt":"2026", "batch":[{"userId":42},' + theirs + b',{"userId":"42"}],"integrations":{"All":true}}'
-    rest = cut(body, "batch", RULES, {("user_id", "42")})
+    rest = cut(body, "batch", RULES, {("user_id", "42")}.isdisjoint)
     assert rest is not None
     assert json.loads(rest) == {
         "sentAt": "2026",
@@ -53,19 +53,19 @@ def test_others_keep_their_bytes_and_their_places() -> None:
         "integrations": {"All": True},
     }
     assert theirs in rest
-    assert cut(rest, "batch", RULES, {("user_id", "42")}) is None, "a second time there is nothing to do"
+    assert cut(rest, "batch", RULES, {("user_id", "42")}.isdisjoint) is None, "a second time there is nothing to do"
 
 
 def test_what_stands_beside_the_batch_goes_with_the_last_of_them() -> None:
     body = json.dumps({"context": {"traits": {"email": "anna@shop.nl"}}, "batch": [{"userId": "a"}]}).encode()
-    assert cut(body, "batch", RULES, {("email", "anna@shop.nl")}) == b'{"batch":[{"erased":true}]}'
+    assert cut(body, "batch", RULES, {("email", "anna@shop.nl")}.isdisjoint) == b'{"batch":[{"erased":true}]}'
 
 
 def test_a_single_event_is_cut_whole() -> None:
     body = json.dumps({"userId": "u", "anonymousId": DEVICE}).encode()
-    assert cut(body, "identify", RULES, {("anonymous_id", DEVICE)}) == ERASED_ITEM
-    assert cut(body, "identify", RULES, {("user_id", DEVICE)}) is None
+    assert cut(body, "identify", RULES, {("anonymous_id", DEVICE)}.isdisjoint) == ERASED_ITEM
+    assert cut(body, "identify", RULES, {("user_id", DEVICE)}.isdisjoint) is None
 
 
 def test_a_body_that_cannot_be_read_is_left_alone() -> None:
-    assert cut(b"{", "batch", RULES, {("user_id", "u")}) is None
+    assert cut(b"{", "batch", RULES, {("user_id", "u")}.isdisjoint) is None

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
 
 from cdp.common.errors import CdpError
-from profiles.models import Profile, RawMessage, Source, TraitChange
-from profiles.processing.drain import drain_inbox
-from profiles.services.personal_data import collect, erase
+from profiles.models import Source, TraitChange
 from profiles.services.profiles import PersonRow, restrict_person, upsert_people, upsert_person
 from profiles.services.traits import set_traits
-from tests.profiles.processing.inbox import again, identify, person, put, send, source, track
+from tests.profiles.processing.inbox import identify, person, send, source, track
 
 pytestmark = pytest.mark.django_db
 
@@ -72,48 +69,3 @@ def test_restriction_is_noted_and_lifted() -> None:
     anna = person("user_id", "u1")
     assert restrict_person(profile_id=anna.pk, restricted=True).restricted_at
     assert restrict_person(profile_id=anna.pk, restricted=False).restricted_at is None
-
-
-def everything_as_text() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'profiles\\_%'")
-        tables = [name for (name,) in cursor.fetchall()]
-        parts = []
-        for name in tables:
-            cursor.execute(f'SELECT t::text FROM "{name}" t')
-            parts += [text for (text,) in cursor.fetchall()]
-        cursor.execute("SELECT convert_from(body, 'UTF8') FROM profiles_rawmessage")
-        parts += [text for (text,) in cursor.fetchall()]
-    return "\n".join(parts)
-
-
-def test_erasure_leaves_no_trace_in_any_column_and_spares_the_neighbours() -> None:
-    origin = source()
-    items = [
-        identify(
-            "m1",
-            userId="secret-user",
-            anonymousId="secret-device",
-            traits={"email": "secret@shop.nl", "first_name": "Secretia"},
-        ),
-        track("m2", "Bought", userId="secret-user", properties={"note": "Secretia was here"}),
-        track("m3", userId="neighbour"),
-        {"type": "track", "userId": "secret-user"},
-    ]
-    raw = put(origin, items)
-    drain_inbox(seconds=30)
-    waiting = put(origin, [track("m5", userId="secret-user"), track("m6", userId="neighbour")])
-    gone = person("user_id", "secret-user")
-    assert collect(gone.pk)["traits"]["first_name"] == "Secretia"
-    assert "secret" in everything_as_text().lower()
-    counts = erase(gone.pk)
-    assert counts["profiles_interaction"] == 2
-    assert "secret" not in everything_as_text().lower()
-    assert erase(gone.pk)["profiles_profile"] == 0
-    assert Profile.objects.get(pk=gone.pk).erased_at
-    drain_inbox(seconds=30)
-    again(raw)
-    drain_inbox(seconds=30)
-    assert "secret" not in everything_as_text().lower()
-    assert person("user_id", "neighbour").pk != gone.pk
-    assert RawMessage.objects.filter(id__in=[raw, waiting]).count() == 2
