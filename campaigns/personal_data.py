@@ -17,7 +17,7 @@ from profiles.models import Profile
 
 PANEL_ROWS = 8
 #: personal data inside a decision; the decision itself stays, as figures and as proof
-_BLANK: dict[str, Any] = {"context": {}, "smtp_reply": "", "address_digest": ""}
+BLANK: dict[str, Any] = {"context": {}, "smtp_reply": "", "address_digest": ""}
 
 
 def profile_ids_of(profile_id: int) -> list[int]:
@@ -67,8 +67,8 @@ def erase(profile_id: int) -> dict[str, int]:
         Delivery.objects.filter(campaign_id=campaign_id, profile_id=stopped_id, outcome="pending").update(
             outcome="skipped", reason="erased", finished_at=timezone.now()
         )
-    holding = Delivery.objects.filter(profile_id__in=ids).exclude(**_BLANK)
-    return {"campaigns_delivery": holding.update(**_BLANK), "campaigns_sendqueue": len(stopped)}
+    holding = Delivery.objects.filter(profile_id__in=ids).exclude(**BLANK)
+    return {"campaigns_delivery": holding.update(**BLANK), "campaigns_sendqueue": len(stopped)}
 
 
 def address_of_message(reference: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import personal_data, tasks
+from campaigns import personal_data, retention, tasks
 from campaigns.api.views import CampaignViewSet, DeliveryViewSet, MessageViewSet
 from cdp.common import registry
 from consent.services.confirming import mailed_addresses
@@ -52,6 +52,7 @@ def register() -> None:
             permission="campaigns.view_campaign",
         ),
     )  # fmt: skip
+    retention.register()
     registry.api_routes.add("messages", MessageViewSet)
     registry.api_routes.add("campaigns", CampaignViewSet)
     registry.api_routes.add("deliveries", DeliveryViewSet)

@@ -83,10 +83,10 @@ def forecast_rows(campaign: Campaign, forecast: Forecast) -> list[dict[str, Any]
 
 def report_rows(campaign: Campaign, report: Report) -> list[dict[str, Any]]:
     """Return the waterfall of what happened, reconciled to the audience; every number leads to its decisions."""
-    base = reverse("campaigns:deliveries", args=[campaign.pk])
+    base = reverse("campaigns:deliveries", args=[campaign.pk]) if campaign.decisions_removed_at is None else ""
 
     def link(**query: str) -> str:
-        return f"{base}?{urlencode(query)}"
+        return f"{base}?{urlencode(query)}" if base else ""  # retention removed whom it would show
 
     rows: list[dict[str, Any]] = [{"label": _("audience"), "value": report.total, "kind": "start", "url": base}]
     order = {reason: place for place, reason in enumerate(WATERFALL)}

@@ -20,11 +20,13 @@ class CdpConfig(AppConfig):
         # These need the app registry, so they cannot be imported with this module.
         from cdp.broker.transport import install_broker
         from cdp.health import queue_checks
+        from cdp.retention.registrations import register as register_retention
         from cdp.role_sync import sync_roles
         from cdp.schedules import sync_schedules
 
         register_navigation()
         queue_checks.register()
+        register_retention()
         celery_app.set_default()
         celery_app.loader.import_task_module("cdp.tasks")
 

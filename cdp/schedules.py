@@ -15,7 +15,7 @@ from cdp.common.queues import queues
 UPKEEP = {
     "profiles.maintain_partitions": 3600,
     "profiles.recount_catalogue": 86_400,
-    "profiles.clear_import_rows": 3600,
+    "cdp.run_retention": 600,
     "consent.finish_erasures": 60,
 }
 

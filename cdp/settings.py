@@ -207,8 +207,6 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_BYTES", 500 * 1024 * 1024)
-#: rejected and skipped rows keep their text so long after an import ended; a file that nobody goes on with goes too
-IMPORT_ROWS_KEEP_DAYS = env.integer("IMPORT_ROWS_KEEP_DAYS", 30)
 
 # Mail ----------------------------------------------------------------------------------------------------------
 #: SMTP server of campaigns; unset: the local capture mailbox, which sends nothing out
@@ -224,8 +222,6 @@ EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL_SERVER.implicit_tls, MAIL_SERVER.start_tls
 EMAIL_TIMEOUT = 60
 
 # Collection ----------------------------------------------------------------------------------------------------
-#: days that raw bodies are kept, for replay and the lake
-RAW_RETENTION_DAYS = env.integer("RAW_RETENTION_DAYS", 30)
 #: keep only /24 or /48 of addresses (GDPR art. 25: by default)
 TRUNCATE_IP = env.boolean("TRUNCATE_IP", True)
 #: events a second that one key may send to one web process; 0: no limit

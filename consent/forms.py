@@ -54,7 +54,10 @@ class PurposeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
                 "An address is confirmed when the person used a link that was mailed to it. "
                 "Others are then not written to."
             ),
-            "retention_days": _("Empty: until it is withdrawn."),
+            "retention_days": _(
+                "A permission ends so long after the person gave it or last did something, whichever is later. "
+                "Empty: it holds until it is withdrawn."
+            ),
         }
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
 

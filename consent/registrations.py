@@ -19,7 +19,7 @@ from cdp.common.registry import (
     start_checks,
     timeline,
 )
-from consent import tasks
+from consent import retention, tasks
 from consent.api.others import PermissionViewSet, SuppressionViewSet
 from consent.api.purposes import PurposeViewSet
 from consent.api.records import ConsentRecordViewSet
@@ -61,6 +61,7 @@ def register() -> None:
         ),
     )
     _navigation()
+    retention.register()
     api_routes.add("consent-records", ConsentRecordViewSet)
     api_routes.add("purposes", PurposeViewSet)
     api_routes.add("suppression", SuppressionViewSet)

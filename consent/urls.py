@@ -19,6 +19,7 @@ urlpatterns = [
     path("privacy/purposes/", purposes.purpose_list, name="purposes"),
     path("privacy/purposes/new/", purposes.purpose_new, name="purpose_new"),
     path("privacy/purposes/<slug:slug>/", purposes.purpose_detail, name="purpose"),
+    path("privacy/purposes/<slug:slug>/ending/", purposes.purpose_ending, name="purpose_ending"),
     path("privacy/purposes/<slug:slug>/words/", purposes.text_new, name="text_new"),
     path("privacy/purposes/<slug:slug>/change/", purpose_changes.purpose_change, name="purpose_change"),
     path(

@@ -26,13 +26,20 @@ MONTHS_AHEAD = 3
 DAYS_AHEAD = 14
 #: where the one table for everything older ends: a wrong clock may not make thousands of tables
 OLDEST_MONTH = date(2016, 1, 1)
+BEFORE = f"{INTERACTION}_before"
 #: months from here back may have been let go of since somebody looked
 MONTHS_REMEMBERED = 12
 
 _TRIES = 10
+
+
 _DROPPER_LOCK = 7_203_003
-_RAW_DAY = re.compile(rf"^{RAW}_d(\d{{8}})(?:_gone_\d+)?$")
+_DAY = re.compile(rf"^({RAW}|{NAMES})_d(\d{{8}})(?:_gone_\d+)?$")
 _INTERACTION_MONTH = re.compile(rf"^{INTERACTION}_y(\d{{4}})m(\d{{2}})(?:_gone_\d+)?$")
+
+
+class Busy(Exception):
+    """A partition cannot be let go of just now; try again later."""
 
 
 def month_of(moment: datetime) -> date:
@@ -130,8 +137,8 @@ def _create(parent: str, name: str, start: date, end: date) -> bool:
 
 def old_days(*, before: date) -> list[date]:
     """Return the days of raw messages before a day, oldest first, also those that were detached but not dropped."""
-    names = _attached(RAW) | _detached(RAW)
-    days = {date.fromisoformat(match[1]) for match in _matches(names, _RAW_DAY)}
+    names = {name for parent in (RAW, NAMES) for name in _attached(parent) | _detached(parent)}
+    days = {date.fromisoformat(match[2]) for match in _matches(names, _DAY)}
     return sorted(day for day in days if day < before)
 
 
@@ -140,55 +147,64 @@ def old_months(*, before: date) -> list[date]:
     return sorted(month for month in interaction_months() if add_months(month, 1) <= before)
 
 
-def drop_day(day: date) -> int | None:
-    """Drop a day of raw messages with the names in them; return its bodies, or None when that has to wait.
+def rows_of_day(day: date, *, cap: int = 10_001) -> int:
+    """Count the raw messages of a day, no further than `cap`."""
+    with connection.cursor() as cursor:
+        counts = []
+        for name in _tables_of_day(day, RAW):
+            cursor.execute(f"SELECT count(*) FROM (SELECT 1 FROM {name} LIMIT %s) AS rows", [cap])
+            counts.append(cursor.fetchone()[0])
+    return sum(counts)
 
-    It waits for messages of that day that are still to be processed, and for whoever reads the table just now.
+
+def drop_day(day: date) -> int | None:
+    """Drop a day of raw messages with the names in them; return its bodies, or None while one waits to be processed.
+
+    Raises Busy when somebody reads the table just now.
     """
-    with _alone() as (alone, cursor):
-        if not alone:
-            return None
-        rows = 0
-        for name in _tables_of(cursor, RAW, day):
+    rows = 0
+    with _alone() as cursor:
+        for name in _tables_of_day(day, RAW):
             cursor.execute(f"SELECT EXISTS (SELECT 1 FROM profiles_inbox i JOIN {name} r ON r.id = i.raw_id)")
             if cursor.fetchone()[0]:
                 return None
             cursor.execute(f"SELECT count(*) FROM {name}")
             rows += cursor.fetchone()[0]
-            if not _detach(cursor, RAW, name):
-                return None
+            _detach(cursor, RAW, name)
             cursor.execute(f"DROP TABLE {name}")
-        for name in _tables_of(cursor, NAMES, day):
+        for name in _tables_of_day(day, NAMES):
             _known_days.discard(day)
-            if _detach(cursor, NAMES, name):
-                cursor.execute(f"DROP TABLE {name}")
-        return rows
+            _detach(cursor, NAMES, name)
+            cursor.execute(f"DROP TABLE {name}")
+    return rows
 
 
-def _tables_of(cursor: Any, parent: str, day: date) -> list[str]:
-    """Return the tables that there are of a day, also those that were detached before."""
-    own = day_name(day, parent)
-    found = []
-    for name in dict.fromkeys([own, *(name for name in _detached(parent) if name.startswith(own))]):
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
-        if cursor.fetchone()[0]:
-            found.append(name)
-    return found
+def _tables_of_day(day: date, parent: str) -> list[str]:
+    """Return the table of a day, and what was detached of it earlier and not dropped."""
+    found = _matches(_attached(parent) | _detached(parent), _DAY)
+    return sorted(match[0] for match in found if match[1] == parent and date.fromisoformat(match[2]) == day)
 
 
-def detach_month(month: date) -> bool:
-    """Take a month of interactions out of the table; return False when that has to wait."""
-    with _alone() as (alone, cursor):
-        return alone and _detach(cursor, INTERACTION, month_name(month))
+def detach_month(month: date) -> None:
+    """Take a month of interactions out of the table; raise Busy when somebody reads it just now."""
+    with _alone() as cursor:
+        _detach(cursor, INTERACTION, month_name(month))
 
 
 def detached_months() -> list[str]:
     """Return the tables of interactions that were taken out and not dropped yet."""
-    return sorted(name for name in _detached(INTERACTION) if _INTERACTION_MONTH.match(name))
+    return sorted(match[0] for match in _matches(_detached(INTERACTION), _INTERACTION_MONTH))
 
 
-def _detach(cursor: Any, parent: str, name: str) -> bool:
-    """Detach concurrently: no reader or writer of the table waits; return whether it is done."""
+def drop_detached(name: str) -> None:
+    """Drop a table that was taken out; raise Busy when somebody still reads it."""
+    with _alone() as cursor:
+        _detach(cursor, INTERACTION, name)
+        cursor.execute(f"DROP TABLE {name}")
+
+
+def _detach(cursor: Any, parent: str, name: str) -> None:
+    """Detach concurrently: no reader or writer of the table waits for it."""
     cursor.execute("SET lock_timeout = '1s'")
     try:
         # One that was given up half-way stands in the way of every other.
@@ -200,10 +216,9 @@ def _detach(cursor: Any, parent: str, name: str) -> bool:
     except OperationalError as error:
         if not _is_busy(error):
             raise
-        return False
+        raise Busy(f"{name} is being read") from error
     finally:
         cursor.execute("RESET lock_timeout")
-    return True
 
 
 def _states(cursor: Any, parent: str) -> dict[str, bool]:
@@ -216,17 +231,17 @@ def _states(cursor: Any, parent: str) -> dict[str, bool]:
 
 
 @contextmanager
-def _alone() -> Iterator[tuple[bool, Any]]:
-    """Hold the lock of whoever lets partitions go; give False when somebody else is at it."""
+def _alone() -> Iterator[Any]:
+    """Hold the lock of whoever lets partitions go; raise Busy when somebody else is at it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [_DROPPER_LOCK])
         row = cursor.fetchone()
-        alone = bool(row and row[0])
+        if not (row and row[0]):
+            raise Busy("another process lets partitions go")
         try:
-            yield alone, cursor
+            yield cursor
         finally:
-            if alone:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_DROPPER_LOCK])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_DROPPER_LOCK])
 
 
 # What is there --------------------------------------------------------------------------------------------------

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from celery import shared_task
-from django.conf import settings
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from cdp.common.queues import Queue, register
@@ -36,8 +32,5 @@ def recount_catalogue() -> int:
 
 @shared_task(name="profiles.maintain_partitions")
 def maintain_partitions() -> int:
-    """Make the partitions of the coming days and months; drop raw bodies past their time."""
-    made = partitions.make_ahead()
-    for day in partitions.old_days(before=timezone.now().date() - timedelta(days=settings.RAW_RETENTION_DAYS)):
-        partitions.drop_day(day)
-    return made
+    """Make the partitions of the coming days and months."""
+    return partitions.make_ahead()

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cdp.common import registry
 from profiles.changes import change_handlers
-from segments import changes, home
+from segments import changes, home, retention
 from segments.api import SegmentViewSet
 
 
@@ -47,3 +47,4 @@ def register() -> None:
         registry.HealthCheck(label=_("Segments"), run=home.broken_check, critical=False),
     )
     registry.api_routes.add("segments", SegmentViewSet)
+    retention.register()

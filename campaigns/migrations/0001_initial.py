@@ -57,6 +57,8 @@ class Migration(migrations.Migration):
                 ('pause_params', models.JSONField(default=dict)),
                 ('trouble_count', models.PositiveSmallIntegerField(default=0)),
                 ('hold_until', models.DateTimeField(blank=True, null=True)),
+                ('values_removed_at', models.DateTimeField(editable=False, null=True)),
+                ('decisions_removed_at', models.DateTimeField(editable=False, null=True)),
                 ('sender_identity', models.CharField(blank=True, max_length=500)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('changed_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),

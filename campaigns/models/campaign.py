@@ -63,6 +63,9 @@ class Campaign(models.Model):
     #: the mail server's trouble, in a row, and until when it is left alone
     trouble_count = models.PositiveSmallIntegerField(default=0)
     hold_until = models.DateTimeField(null=True, blank=True)
+    #: set by retention: the personal values of its mails are gone; its decisions are, but for `closed_tally`
+    values_removed_at = models.DateTimeField(null=True, editable=False)
+    decisions_removed_at = models.DateTimeField(null=True, editable=False)
     sender_identity = models.CharField(max_length=500, blank=True)  # as it stood in the footer
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")

@@ -176,6 +176,11 @@ def resend_unknown(*, campaign_id: int, confirm: int) -> int:
     campaign = _locked(campaign_id)
     if campaign.status not in (CampaignStatus.SENDING, CampaignStatus.PAUSED, CampaignStatus.DONE):
         raise CdpError("campaign.not_resendable", _("This campaign is not being sent and was not sent."), status=409)
+    if campaign.decisions_removed_at is not None:
+        raise CdpError(
+            "campaign.decisions_removed", _("The decisions of this campaign were deleted when their time was up."),
+            status=409,
+        )  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM campaigns_delivery WHERE campaign_id = %s AND outcome = 'unknown'", [campaign_id]
@@ -202,7 +207,7 @@ def resend_unknown(*, campaign_id: int, confirm: int) -> int:
         )
     if campaign.status == CampaignStatus.DONE:
         Campaign.objects.filter(pk=campaign_id).update(
-            status=CampaignStatus.SENDING, finished_at=None, closed_tally=None
+            status=CampaignStatus.SENDING, finished_at=None, closed_tally=None, values_removed_at=None
         )
     wake("campaigns.drain_sends")
     return people

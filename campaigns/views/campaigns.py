@@ -225,6 +225,6 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
         "decided": report.total - pending,
         "pending": pending,
         "sent": report.tally.of("sent"),
-        "unknown": report.tally.of("unknown"),
+        "unknown": report.tally.of("unknown") if campaign.decisions_removed_at is None else 0,
         "handing_over": handing_over,
     }

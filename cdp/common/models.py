@@ -1,4 +1,4 @@
-"""Rows that every app may need: API tokens, the access log, heartbeats."""
+"""Rows that every app may need: API tokens, the access log, heartbeats, what is kept for how long."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+#: no entry of the access log can be deleted before this, by whatever way
+ACCESS_LOG_DAYS = 180
 
 
 class ApiToken(models.Model):
@@ -65,7 +68,15 @@ class AccessLog(models.Model):
         verbose_name = _("access log entry")
         verbose_name_plural = _("access log")
         indexes = [models.Index(fields=["object_kind", "object_id", "-at"], name="access_object_idx")]
-        triggers = [pgtrigger.Protect(name="access_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="access_append_only", operation=pgtrigger.Update),
+            # Retention may remove old entries; nobody may remove young ones.
+            pgtrigger.Protect(
+                name="access_no_young_delete",
+                operation=pgtrigger.Delete,
+                condition=pgtrigger.Condition(f"OLD.at > now() - interval '{ACCESS_LOG_DAYS} days'"),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.actor_label} {self.action}"
@@ -136,3 +147,47 @@ class ProcessLease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.holder}"
+
+
+class RetentionPeriod(models.Model):
+    """How long a class of data is kept, as somebody set it; without a row the default of the class holds."""
+
+    name = models.CharField(max_length=40, primary_key=True)  # of cdp.common.retention
+    days = models.PositiveIntegerField(null=True)  # None: without end, where the class allows that
+    changed_at = models.DateTimeField(default=timezone.now)
+    changed_by = models.CharField(max_length=150)
+
+    class Meta:
+        verbose_name = _("retention period")
+        verbose_name_plural = _("retention periods")
+        default_permissions = ("change", "view")
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.days}"
+
+
+class RetentionRun(models.Model):
+    """What retention did to one class of data in one night, and how far it came."""
+
+    name = models.CharField(max_length=40)
+    night = models.DateField()
+    before = models.DateTimeField()  # what is older was removed
+    removed = models.BigIntegerField(default=0)
+    position = models.JSONField(default=dict)  # where the next batch begins: a worker that was killed loses one batch
+    batch = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)  # failures since the last batch that went well
+    problem = models.CharField(max_length=300, blank=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    worked_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    waiting = models.BigIntegerField(default=0)  # rows past their time that are still there, as last counted
+    oldest_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("retention run")
+        verbose_name_plural = _("retention runs")
+        default_permissions = ("view",)
+        constraints = [models.UniqueConstraint(fields=["name", "night"], name="retentionrun_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.night}"

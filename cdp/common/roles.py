@@ -52,6 +52,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "consent.view_suppression": (PRIVACY, ADMINISTRATOR),
     "consent.add_suppression": (PRIVACY, ADMINISTRATOR),
     "common.view_accesslog": (PRIVACY, ADMINISTRATOR),
+    "common.view_retentionrun": (PRIVACY, ADMINISTRATOR),
+    "common.change_retentionperiod": (PRIVACY, ADMINISTRATOR),
     # system
     "common.view_heartbeat": (ADMINISTRATOR,),
     "common.view_deadletter": (ADMINISTRATOR,),

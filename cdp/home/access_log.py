@@ -41,6 +41,7 @@ WORDS = {
     "delivery.viewed": _("looked at a mail as sent"),
     "consent.evidence_viewed": _("looked at the proof of a permission"),
     "consent.evidence_exported": _("exported a person's permissions and proofs"),
+    "consent.ending_listed": _("listed whose permission ends soon"),
     "consent.log_read": _("read the consent log"),
     "purpose.defined": _("defined a purpose"),
     "purpose.changed": _("changed a purpose"),
@@ -48,6 +49,7 @@ WORDS = {
     "suppression.looked_up": _("looked up a suppressed address"),
     "import.rows_viewed": _("looked at rows of an import"),
     "import.rejected_exported": _("downloaded the rejected rows of an import"),
+    "retention.changed": _("changed how long data is kept"),
     "source.created": _("made a source"),
     "source.changed": _("changed a source"),
     "source.enabled": _("switched a source on"),
@@ -64,11 +66,12 @@ KINDS = {
     "profile": _("person"),
     "purpose": _("purpose"),
     "rejectedmessage": _("rejected message"),
+    "retention": _("kind of data"),
     "segment": _("segment"),
     "source": _("source"),
 }
 #: kind of object -> address of its page, by id
-PAGES = {"profile": "profiles:person"}
+PAGES = {"profile": "profiles:person", "retention": "retention_class"}
 
 
 def actions(_request: HttpRequest) -> Sequence[tuple[str, Any]]:

@@ -11,6 +11,13 @@ ENTRIES = {
     "access_log": NavEntry(
         group="privacy", label=_("Access log"), url_name="access_log", order=90, permission="common.view_accesslog"
     ),
+    "retention": NavEntry(
+        group="privacy",
+        label=_("How long data is kept"),
+        url_name="retention",
+        order=80,
+        permission="common.view_retentionrun",
+    ),
     "health": NavEntry(
         group="system", label=_("Health"), url_name="health", order=10, permission="common.view_heartbeat"
     ),

@@ -93,6 +93,30 @@ class MailStore:
         for name in list(self._names())[KEEP:]:
             (self.folder / name).unlink(missing_ok=True)
 
+    def remove_older(self, before: datetime, limit: int) -> int:
+        """Delete the oldest mails, and pieces of mails, that came before a moment; return how many."""
+        gone = [name for name, at in self._ages() if at < before][:limit]
+        for name in gone:
+            (self.folder / name).unlink(missing_ok=True)
+        return len(gone)
+
+    def survey(self, before: datetime) -> tuple[int, datetime | None]:
+        """Return how many mails came before a moment, and when the oldest came."""
+        ages = self._ages()
+        return sum(at < before for _name, at in ages), ages[0][1] if ages else None
+
+    def _ages(self) -> list[tuple[str, datetime]]:
+        """Return every file with the time in its name, oldest first; a writer that was killed left a piece."""
+        try:
+            names = sorted(entry.name for entry in os.scandir(self.folder))
+        except FileNotFoundError:
+            return []
+        return [
+            (name, datetime.fromtimestamp(int(match[1]) / 1e9, tz=UTC))
+            for name in names
+            if (match := _NAME.match(name.removesuffix(".part")))
+        ]
+
     def _names(self) -> Iterator[str]:
         try:
             names = [entry.name for entry in os.scandir(self.folder) if entry.name.endswith(".eml")]

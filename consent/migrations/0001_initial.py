@@ -324,6 +324,26 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="ExpiryForecast",
+            fields=[
+                (
+                    "purpose",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="expiry_forecast",
+                        serialize=False,
+                        to="consent.purpose",
+                    ),
+                ),
+                ("ending_soon", models.BigIntegerField()),
+                ("counted_at", models.DateTimeField()),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
             name="Erasure",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),

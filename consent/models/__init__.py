@@ -9,7 +9,7 @@ from consent.models.ledger import (
     ConsentState,
     LedgerSeal,
 )
-from consent.models.purpose import Basis, Channel, ConsentText, Purpose, PurposeTerms, PurposeVersion
+from consent.models.purpose import Basis, Channel, ConsentText, ExpiryForecast, Purpose, PurposeTerms, PurposeVersion
 from consent.models.suppression import Suppression, SuppressionKey, SuppressionReason
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "ConsentState",
     "ConsentText",
     "Erasure",
+    "ExpiryForecast",
     "LedgerCheck",
     "LedgerSeal",
     "Purpose",

@@ -147,6 +147,17 @@ class PurposeVersion(PurposeTerms):
         return self.pk
 
 
+class ExpiryForecast(models.Model):
+    """How many permissions of a purpose end soon without contact, as the last nightly run counted them."""
+
+    purpose = models.OneToOneField(Purpose, primary_key=True, on_delete=models.CASCADE, related_name="expiry_forecast")
+    ending_soon = models.BigIntegerField()
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+
 class ConsentText(models.Model):
     """The exact words shown to people who were asked. A version never changes: a new wording is a new version."""
 

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
 from consent.effects import Effect, effect_of, with_changes
-from consent.models import Basis, Channel, ConsentRecord, ConsentText, Purpose, PurposeVersion
+from consent.models import Basis, Channel, ConsentRecord, ConsentText, ExpiryForecast, Purpose, PurposeVersion
 from consent.policy.terms import DECIDING, NECESSARY_BASES
 from consent.services.entries import actor_label
 from consent.services.versions import add_version
@@ -22,6 +22,8 @@ from consent.services.versions import add_version
 EDITABLE = frozenset({"name", "description", "retention_days", *DECIDING})
 #: a confirmed number that is off by no more than this part still stands: people come and go meanwhile
 NEAR = 0.01
+#: days without contact after which a permission may end
+LEAST_DAYS, MOST_DAYS = 30, 3650
 
 
 @transaction.atomic
@@ -61,6 +63,8 @@ def update_purpose(
     effect = effect_of(purpose, proposed) if decides(purpose, proposed) else Effect()
     _refuse_unconfirmed(effect, confirmed)
     before = purpose.current
+    if proposed.retention_days != purpose.retention_days:
+        ExpiryForecast.objects.filter(purpose=purpose).delete()  # it was counted for another period
     for name, value in proposed.term_values().items():
         setattr(purpose, name, value)
     version = add_version(purpose, actor=actor, effect=effect.as_json())
@@ -185,4 +189,11 @@ def _check(purpose: Purpose) -> None:
                 "that the marketing rests on."
             ),
             place="basis",
+        )
+    days = purpose.retention_days
+    if days is not None and not LEAST_DAYS <= days <= MOST_DAYS:
+        raise CdpError(
+            "consent.wrong_period",
+            _("Choose from %(least)s to %(most)s days, or leave it empty.") % {"least": LEAST_DAYS, "most": MOST_DAYS},
+            place="retention_days",
         )

@@ -17,6 +17,7 @@ from cdp.common.access import record_access
 from cdp.common.errors import CdpError
 from consent.effects import Effect, effect_of, people_affected
 from consent.models import Basis, Channel, Purpose, PurposeTerms
+from consent.services.expiry import count_due, ends_sooner
 from consent.services.purposes import proposed_purpose, update_purpose
 from profiles.models import Profile
 
@@ -64,6 +65,7 @@ def purpose_change(request: HttpRequest, slug: str) -> HttpResponse:
         "changed": changed_terms(purpose, proposed),
         "to": request.GET["to"],
         "error": error,
+        "ending": count_due(proposed) if ends_sooner(purpose, proposed) else 0,
         **_effect_context(effect_of(purpose, proposed)),
     }
     return render(request, "consent/purpose_change.html", context, status=error.status if error else 200)

@@ -15,13 +15,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from cdp.common.access import record_access
 from cdp.common.errors import CdpError
 from consent.actors import actor_names
 from consent.forms import PurposeForm, TextForm
-from consent.models import Channel, ConsentText, Purpose
+from consent.models import Channel, ConsentText, ExpiryForecast, Purpose
 from consent.querysets.states import people_by_text, people_who_agree
+from consent.services.expiry import SOON, ending_soon, ends_sooner
 from consent.services.purposes import add_text, create_purpose, decides, proposed_purpose, update_purpose
 from consent.views.purpose_changes import changed_terms, pack_changes
+from profiles.models import Profile
+
+PAGE = 100
 
 
 @login_required
@@ -85,12 +90,14 @@ def purpose_context(purpose: Purpose, form: PurposeForm | None, text_form: TextF
         "texts": texts_of(purpose),
         "text_form": text_form,
         "versions": versions_of(purpose),
+        "forecast": ExpiryForecast.objects.filter(purpose=purpose).first(),
     }
 
 
 def _begin_change(request: HttpRequest, purpose: Purpose, changes: dict[str, Any]) -> HttpResponse:
     """Save what touches nobody's reach; show the effect of the rest first."""
-    if decides(purpose, proposed_purpose(purpose, changes)):
+    proposed = proposed_purpose(purpose, changes)
+    if decides(purpose, proposed) or ends_sooner(purpose, proposed):
         return redirect(f"{reverse('consent:purpose_change', args=[purpose.slug])}?to={pack_changes(purpose, changes)}")
     update_purpose(purpose_id=purpose.pk, changes=changes, actor=request.user)
     messages.success(request, _("Saved."))
@@ -136,6 +143,25 @@ def text_new(request: HttpRequest, slug: str) -> HttpResponse:
     text = add_text(purpose_id=purpose.pk, actor=request.user, **form.cleaned_data)
     messages.success(request, _("Version %(version)s is what people see from now on.") % {"version": text.version})
     return redirect("consent:purpose", slug=slug)
+
+
+@login_required
+@permission_required("consent.view_consentrecord", raise_exception=True)
+@require_GET
+def purpose_ending(request: HttpRequest, slug: str) -> HttpResponse:
+    """List whose permission ends soon without contact, page after page in the order of people."""
+    purpose = get_object_or_404(Purpose, slug=slug)
+    after = request.GET.get("after", "")
+    found = ending_soon(purpose, after=int(after) if after.isdecimal() and len(after) < 19 else 0, limit=PAGE + 1)
+    people = Profile.objects.in_bulk([item.profile_id for item in found])
+    rows = [{"ends_at": item.ends_at, "person": people.get(item.profile_id)} for item in found[:PAGE]]
+    record_access(
+        request=request, action="consent.ending_listed", object_kind="purpose", object_id=purpose.slug,
+        detail={"rows": len(rows)},
+    )  # fmt: skip
+    following = found[PAGE - 1].profile_id if len(found) > PAGE else None
+    context = {"purpose": purpose, "rows": rows, "following": following, "days": SOON.days}
+    return render(request, "consent/purpose_ending.html", context)
 
 
 def texts_of(purpose: Purpose) -> list[dict[str, Any]]:

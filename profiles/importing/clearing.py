@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import Q
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from cdp.common.counting import capped_count
+from cdp.common.retention import Position, Step, Survey
 from profiles.identity.normalise import normalise
 from profiles.models import Identifier, Import, ImportRow, Profile
 from profiles.models.imports import ImportState, Outcome
@@ -23,7 +25,7 @@ _TO_NOBODY = (Outcome.REJECTED, Outcome.SKIPPED)
 _ENDED = (ImportState.DONE, ImportState.CANCELLED, ImportState.FAILED, ImportState.UNDONE)
 _WAITING = (ImportState.UPLOADED, ImportState.READY, ImportState.FAILED)
 _EMPTY: dict[str, Any] = {"cells": None, "data": None, "changes": None, "params": None}
-_BLOCK = 5000
+_WITH_TEXT = Q(cells__isnull=False) | Q(data__isnull=False)
 
 # Numbers are written in many ways (06-12 34 56 78): their last digits find the candidates.
 _CANDIDATES = """
@@ -92,20 +94,72 @@ def speaks_of(text: str, pairs: Collection[tuple[str, str]]) -> bool:
     return False
 
 
-def clear_old_rows(now: datetime | None = None) -> int:
-    """Empty the rows that came to nobody, IMPORT_ROWS_KEEP_DAYS after their import ended; return how many.
+def clear_texts(before: datetime, limit: int, position: Position) -> Step:
+    """Empty the rows that came to nobody, of imports that ended before; the counts stay.
 
-    An import that nobody went on with for as long is cancelled, and its file deleted.
+    An import that nobody went on with since is cancelled, and its file deleted.
     """
-    before = (now or timezone.now()) - timedelta(days=settings.IMPORT_ROWS_KEEP_DAYS)
-    for job in Import.objects.filter(state__in=_WAITING, done_line=0).exclude(file=""):
+    for job in Import.objects.filter(state__in=_WAITING, done_line=0, created_at__lt=before).exclude(file="")[:limit]:
         if max(filter(None, (job.created_at, job.checked_at, job.finished_at))) < before:
             cancel_import(import_id=job.pk)
-    cleared = 0
-    for import_id in Import.objects.filter(state__in=_ENDED, finished_at__lt=before).values_list("pk", flat=True):
+    for import_id in _ended(before).filter(pk__gt=position.get("import", 0)).values_list("pk", flat=True):
         rows = ImportRow.objects.filter(import_id=import_id, outcome__in=_TO_NOBODY)
-        kept = rows.filter(Q(cells__isnull=False) | Q(data__isnull=False))
-        while lines := list(kept.values_list("line", flat=True)[:_BLOCK]):
-            with transaction.atomic():
-                cleared += rows.filter(line__in=lines).update(**_EMPTY)
-    return cleared
+        lines = list(rows.filter(_WITH_TEXT).order_by("line").values_list("line", flat=True)[:limit])
+        if lines:
+            return Step(rows.filter(line__in=lines).update(**_EMPTY), {"import": import_id - 1})
+    return Step(0)
+
+
+def survey_texts(before: datetime) -> Survey:
+    """Count the texts past their time."""
+    rows = ImportRow.objects.filter(outcome__in=_TO_NOBODY).filter(_WITH_TEXT)
+    waiting = capped_count(rows.filter(import_id__in=_ended(before).values("pk")))
+    holding = Import.objects.filter(Exists(rows.filter(import_id=OuterRef("pk"))), finished_at__isnull=False)
+    return Survey(waiting, holding.aggregate(oldest=Min("finished_at"))["oldest"])
+
+
+def remove_rows(before: datetime, limit: int, _position: Position) -> Step:
+    """Delete the rows of imports that ended before; from then on such an import cannot be undone."""
+    job = _ended(before).filter(rows_removed_at=None).order_by("finished_at").first()
+    if job is None:
+        return Step(0)
+    lines = ImportRow.objects.filter(import_id=job.pk).order_by("line").values_list("line", flat=True)[:limit]
+    removed, _by_table = ImportRow.objects.filter(import_id=job.pk, line__in=list(lines)).delete()
+    if removed < limit:
+        Import.objects.filter(pk=job.pk).update(rows_removed_at=timezone.now())
+    return Step(removed, {})
+
+
+def survey_rows(before: datetime) -> Survey:
+    """Count the rows past their time."""
+    jobs = Import.objects.filter(state__in=_ENDED, rows_removed_at=None)
+    waiting = capped_count(ImportRow.objects.filter(import_id__in=jobs.filter(finished_at__lt=before).values("pk")))
+    return Survey(waiting, jobs.aggregate(oldest=Min("finished_at"))["oldest"])
+
+
+def _ended(before: datetime) -> QuerySet[Import]:
+    return Import.objects.filter(state__in=_ENDED, finished_at__lt=before).order_by("pk")
+
+
+def remove_files(before: datetime, limit: int, _position: Position) -> Step:
+    """Delete stored files that no import knows: an upload whose request was cut off leaves one."""
+    names = [name for name, stored_at in _orphans() if stored_at < before][:limit]
+    for name in names:
+        default_storage.delete(name)
+    return Step(len(names))
+
+
+def survey_files(before: datetime) -> Survey:
+    """Count the files that no import knows."""
+    found = [stored_at for _name, stored_at in _orphans()]
+    return Survey(sum(stored_at < before for stored_at in found), min(found, default=None))
+
+
+def _orphans() -> list[tuple[str, datetime]]:
+    try:
+        _folders, names = default_storage.listdir("imports")
+    except FileNotFoundError:
+        return []
+    known = set(Import.objects.exclude(file="").values_list("file", flat=True))
+    stored = [name for name in (f"imports/{name}" for name in names) if name not in known]
+    return [(name, default_storage.get_modified_time(name)) for name in stored]

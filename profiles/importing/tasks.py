@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from celery import shared_task
 from django.utils.translation import gettext_lazy as _
 
 from cdp.common.queues import Queue, register
-from profiles.importing.clearing import clear_old_rows
 from profiles.importing.jobs import ITEM_SECONDS, NAME, TASK
 from profiles.importing.runner import measure, retry_import, work_imports
 
@@ -24,9 +22,3 @@ run_import = register(
         retry=retry_import,
     )
 )
-
-
-@shared_task(name="profiles.clear_import_rows")
-def clear_import_rows() -> int:
-    """Empty rows past their time, and cancel imports that nobody goes on with."""
-    return clear_old_rows()

@@ -28,7 +28,8 @@ from profiles.importing.people import (
     save_assertions,
     save_people,
 )
-from profiles.models import Import, Profile
+from profiles.models import Import
+from profiles.services.removal import remove_people
 
 BLOCK = 2_000
 
@@ -90,7 +91,8 @@ def undo_block(job: Import, claim: Claim) -> bool:
     kept = _touched_since(created, people, f"import:{job.pk}")
     gone = {row.profile_id for row in created} - kept
     restored = _restore([row for row in rows if row.outcome == "updated" and row.profile_id in people], people, job)
-    _remove(gone)
+    if gone:
+        remove_people(gone)
     done["removed"] += len(gone)
     done["kept"] += len(kept)
     done["restored"] += len(restored)
@@ -185,15 +187,3 @@ def _delete_identifiers(ids: Sequence[int]) -> None:
             "DELETE FROM profiles_identitylink WHERE low_id = ANY(%s) OR high_id = ANY(%s)", [list(ids), list(ids)]
         )
         cursor.execute("DELETE FROM profiles_identifier WHERE id = ANY(%s)", [list(ids)])
-
-
-def _remove(profile_ids: set[int]) -> None:
-    """Delete people whom only the import knew."""
-    ids = sorted(profile_ids)
-    if not ids:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM profiles_identifier WHERE profile_id = ANY(%s)", [ids])
-        _delete_identifiers([row[0] for row in cursor.fetchall()])
-        cursor.execute("DELETE FROM profiles_traitchange WHERE profile_id = ANY(%s)", [ids])
-    Profile.objects.filter(pk__in=ids).delete()

@@ -71,6 +71,7 @@ class SeenMessage(models.Model):
 
     class Meta:
         db_table = "profiles_seenmessage"
+        indexes = [models.Index(fields=["received_at"], name="seenmessage_received_idx")]  # for retention
 
 
 class RejectedMessage(models.Model):

@@ -64,6 +64,7 @@ class Import(models.Model):
     confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     started_at = models.DateTimeField(null=True)  # of the step under way: dry run, commit or undo
     finished_at = models.DateTimeField(null=True)
+    rows_removed_at = models.DateTimeField(null=True)  # by retention: from then on it cannot be undone
 
     class Meta:
         verbose_name = _("import")

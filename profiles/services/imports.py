@@ -250,6 +250,12 @@ def start_undo(*, import_id: int, actor: Any) -> Import:
         raise CdpError(
             "import.nothing_written", _("This import wrote nothing, so there is nothing to undo."), status=409
         )
+    if job.rows_removed_at is not None:
+        raise CdpError(
+            "import.rows_removed",
+            _("The rows of this import were deleted when their time was up, so it can no longer be undone."),
+            status=409,
+        )
     job.state, job.started_at, job.finished_at = ImportState.UNDOING, timezone.now(), None
     job.stop_wanted, job.rows_done, job.error_code, job.confirmed_by = "", 0, "", actor
     job.save()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from cdp.common.retention import period_of
 from profiles.importing.decoding import ENCODINGS
 from profiles.importing.dialect import DELIMITERS
 from profiles.importing.headers import trait_key
@@ -117,7 +117,7 @@ def result_context(job: Import) -> dict[str, Any]:
     ]
     writes = int(outcomes.get("created", 0)) + int(outcomes.get("updated", 0))
     return {
-        "keep_days": settings.IMPORT_ROWS_KEEP_DAYS,
+        "keep_days": period_of("import_texts"),
         "job": job,
         "job_error": error_text(job),
         "step": {ImportState.READY: 3, ImportState.CHECKING: 3}.get(ImportState(job.state), _late_step(job)),
@@ -129,7 +129,9 @@ def result_context(job: Import) -> dict[str, Any]:
         "writes": writes,
         "proof": job.proof,
         "progress": _progress(job),
-        "can_undo": job.done_line > 0 and job.state in (ImportState.DONE, ImportState.CANCELLED, ImportState.FAILED),
+        "can_undo": job.done_line > 0
+        and job.rows_removed_at is None
+        and job.state in (ImportState.DONE, ImportState.CANCELLED, ImportState.FAILED),
         "can_resume": job.state == ImportState.PAUSED or (job.state == ImportState.FAILED and bool(job.planned)),
         "undo_word": UNDO_WORD,
         "rejected": outcomes.get("rejected", 0),

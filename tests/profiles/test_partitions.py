@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -75,7 +75,8 @@ def test_dropping_a_day_that_somebody_reads_gives_way_and_goes_on_later() -> Non
     name = partitions.day_name(OLD_DAY)
     with session() as reader:
         reader.execute("SELECT count(*) FROM profiles_rawmessage")
-        assert partitions.drop_day(OLD_DAY) is None
+        with pytest.raises(partitions.Busy):
+            partitions.drop_day(OLD_DAY)
         with session() as other:  # while the day waits to be let go of, the table is open to everybody
             other.execute("SELECT count(*) FROM profiles_rawmessage")
             columns = "(received_at, source_id, endpoint, body)"
@@ -130,7 +131,8 @@ def test_the_drain_and_the_makers_and_droppers_of_partitions_do_not_hold_each_ot
             day = OLD_DAY - timedelta(days=step)
             partitions.ensure_days([day])
             partitions.ensure_months(months[::-1])
-            partitions.drop_day(day)
+            with suppress(partitions.Busy):
+                partitions.drop_day(day)
 
     jobs = [lambda: drain_inbox(seconds=30)] * 2 + [come_and_go] * 2
     threads = [threading.Thread(target=run, args=[job]) for job in jobs]
@@ -152,13 +154,8 @@ def test_what_happened_before_all_months_has_one_place() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_upkeep_makes_partitions_ahead_and_drops_old_days_that_are_done() -> None:
-    waiting = OLD_DAY + timedelta(days=1)
-    partitions.ensure_days([OLD_DAY, waiting])
-    put(source(), [track("m1", userId="u1")], at=datetime(waiting.year, waiting.month, waiting.day, 12, tzinfo=UTC))
+def test_upkeep_makes_partitions_ahead() -> None:
     maintain_partitions()
-    assert not exists(partitions.day_name(OLD_DAY))
-    assert exists(partitions.day_name(waiting))
     month = date(TODAY.year, TODAY.month, 1)
     wanted = {partitions.add_months(month, step) for step in range(-14, partitions.MONTHS_AHEAD + 1)}
     assert wanted <= partitions.interaction_months()

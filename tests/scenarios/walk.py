@@ -21,7 +21,7 @@ ARGUMENTS: dict[str, list[Any]] = {
     "profiles:catalogue_forget": ["catalogue"], "consent:record": ["record"],
     "consent:suppression_lift": ["suppression"], "segments:why": ["segment", "person"],
     "campaigns:version_frame": ["version"], "campaigns:message_version": ["message", 1],
-    "campaigns:deliveries": ["running"], "campaigns:progress": ["running"],
+    "retention_class": ["rejected_messages"], "campaigns:deliveries": ["running"], "campaigns:progress": ["running"],
     "campaigns:delivery": ["running", "delivery"], "campaigns:delivery_mail": ["running", "delivery"],
     "dead_letter_retry": ["dead_letter"], "dead_letter_discard": ["dead_letter"],
 }  # fmt: skip

@@ -1,0 +1,1 @@
+"""How long data is kept: the nightly run, its page, and the classes of the project itself."""
