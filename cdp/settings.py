@@ -269,6 +269,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["cdp.common.api.StrictJSONParser", "rest_framework.parsers.MultiPartParser"],
     "DEFAULT_PAGINATION_CLASS": "cdp.common.api_pages.KeysetPages",
+    "DEFAULT_FILTER_BACKENDS": ["cdp.common.filters.ListFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "cdp.common.api_errors.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": [],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from cdp.common.service_admin import ReadOnlyAdmin
+from consent.filters import RecordFilters, SuppressionFilters
 from consent.models import (
     ConsentRecord,
     ConsentText,
@@ -21,6 +22,7 @@ from consent.models import (
 class ConsentRecordAdmin(ReadOnlyAdmin):
     """The ledger."""
 
+    filters = RecordFilters
     list_display = ("id", "recorded_at", "purpose", "channel", "state", "method", "actor")
     list_select_related = ("purpose",)
     ordering = ("-id",)
@@ -44,6 +46,7 @@ class LedgerCheckAdmin(ReadOnlyAdmin):
 class SuppressionAdmin(ReadOnlyAdmin):
     """The suppression list."""
 
+    filters = SuppressionFilters
     list_display = ("created_at", "kind", "reason", "lifted_at")
 
 

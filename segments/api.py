@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -16,10 +16,12 @@ from rest_framework.response import Response
 from cdp.common.access import record_access
 from cdp.common.api_pages import keyset_pages
 from cdp.common.errors import CdpError
+from cdp.common.filters import narrowed
 from cdp.common.masking import can_see_pii, mask_name
 from profiles.models import Profile
 from segments import services
 from segments.catalog_loader import moment_now
+from segments.filters import ChangeFilters, MemberFilters, SegmentFilters
 from segments.models import Membership, MembershipChange, Segment, Status
 from segments.reasons import broken_text
 from segments.rules.describe import describe
@@ -104,7 +106,6 @@ class ChangeSerializer(serializers.Serializer[Any]):
 _BY_SLUG = OpenApiParameter("slug", OpenApiTypes.STR, OpenApiParameter.PATH)
 
 
-@extend_schema_view(list=extend_schema(parameters=[OpenApiParameter("search", str), OpenApiParameter("status", str)]))
 class SegmentViewSet(
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
@@ -115,6 +116,7 @@ class SegmentViewSet(
 
     queryset = Segment.objects.select_related("current_version")
     serializer_class = SegmentSerializer
+    filterset_class = SegmentFilters
     lookup_field = "slug"
     required_permissions = {
         "list": "segments.view_segment",
@@ -126,16 +128,6 @@ class SegmentViewSet(
         "members": "segments.view_segment",
         "changes": "segments.view_segment",
     }
-
-    def get_queryset(self) -> QuerySet[Segment]:
-        """Return segments, narrowed by ?search= and ?status=."""
-        rows = Segment.objects.select_related("current_version")
-        params = self.request.query_params
-        if text := params.get("search", "").replace("\x00", "").strip()[:100]:
-            rows = rows.filter(name__icontains=text)
-        if status := params.get("status", ""):
-            rows = rows.filter(status=status.replace("\x00", ""))
-        return rows
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Create a segment."""
@@ -190,7 +182,9 @@ class SegmentViewSet(
         )
 
     @extend_schema(parameters=[_BY_SLUG], responses=MemberSerializer(many=True))
-    @action(detail=True, pagination_class=keyset_pages("profile_id", key=("profile_id",)))
+    @action(
+        detail=True, pagination_class=keyset_pages("profile_id", key=("profile_id",)), filterset_class=MemberFilters
+    )
     def members(self, request: Request, slug: str) -> Response:
         """List the members."""
         segment = self.get_object()
@@ -217,7 +211,7 @@ class SegmentViewSet(
         )
 
     @extend_schema(parameters=[_BY_SLUG], responses=ChangeSerializer(many=True))
-    @action(detail=True)
+    @action(detail=True, filterset_class=ChangeFilters)
     def changes(self, request: Request, slug: str) -> Response:
         """List who came in and who left, newest first."""
         segment = self.get_object()
@@ -239,6 +233,7 @@ class SegmentViewSet(
     def _page(self, rows: QuerySet[Row]) -> list[Row]:
         """Return the asked page of rows that are not segments."""
         assert self.paginator is not None
+        rows = narrowed(self.request, rows, self.filterset_class)
         return list(self.paginator.paginate_queryset(rows, self.request, view=self) or ())
 
     def _checked(self, request: Request, *, partial: bool = False) -> dict[str, Any]:

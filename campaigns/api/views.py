@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import django_filters
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.filters import SearchFilter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,7 +18,8 @@ from campaigns.api.serializers import (
     PlanSerializer,
     ScheduleSerializer,
 )
-from campaigns.models import Campaign, CampaignStatus, Delivery, Message, Outcome
+from campaigns.filters import CampaignFilters, DeliveryFilters, MessageFilters
+from campaigns.models import Campaign, Delivery, Message
 from campaigns.report import changes_since_forecast, report_of
 from campaigns.services.campaigns import (
     cancel_campaign,
@@ -41,8 +39,7 @@ class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
 
     queryset = Message.objects.living().select_related("current_version")
     serializer_class = MessageSerializer
-    filter_backends = (SearchFilter,)
-    search_fields = ("name", "current_version__subject")
+    filterset_class = MessageFilters
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "campaigns.view_message",
         "retrieve": "campaigns.view_message",
@@ -78,24 +75,12 @@ class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         return Response(status=204)
 
 
-class CampaignFilter(django_filters.FilterSet):  # type: ignore[misc]  # the base is untyped
-    """Filters of the list of campaigns."""
-
-    status = django_filters.ChoiceFilter(choices=CampaignStatus.choices)
-
-    class Meta:
-        model = Campaign
-        fields = ("status",)
-
-
 class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Campaign]):
     """Campaigns: make, schedule, watch, stop."""
 
     queryset = Campaign.objects.select_related("message_version", "segment_version")
     serializer_class = CampaignSerializer
-    filter_backends = (SearchFilter, DjangoFilterBackend)
-    filterset_class = CampaignFilter
-    search_fields = ("name",)
+    filterset_class = CampaignFilters
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "campaigns.view_campaign",
         "retrieve": "campaigns.view_campaign",
@@ -172,26 +157,12 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
         return Response(self.get_serializer(self.get_queryset().get(pk=campaign.pk)).data, status=status)
 
 
-class DeliveryFilter(django_filters.FilterSet):  # type: ignore[misc]  # the base is untyped
-    """Filters of the list of decisions."""
-
-    campaign = django_filters.NumberFilter(field_name="campaign_id", min_value=0, max_value=2**63 - 1)
-    profile = django_filters.NumberFilter(field_name="profile_id", min_value=0, max_value=2**63 - 1)
-    outcome = django_filters.ChoiceFilter(choices=Outcome.choices)
-    reason = django_filters.CharFilter(max_length=60)
-
-    class Meta:
-        model = Delivery
-        fields = ("outcome", "reason")
-
-
 class DeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Delivery]):
     """Decisions: who got which campaign, who did not, and why."""
 
     queryset = Delivery.objects.all()
     serializer_class = DeliverySerializer
     pagination_class = keyset_pages("-campaign_id")
-    filter_backends = (DjangoFilterBackend,)
-    filterset_class = DeliveryFilter
+    filterset_class = DeliveryFilters
     lookup_field = "uuid"
     required_permissions: ClassVar[dict[str, str]] = {"*": "campaigns.view_delivery"}

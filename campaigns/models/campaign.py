@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.models.message import Message, MessageVersion
 from campaigns.pauses import PAUSES
-from campaigns.querysets.campaigns import CampaignQuerySet
+from campaigns.querysets.campaigns import CampaignManager
 
 
 class CampaignStatus(models.TextChoices):
@@ -72,7 +72,7 @@ class Campaign(models.Model):
     changed_at = models.DateTimeField(default=timezone.now, editable=False)
     scheduled_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
 
-    objects = CampaignQuerySet.as_manager()
+    objects = CampaignManager()
 
     class Meta:
         verbose_name = _("campaign")

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.models.campaign import Campaign
 from campaigns.models.message import MessageVersion
-from campaigns.querysets.deliveries import DeliveryQuerySet
+from campaigns.querysets.deliveries import DeliveryManager
 
 
 class Outcome(models.TextChoices):
@@ -52,7 +52,7 @@ class Delivery(models.Model):
     decided_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
 
-    objects = DeliveryQuerySet.as_manager()
+    objects = DeliveryManager()
 
     class Meta:
         verbose_name = _("delivery")

@@ -9,7 +9,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.querysets.messages import MessageQuerySet
+from campaigns.querysets.messages import MessageManager
 
 
 class BodyFormat(models.TextChoices):
@@ -29,7 +29,7 @@ class Message(models.Model):
     changed_at = models.DateTimeField(default=timezone.now, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True)
 
-    objects = MessageQuerySet.as_manager()
+    objects = MessageManager()
 
     class Meta:
         verbose_name = _("message")

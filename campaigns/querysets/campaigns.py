@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.db.models.functions import Now
 
+if TYPE_CHECKING:
+    from campaigns.models.campaign import Campaign
 
-class CampaignQuerySet(models.QuerySet[Any]):
+    Base = models.QuerySet[Campaign]
+else:
+    Base = models.QuerySet
+
+
+class CampaignQuerySet(Base):
     """Chainable reads of campaigns."""
 
-    def matching(self, text: str) -> CampaignQuerySet:
+    def matching(self, text: str) -> Self:
         """Keep those whose name holds `text`."""
         return self.filter(name__icontains=text) if text else self
 
-    def due(self) -> CampaignQuerySet:
+    def due(self) -> Self:
         """Keep those whose hour has come by the database's clock: a worker's own clock may be wrong."""
         return self.filter(status="scheduled", scheduled_at__lte=Now())
 
-    def under_way(self) -> CampaignQuerySet:
+    def under_way(self) -> Self:
         """Keep those that are being sent or held."""
         return self.filter(status__in=["sending", "paused"])
+
+
+CampaignManager = models.Manager.from_queryset(CampaignQuerySet)

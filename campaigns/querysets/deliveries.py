@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.db.models import Count
+
+if TYPE_CHECKING:
+    from campaigns.models.delivery import Delivery
+
+    Base = models.QuerySet[Delivery]
+else:
+    Base = models.QuerySet
 
 
 @dataclass(frozen=True)
@@ -40,14 +47,14 @@ class Tally:
         return self.by_outcome.get(outcome, 0)
 
 
-class DeliveryQuerySet(models.QuerySet[Any]):
+class DeliveryQuerySet(Base):
     """Chainable reads of deliveries."""
 
-    def of_campaign(self, campaign_id: int) -> DeliveryQuerySet:
+    def of_campaign(self, campaign_id: int) -> Self:
         """Keep those of one campaign."""
         return self.filter(campaign_id=campaign_id)
 
-    def of_profile(self, profile_id: int) -> DeliveryQuerySet:
+    def of_profile(self, profile_id: int) -> Self:
         """Keep those of one person."""
         return self.filter(profile_id=profile_id)
 
@@ -55,3 +62,6 @@ class DeliveryQuerySet(models.QuerySet[Any]):
         """Count by outcome and reason, in one statement over the index."""
         counted = self.order_by().values_list("outcome", "reason").annotate(people=Count("profile_id"))
         return Tally.of_rows(counted)
+
+
+DeliveryManager = models.Manager.from_queryset(DeliveryQuerySet)

@@ -14,9 +14,10 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from campaigns.audience import version_of
 from campaigns.checks import blocking, checks_of, forecast_of, needs_confirmation
+from campaigns.filters import CampaignFilters
 from campaigns.forecast import forecast_people
 from campaigns.forms import PlanForm, ScheduleForm
-from campaigns.models import Campaign, CampaignStatus, MessageVersion, SendQueue
+from campaigns.models import Campaign, MessageVersion, SendQueue
 from campaigns.reasons import DELIVERY_REASONS
 from campaigns.report import changes_since_forecast, forecast_rows, report_of, report_rows
 from campaigns.services.campaigns import create_campaign, update_campaign
@@ -24,7 +25,7 @@ from campaigns.services.testing import preview
 from campaigns.views.common import campaign_or_404, chosen_person, needs, refusal, tell
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
-from cdp.common.lists import Column, Filter, ListPage
+from cdp.common.lists import Column, ListPage
 from profiles.models import Profile
 
 SHOWN_PEOPLE = 200
@@ -36,6 +37,7 @@ class CampaignList(ListPage):
 
     permission_required = "campaigns.view_campaign"
     template_name = "campaigns/campaigns.html"
+    filters = CampaignFilters
     columns = (
         Column(name="name", label=_("Name"), sort="name", export=lambda row: row.name),
         Column(name="status", label=_("State"), sort="status", export=lambda row: row.status),
@@ -45,15 +47,6 @@ class CampaignList(ListPage):
         Column(name="audience", label=_("Audience"), numeric=True),
         Column(name="changed", label=_("Changed"), sort="changed_at", descending_first=True),
     )
-    filters = (
-        Filter(
-            name="status",
-            label=_("State"),
-            choices=CampaignStatus.choices,
-            apply=lambda rows, value: rows.filter(status=value),
-        ),
-    )
-    search_fields = ("name",)
     search_label = _("Search by name")
     default_sort = "-changed"
     empty = (

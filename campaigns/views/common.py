@@ -54,7 +54,7 @@ def chosen_person(request: HttpRequest, purpose: str) -> Profile | None:
         key = UUID(text)
     except ValueError:
         return None
-    profile = Profile.objects.filter(uuid=key, merged_into=None, erased_at=None).first()
+    profile = Profile.objects.alive().filter(uuid=key).first()
     if profile is not None:
         seen = request.session.setdefault("previewed", [])
         if profile.pk not in seen:

@@ -14,15 +14,16 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from campaigns.models import Delivery, Outcome
-from campaigns.reasons import DELIVERY_REASONS, outcome_text
+from campaigns.filters import DeliveryFilters
+from campaigns.models import Delivery
+from campaigns.reasons import outcome_text
 from campaigns.rendering.problems import RenderFailure
 from campaigns.sending.context import Copy, fill_in, template_of
 from campaigns.services.testing import idle_links
 from campaigns.views.common import campaign_or_404, needs
 from campaigns.views.previews import plain_page
 from cdp.common.access import record_access
-from cdp.common.lists import Column, Filter, ListPage
+from cdp.common.lists import Column, ListPage
 from cdp.common.masking import can_see_pii
 from cdp.common.sandbox import sandboxed_html
 from profiles.models import Profile
@@ -36,26 +37,13 @@ class DeliveryList(ListPage):
 
     permission_required = "campaigns.view_delivery"
     template_name = "campaigns/deliveries.html"
+    filters = DeliveryFilters
     columns = (
         Column(name="person", label=_("Person"), sort="profile_id", export=lambda row: row.profile_id),
         Column(name="outcome", label=_("Outcome"), export=lambda row: row.outcome),
         Column(name="reason", label=_("Why"), export=lambda row: row.reason),
         Column(name="record", label=_("Consent record"), export=lambda row: row.consent_record_id),
         Column(name="at", label=_("When"), export=lambda row: row.finished_at),
-    )
-    filters = (
-        Filter(
-            name="outcome",
-            label=_("Outcome"),
-            choices=Outcome.choices,
-            apply=lambda rows, value: rows.filter(outcome=value),
-        ),
-        Filter(
-            name="reason",
-            label=_("Why"),
-            choices=lambda _request: DELIVERY_REASONS.choices(),
-            apply=lambda rows, value: rows.filter(reason=value),
-        ),
     )
     search_label = _("Search by name or address")
     default_sort = "person"
@@ -78,13 +66,6 @@ class DeliveryList(ListPage):
     def campaign_id(self) -> int:
         """Return the campaign's id of the address."""
         return int(self.kwargs["campaign_id"])
-
-    def search(self, rows: QuerySet[Delivery], text: str) -> QuerySet[Delivery]:
-        """Find by what the people's search box finds, names only for readers who may see them."""
-        if not can_see_pii(self.request.user):
-            return rows.none()
-        found = Profile.objects.filter(search_text__contains=text.lower()).values_list("pk", flat=True)[:MOST_FOUND]
-        return rows.filter(profile_id__in=list(found))
 
     def prepare(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Add the people and the reasons in words."""

@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from campaigns.filters import MessageFilters
 from campaigns.forms import MessageForm
 from campaigns.models import Message, MessageVersion
 from campaigns.services.messages import archive_message, content_of, create_message, update_message
@@ -32,13 +33,13 @@ class MessageList(ListPage):
 
     permission_required = "campaigns.view_message"
     template_name = "campaigns/messages.html"
+    filters = MessageFilters
     columns = (
         Column(name="name", label=_("Name"), sort="name", export=lambda row: row.name),
         Column(name="subject", label=_("Subject"), export=lambda row: row.current_version.subject),
         Column(name="version", label=_("Version"), numeric=True),
         Column(name="changed", label=_("Changed"), sort="changed_at", descending_first=True),
     )
-    search_fields = ("name", "current_version__subject")
     search_label = _("Search by name or subject")
     default_sort = "-changed"
     empty = (

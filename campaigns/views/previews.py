@@ -82,7 +82,7 @@ def find_person(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("find", "").replace("\x00", "").strip().lower()[:100]
     people: list[Profile] = []
     if len(text) >= 2 and can_see_pii(request.user):
-        rows = Profile.objects.filter(merged_into=None, erased_at=None, identified=True, search_text__contains=text)
+        rows = Profile.objects.alive().filter(identified=True, search_text__contains=text)
         people = list(rows.order_by("-last_seen_at")[:FOUND])
     return render(request, "campaigns/_people_found.html", {"people": people, "text": text})
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from cdp.common.access import record_access
+from cdp.common.access_log import AccessFilters
 from cdp.common.models import AccessLog, ApiToken
 from cdp.common.service_admin import ReadOnlyAdmin, ServiceAdmin
 
@@ -88,5 +89,6 @@ class ApiTokenAdmin(ServiceAdmin):
 class AccessLogAdmin(ReadOnlyAdmin):
     """The access log, to read. The page in the Privacy group is better for searching."""
 
+    filters = AccessFilters
     list_display = ("at", "actor_label", "action", "object_kind", "object_id", "ip")
     ordering = ("-id",)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -19,16 +19,14 @@ from django.http import (
 )
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
-from django.utils.translation import gettext_lazy as _
 from django.views import View
 
 from cdp.common.access import record_access
 from cdp.common.counting import COUNT_CAP, capped_count
+from cdp.common.filters import MAX_SEARCH, ListFilters
 from cdp.common.formulas import escape_formula
 from cdp.common.keyset import CursorInvalid, Order, Page, keyset_page
 from cdp.common.masking import can_see_pii
-
-MAX_SEARCH = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +47,6 @@ class Column:
     export: Callable[[Any], Any] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Filter:
-    """A filter drawn as a select. `choices` are (value, label) pairs or a function of the request that gives them."""
-
-    name: str
-    label: Any
-    choices: Sequence[tuple[str, Any]] | Callable[[HttpRequest], Sequence[tuple[str, Any]]]
-    apply: Callable[[QuerySet[Any], str], QuerySet[Any]]
-    any_label: Any = _("any")
-
-
 class Echo:
     """A file that gives back what is written: turns csv.writer into a stream."""
 
@@ -74,8 +61,7 @@ class ListPage(PermissionRequiredMixin, View):
     permission_required: str = ""
     template_name = "components/list_page.html"
     columns: ClassVar[Sequence[Column]] = ()
-    filters: ClassVar[Sequence[Filter]] = ()
-    search_fields: ClassVar[Sequence[str]] = ()
+    filters: ClassVar[type[ListFilters]] = ListFilters
     search_label: Any = ""
     #: columns of the export that the page does not show
     hidden_columns: ClassVar[Sequence[str]] = ()
@@ -96,15 +82,6 @@ class ListPage(PermissionRequiredMixin, View):
         """Return all rows that the reader may see, unordered."""
         raise NotImplementedError
 
-    def search(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
-        """Narrow by the search box: every word in any of `search_fields`."""
-        for word in text.split()[:8]:
-            matches = Q()
-            for field in self.search_fields:
-                matches |= Q(**{f"{field}__icontains": word})
-            rows = rows.filter(matches)
-        return rows
-
     def extra_context(self) -> dict[str, Any]:
         """Return more for the template."""
         return {}
@@ -122,23 +99,25 @@ class ListPage(PermissionRequiredMixin, View):
         return render(request, self.template_name, context, status=400 if context["lost"] else 200)
 
     @cached_property
-    def text(self) -> str:
-        """What stands in the search box."""
-        return self.request.GET.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
+    def filterset(self) -> ListFilters:
+        """The filters with what the address says; a value that makes no sense filters nothing."""
+        asked = {name: self.request.GET.get(name, "") for name in self.filters.base_filters}
+        asked["search"] = self.request.GET.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
+        return self.filters(asked, request=self.request)
 
     @cached_property
-    def chosen(self) -> dict[str, str]:
-        """Filters in force; values that a filter does not offer are ignored."""
-        values = {}
-        for item in self.filters:
-            value = self.request.GET.get(item.name, "")
-            if value and value in {str(choice) for choice, _label in self.choices(item)}:
-                values[item.name] = value
-        return values
+    def text(self) -> str:
+        """What stands in the search box."""
+        return self.filterset.data["search"] if self.filters.searchable() else ""
 
-    def choices(self, item: Filter) -> Sequence[tuple[str, Any]]:
-        """Return the choices of a filter for this reader."""
-        return item.choices(self.request) if callable(item.choices) else item.choices
+    @cached_property
+    def chosen(self) -> dict[str, Any]:
+        """Filters in force."""
+        return self.filterset.chosen()
+
+    def chosen_values(self) -> dict[str, str]:
+        """Return the filters in force for the access log."""
+        return {name: str(value) for name, value in self.chosen.items()}
 
     @cached_property
     def sorting(self) -> tuple[Column | None, bool]:
@@ -163,13 +142,7 @@ class ListPage(PermissionRequiredMixin, View):
 
     def narrowed(self) -> QuerySet[Any]:
         """Return the rows after search and filters."""
-        rows = self.get_queryset()
-        if self.text and (self.search_fields or type(self).search is not ListPage.search):
-            rows = self.search(rows, self.text)
-        for item in self.filters:
-            if item.name in self.chosen:
-                rows = item.apply(rows, self.chosen[item.name])
-        return rows
+        return self.filterset.narrow(self.get_queryset())
 
     def order(self, rows: QuerySet[Any]) -> Order:
         """Return the order that the reader asked for."""
@@ -188,10 +161,10 @@ class ListPage(PermissionRequiredMixin, View):
             "rows": self.prepare(page.rows),
             "count": self.count if self.count_rows else None,
             "list_search": self.text,
-            "searchable": bool(self.search_fields or type(self).search is not ListPage.search),
+            "searchable": self.filters.searchable(),
             "search_label": self.search_label,
             "headers": self.headers(),
-            "list_filters": [self.drawn(item) for item in self.filters],
+            "list_filters": [self.drawn(name) for name in self.choices],
             "active_filters": self.active(),
             "narrowed": narrowed,
             "lost": lost,
@@ -214,23 +187,32 @@ class ListPage(PermissionRequiredMixin, View):
             drawn.append({"label": column.label, "numeric": column.numeric, "sort": target, "state": state})
         return drawn
 
-    def drawn(self, item: Filter) -> dict[str, Any]:
+    @cached_property
+    def choices(self) -> dict[str, list[tuple[str, Any]]]:
+        """The choices of each filter that the page draws."""
+        fields = self.filterset.form.fields
+        return {
+            name: [(str(value), label) for value, label in field.choices if value != ""]
+            for name, field in fields.items()
+            if hasattr(field, "choices")
+        }
+
+    def drawn(self, name: str) -> dict[str, Any]:
         """Return a filter for the template."""
         return {
-            "name": item.name,
-            "label": item.label,
-            "any": item.any_label,
-            "choices": [(str(value), label) for value, label in self.choices(item)],
-            "value": self.chosen.get(item.name, ""),
+            "name": name,
+            "label": self.filterset.filters[name].label,
+            "any": self.filterset.filters[name].extra["empty_label"],
+            "choices": self.choices[name],
+            "value": str(self.chosen.get(name, "")),
         }
 
     def active(self) -> list[dict[str, Any]]:
         """Return the filters in force as chips; a click on one takes it off."""
         chips = []
-        for item in self.filters:
-            if item.name in self.chosen:
-                names = {str(value): label for value, label in self.choices(item)}
-                chips.append({"name": item.name, "label": item.label, "value": names[self.chosen[item.name]]})
+        for name, value in self.chosen.items():
+            shown = dict(self.choices.get(name, ())).get(str(value), value)
+            chips.append({"name": name, "label": self.filterset.filters[name].label, "value": shown})
         return chips
 
     def empty_state(self) -> dict[str, Any]:
@@ -252,7 +234,11 @@ class ListPage(PermissionRequiredMixin, View):
         if not self.may_export():
             raise PermissionDenied
         rows = self.narrowed()
-        detail = {"rows": self.count, "searched": bool(self.text), "filters": self.chosen}
+        detail = {
+            "rows": self.count,
+            "searched": bool(self.text),
+            "filters": {name: str(value) for name, value in self.chosen.items()},
+        }
         record_access(request=self.request, action=self.export_action or f"{self.export_name}.exported", detail=detail)
         response: HttpResponse | StreamingHttpResponse = StreamingHttpResponse(
             self.csv_lines(rows), content_type="text/csv; charset=utf-8"

@@ -67,7 +67,11 @@ class AccessLog(models.Model):
     class Meta:
         verbose_name = _("access log entry")
         verbose_name_plural = _("access log")
-        indexes = [models.Index(fields=["object_kind", "object_id", "-at"], name="access_object_idx")]
+        indexes = [
+            models.Index(fields=["object_kind", "object_id", "-at"], name="access_object_idx"),
+            models.Index(fields=["action", "-id"], name="access_action_idx"),
+            models.Index(fields=["actor_label", "-id"], name="access_actor_idx"),
+        ]
         triggers = [
             pgtrigger.Protect(name="access_append_only", operation=pgtrigger.Update),
             # Retention may remove old entries; nobody may remove young ones.

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.options import ShowFacets
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from cdp.common.counting import COUNT_CAP, capped_count, estimated_rows
+from cdp.common.filters import ListFilters
 from cdp.common.keyset import CursorInvalid, Order, Page, keyset_page
 
 if TYPE_CHECKING:
@@ -25,6 +26,32 @@ class KeysetChangeList(ChangeList):
 
     page: Page
     lost = False
+    filterset: ListFilters | None = None
+
+    @property
+    def own(self) -> ServiceAdmin:
+        """The class of the staff site that this list is of."""
+        assert isinstance(self.model_admin, ServiceAdmin)
+        return self.model_admin
+
+    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Leave what the shared filters take to them."""
+        found: dict[str, Any] = super().get_filters_params(params)
+        return {name: value for name, value in found.items() if name not in self.own.filters.base_filters}
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        """Narrow by the filters that the list shares with its page and the API."""
+        rows = super().get_queryset(request, exclude_parameters)
+        self.filterset = self.own.filters(request.GET, request=request)
+        self.has_filters = self.has_filters or bool(self.drawn_filters)
+        return self.filterset.narrow(rows)
+
+    @property
+    def drawn_filters(self) -> list[Any]:
+        """The choices among the shared filters, as fields of a form."""
+        assert self.filterset is not None
+        form = self.filterset.form
+        return [form[name] for name, field in form.fields.items() if hasattr(field, "choices")]
 
     def get_results(self, request: HttpRequest) -> None:
         """Read the page that `?p=` asks for; an empty one when that place is not there."""
@@ -65,6 +92,7 @@ class ServiceAdmin(BaseAdmin):
 
     list_per_page = 50
     show_full_result_count = False
+    filters: ClassVar[type[ListFilters]] = ListFilters
     show_facets = ShowFacets.NEVER  # facets count every choice over the whole table
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:

@@ -22,14 +22,22 @@ from cdp.common.dead_letters import (
     retry_dead_letters,
 )
 from cdp.common.errors import CdpError
-from cdp.common.lists import Column, Filter, ListPage
+from cdp.common.filters import ChoiceFilter, ListFilters
+from cdp.common.lists import Column, ListPage
 from cdp.common.models import DeadLetter
 from cdp.common.queues import queues
 
 
-def _queue_choices(_request: HttpRequest) -> list[tuple[str, Any]]:
+def queue_choices() -> list[tuple[str, Any]]:
+    """Return the queues there are, and those that dead letters are of."""
     names = set(dict(queues.items())) | set(DeadLetter.objects.values_list("queue", flat=True).distinct())
     return sorted(((name, queue_label(name)) for name in names), key=lambda choice: choice[1])
+
+
+class DeadLetterFilters(ListFilters):
+    """Dead letters."""
+
+    queue = ChoiceFilter(label=gettext_lazy("Queue"), choices=queue_choices)
 
 
 class DeadLetterList(ListPage):
@@ -37,6 +45,7 @@ class DeadLetterList(ListPage):
 
     permission_required = "common.view_deadletter"
     template_name = "health/dead_letters.html"
+    filters = DeadLetterFilters
     columns = (
         Column(name="queue", label=gettext_lazy("Queue")),
         Column(name="key", label=gettext_lazy("Item")),
@@ -44,14 +53,6 @@ class DeadLetterList(ListPage):
         Column(name="attempts", label=gettext_lazy("Attempts"), numeric=True),
         Column(name="last", label=gettext_lazy("Last tried"), sort="last_tried_at", descending_first=True),
         Column(name="do", label=""),
-    )
-    filters = (
-        Filter(
-            name="queue",
-            label=gettext_lazy("Queue"),
-            choices=_queue_choices,
-            apply=lambda rows, value: rows.filter(queue=value),
-        ),
     )
     default_sort = "-last"
     empty = (

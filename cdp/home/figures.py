@@ -45,7 +45,7 @@ def people() -> Count:
     """Return how many people there are."""
 
     def count() -> Count:
-        rows = Profile.objects.filter(merged_into=None, erased_at=None)
+        rows = Profile.objects.alive()
         few = capped_count(rows)
         if few <= COUNT_CAP:
             return Count(few)
@@ -57,7 +57,7 @@ def people() -> Count:
 def active_people() -> Count:
     """Return how many people were seen in the last 30 days."""
     since = timezone.now() - timedelta(days=DAYS)
-    rows = Profile.objects.filter(merged_into=None, erased_at=None, last_seen_at__gte=since)
+    rows = Profile.objects.alive().filter(last_seen_at__gte=since)
     return _kept("active", lambda: estimated_count(rows))
 
 
@@ -70,7 +70,7 @@ def _people_line() -> list[int]:
     total = people()
     if total.about:
         return []
-    rows = Profile.objects.filter(merged_into=None, erased_at=None, first_seen_at__gte=_days()[0])
+    rows = Profile.objects.alive().filter(first_seen_at__gte=_days()[0])
     new = _by_day(rows.annotate(day=TruncDate("first_seen_at")).values("day").annotate(n=CountOf("pk")))
     running = total.value - sum(new)
     line = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, viewsets
@@ -15,6 +14,7 @@ from rest_framework.response import Response
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
+from consent.filters import SuppressionFilters
 from consent.gate import answers_for
 from consent.models import Suppression, SuppressionReason
 from consent.reasons import gate_text
@@ -54,17 +54,12 @@ class SuppressionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Suppress
 
     queryset = Suppression.objects.all()
     serializer_class = SuppressionSerializer
+    filterset_class = SuppressionFilters
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "consent.view_suppression",
         "check": "consent.view_suppression",
         "create": "consent.add_suppression",
     }
-
-    def get_queryset(self) -> QuerySet[Suppression]:
-        """Return the entries; `?search=` is the beginning of a digest."""
-        rows: QuerySet[Suppression] = super().get_queryset()
-        search = self.request.query_params.get("search", "").replace("\x00", "")
-        return rows.filter(digest__startswith=search.lower()) if search else rows
 
     @extend_schema(request=SuppressionInput, responses={201: SuppressionSerializer})
     def create(self, request: Request) -> Response:

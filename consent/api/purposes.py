@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from cdp.common.filters import narrowed
 from consent.effects import effect_of
+from consent.filters import PurposeFilters
 from consent.models import Basis, Channel, ConsentText, Purpose, PurposeVersion
 from consent.services.purposes import add_text, create_purpose, proposed_purpose, update_purpose
 
@@ -113,6 +114,7 @@ class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
 
     queryset = Purpose.objects.select_related("current").prefetch_related("texts")
     serializer_class = PurposeSerializer
+    filterset_class = PurposeFilters
     lookup_field = "slug"
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "consent.view_purpose",
@@ -123,12 +125,6 @@ class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         "versions": "consent.view_purpose",
         "texts": "consent.change_purpose",
     }
-
-    def get_queryset(self) -> QuerySet[Purpose]:
-        """Return the purposes, those whose name holds `?search=`."""
-        rows: QuerySet[Purpose] = super().get_queryset()
-        search = self.request.query_params.get("search", "").replace("\x00", "")
-        return rows.filter(name__icontains=search) if search else rows
 
     def create(self, request: Request) -> Response:
         """Define a purpose."""
@@ -170,10 +166,11 @@ class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         return Response({"gained": effect.gained, "lost": effect.lost, "channels": effect.as_json()})
 
     @extend_schema(responses=VersionSerializer(many=True))
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], filterset_class=None)
     def versions(self, request: Request, slug: str | None = None) -> Response:
         """List the versions of a purpose, newest first."""
-        rows: Any = self.paginate_queryset(self.get_object().versions.all())  # type: ignore[arg-type]  # of another model than the viewset's
+        versions: Any = narrowed(request, self.get_object().versions.all(), None)
+        rows: Any = self.paginate_queryset(versions)
         return self.get_paginated_response(VersionSerializer(rows or [], many=True).data)
 
     @extend_schema(request=TextSerializer, responses={201: TextSerializer})

@@ -5,26 +5,24 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
+from consent.filters import RecordFilters
 from consent.gate import check
 from consent.models import Channel, ConsentRecord, ConsentText
 from consent.models.ledger import Method, State
 from consent.policy.states import GIVEN, OBJECTED
-from consent.querysets.records import of_person
 from consent.services.recording import find_purpose, record_consent
 from profiles.models import Profile
 
 API_METHODS = [Method.API, Method.FORM, Method.DOUBLE_OPT_IN, Method.PAPER, Method.PHONE, Method.MAIL]
-FILTERS = ("purpose", "channel", "state", "method", "reference")
 
 
 class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
@@ -93,28 +91,13 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
 
     queryset = ConsentRecord.objects.select_related("purpose", "purpose_version", "text", "evidence")
     serializer_class = RecordSerializer
+    filterset_class = RecordFilters
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "consent.view_consentrecord",
         "retrieve": "consent.view_consentrecord",
         "create": "consent.add_consentrecord",
     }
 
-    def get_queryset(self) -> QuerySet[ConsentRecord]:
-        """Return the records that the filters keep; `?profile=<uuid>`, `?search=` a reference."""
-        rows: QuerySet[ConsentRecord] = super().get_queryset()
-        if getattr(self, "swagger_fake_view", False) or self.action != "list":
-            return rows
-        asked = self.request.query_params
-        if profile := asked.get("profile"):
-            rows = of_person(rows, _person(profile).pk)
-        for name in FILTERS:
-            if value := asked.get(name, "").replace("\x00", ""):
-                rows = rows.filter(**{"purpose__slug" if name == "purpose" else name: value})
-        if search := asked.get("search", "").replace("\x00", ""):
-            rows = rows.filter(reference=search)
-        return rows
-
-    @extend_schema(parameters=[OpenApiParameter(name, str) for name in ("profile", *FILTERS, "search")])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return records, newest first; noted in the access log."""
         response = super().list(request, *args, **kwargs)

@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.decorators import login_required, permission_required
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from cdp.common.access import record_access
-from cdp.common.lists import Column, Filter, ListPage
-from consent.models import Channel, ConsentChain, ConsentRecord, LedgerSeal, Purpose
-from consent.models.ledger import Method, State
+from cdp.common.lists import Column, ListPage
+from consent.filters import RecordFilters
+from consent.models import ConsentChain, ConsentRecord, LedgerSeal
 from consent.policy.verification import check_entry
 from consent.querysets.records import of_person, with_people
 from consent.services.ledger_rows import load_digests, read_chain
-from profiles.models import Profile, Source
 
 #: records of one chain that a page verifies, and records of one topic that it lists
 LONGEST_CHAIN, LONGEST_LIST = 2000, 200
-PERIODS = [("1", _("last day")), ("7", _("last 7 days")), ("30", _("last 30 days")), ("365", _("last year"))]
-ACTORS = [
-    ("subject", _("the person")),
-    ("user:", _("a user")),
-    ("token:", _("an API token")),
-    ("source:", _("a source")),
-    ("system:", _("a rule")),
-]
-
-
-def purpose_choices(request: HttpRequest) -> list[tuple[str, str]]:
-    """Return the purposes as choices."""
-    return [(str(purpose.pk), purpose.name) for purpose in Purpose.objects.all()[:200]]
-
-
-def source_choices(request: HttpRequest) -> list[tuple[str, str]]:
-    """Return the sources as choices."""
-    return [(str(source.pk), source.name) for source in Source.objects.order_by("name")[:200]]
 
 
 class LedgerList(ListPage):
@@ -50,6 +28,7 @@ class LedgerList(ListPage):
 
     permission_required = "consent.view_consentrecord"
     template_name = "consent/log.html"
+    filters = RecordFilters
     columns = (
         Column(name="id", label=_("Record"), sort="id", numeric=True, export=lambda row: row.pk),
         Column(name="recorded", label=_("Recorded"), export=lambda row: row.recorded_at.isoformat()),
@@ -60,44 +39,6 @@ class LedgerList(ListPage):
         Column(name="method", label=_("How"), export=lambda row: row.method),
         Column(name="actor", label=_("By"), export=lambda row: row.actor),
         Column(name="proof", label=_("Proof"), export=lambda row: row.proof),
-    )
-    filters = (
-        Filter(
-            name="purpose",
-            label=_("Purpose"),
-            choices=purpose_choices,
-            apply=lambda rows, value: rows.filter(purpose_id=int(value)),
-        ),
-        Filter(
-            name="channel",
-            label=_("Channel"),
-            choices=Channel.choices,
-            apply=lambda rows, value: rows.filter(channel=value),
-        ),
-        Filter(
-            name="state",
-            label=_("Said"),
-            choices=State.choices,
-            apply=lambda rows, value: rows.filter(state=value),
-        ),
-        Filter(
-            name="method", label=_("How"), choices=Method.choices, apply=lambda rows, value: rows.filter(method=value)
-        ),
-        Filter(
-            name="source",
-            label=_("Source"),
-            choices=source_choices,
-            apply=lambda rows, value: rows.filter(source_id=int(value)),
-        ),
-        Filter(
-            name="actor", label=_("By"), choices=ACTORS, apply=lambda rows, value: rows.filter(actor__startswith=value)
-        ),
-        Filter(
-            name="period",
-            label=_("Period"),
-            choices=PERIODS,
-            apply=lambda rows, value: rows.filter(recorded_at__gte=timezone.now() - timedelta(days=int(value))),
-        ),
     )
     default_sort = "-id"
     export_permission = "consent.view_consentrecord"
@@ -115,20 +56,8 @@ class LedgerList(ListPage):
     )
 
     def get_queryset(self) -> QuerySet[ConsentRecord]:
-        """Return all records, or those of one version of the words."""
-        rows = ConsentRecord.objects.select_related("purpose", "text")
-        text = self.request.GET.get("text", "")
-        return rows.filter(text_id=int(text)) if text.isascii() and text.isdigit() and len(text) < 18 else rows
-
-    def search(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
-        """Find by the public id of a person, or by the reference (delivery:…, import:…, message:…)."""
-        if ":" in text:
-            return rows.filter(reference=text)
-        try:
-            profile = Profile.objects.filter(uuid=text).first()
-        except ValidationError:
-            return rows.none()
-        return of_person(rows, profile.pk) if profile is not None else rows.none()
+        """Return all records."""
+        return ConsentRecord.objects.select_related("purpose", "text")
 
     def prepare(self, rows: Any) -> Any:
         """Add the people."""

@@ -28,7 +28,7 @@ from profiles.models import Profile
 
 def alive_or_404(uuid: UUID) -> Profile:
     """Return a person that is neither erased nor joined into another."""
-    return get_object_or_404(Profile, uuid=uuid, merged_into=None, erased_at=None)
+    return get_object_or_404(Profile.objects.alive(), uuid=uuid)
 
 
 def topic_choices() -> list[tuple[str, str]]:

@@ -15,9 +15,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
-from cdp.common.lists import Column, Filter, ListPage
+from cdp.common.lists import Column, ListPage
+from consent.filters import SuppressionFilters
 from consent.forms import AddressForm, SuppressForm
-from consent.models import Suppression, SuppressionReason
+from consent.models import Suppression
 from consent.services.suppressing import find_suppressions, lift_suppression, suppress_address
 
 
@@ -26,6 +27,7 @@ class SuppressionList(ListPage):
 
     permission_required = "consent.view_suppression"
     template_name = "consent/suppression.html"
+    filters = SuppressionFilters
     columns = (
         Column(name="since", label=gettext_lazy("Since"), sort="created_at", descending_first=True),
         Column(name="kind", label=gettext_lazy("Kind")),
@@ -33,20 +35,6 @@ class SuppressionList(ListPage):
         Column(name="reason", label=gettext_lazy("Reason")),
         Column(name="by", label=gettext_lazy("By")),
         Column(name="state", label=gettext_lazy("State")),
-    )
-    filters = (
-        Filter(
-            name="reason",
-            label=gettext_lazy("Reason"),
-            choices=SuppressionReason.choices,
-            apply=lambda rows, value: rows.filter(reason=value),
-        ),
-        Filter(
-            name="state",
-            label=gettext_lazy("State"),
-            choices=[("on", gettext_lazy("in force")), ("lifted", gettext_lazy("lifted"))],
-            apply=lambda rows, value: rows.filter(lifted_at__isnull=value == "on"),
-        ),
     )
     default_sort = "-since"
     empty: ClassVar[tuple[Any, Any, str, Any]] = (

@@ -6,7 +6,7 @@ import json
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
@@ -17,11 +17,13 @@ from cdp.common.access import record_access
 from cdp.common.api import StrictJSONParser
 from cdp.common.api_pages import keyset_pages
 from cdp.common.errors import CdpError
+from cdp.common.filters import narrowed
 from cdp.common.masking import can_see_pii, mask_identifier, mask_value
+from profiles.filters import ImportFilters, ImportRowFilters
 from profiles.importing.reasons import error_text, explain
 from profiles.models import Import, ImportRow
 from profiles.models.imports import Outcome
-from profiles.querysets.imports import rows_of, with_people
+from profiles.querysets.imports import with_people
 from profiles.services import imports as service
 
 
@@ -100,6 +102,7 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     queryset = Import.objects.all()
     serializer_class = ImportSerializer
+    filterset_class = ImportFilters
     parser_classes = (StrictJSONParser, MultiPartParser)
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "profiles.view_import",
@@ -109,12 +112,6 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         "check": "profiles.add_import",
         "*": "profiles.change_import",
     }
-
-    def get_queryset(self) -> Any:
-        """Return the imports, those whose name holds `?search=`."""
-        search = self.request.query_params.get("search", "").replace("\x00", "")
-        rows = super().get_queryset()
-        return rows.filter(name__icontains=search) if search else rows
 
     def _answer(self, job: Import, code: int = status.HTTP_200_OK) -> Response:
         return Response(self.get_serializer(job).data, status=code)
@@ -181,19 +178,17 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         """Take back what the import wrote, as far as nobody changed it since."""
         return self._answer(service.start_undo(import_id=self._number(), actor=request.user))
 
-    @extend_schema(
-        parameters=[OpenApiParameter("outcome", enum=Outcome.values), OpenApiParameter("reason", str)],
-        responses=RowSerializer(many=True),
+    @extend_schema(responses=RowSerializer(many=True))
+    @action(
+        detail=True,
+        methods=["get"],
+        pagination_class=keyset_pages("line", key=("line",)),
+        filterset_class=ImportRowFilters,
     )
-    @action(detail=True, methods=["get"], pagination_class=keyset_pages("line", key=("line",)))
     def rows(self, request: Request, pk: str | None = None) -> Response:
         """List rows by line: what each did or would do, and why not."""
         job = self.get_object()
-        outcome = request.query_params.get("outcome", "")
-        if outcome and outcome not in Outcome.values:
-            raise CdpError("import.outcome_unknown", _("There is no such outcome."), place="outcome")
-        reason = request.query_params.get("reason", "").replace("\x00", "")[:60]
-        rows: Any = rows_of(job, outcome=outcome, reason=reason)
+        rows: Any = narrowed(request, ImportRow.objects.filter(import_id=job.pk), ImportRowFilters)
         page = with_people(self.paginate_queryset(rows) or [])
         record_access(request=request, action="import.rows_viewed", object_kind="import", object_id=str(job.pk))
         seen = can_see_pii(request.user)

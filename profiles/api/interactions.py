@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
-from django.utils.dateparse import parse_datetime
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, viewsets
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cdp.common.access import record_access
 from cdp.common.api_pages import keyset_pages
 from cdp.common.masking import can_see_pii, mask_value
+from profiles.filters import InteractionFilters
 from profiles.models import Interaction, Profile
 
 #: newest first; a row never changes its time or id, so a walk misses nothing that was there when it began
@@ -63,50 +58,18 @@ def serialized(rows: Sequence[Interaction], request: Request) -> Any:
     return InteractionSerializer(rows, many=True, context={"request": request, "people": people}).data
 
 
-def narrowed(rows: QuerySet[Interaction], request: Request) -> QuerySet[Interaction]:
-    """Narrow by ?name=, ?since= and ?before=."""
-    name = request.query_params.get("name", "").replace("\x00", "")
-    if name:
-        rows = rows.filter(name=name[:200])
-    since = _time(request, "since")
-    if since:
-        rows = rows.filter(occurred_at__gte=since)
-    before = _time(request, "before")
-    return rows.filter(occurred_at__lt=before) if before else rows
-
-
-def _time(request: Request, name: str) -> datetime | None:
-    text = request.query_params.get(name)
-    if not text:
-        return None
-    try:
-        moment = parse_datetime(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ValidationError({name: "Write a time as 2026-11-23T14:30:00Z."})
-    return moment
-
-
-FILTER_PARAMETERS = [
-    OpenApiParameter("name", OpenApiTypes.STR, description="Name of the event"),
-    OpenApiParameter("since", OpenApiTypes.DATETIME),
-    OpenApiParameter("before", OpenApiTypes.DATETIME),
-]
-
-
-@extend_schema_view(list=extend_schema(parameters=FILTER_PARAMETERS))
 class InteractionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Interaction]):
     """Interactions of everybody, newest first."""
 
     queryset = Interaction.objects.all()
     serializer_class = InteractionSerializer
     pagination_class = InteractionPages
+    filterset_class = InteractionFilters
     required_permissions: ClassVar[dict[str, str]] = {"list": "profiles.view_interaction"}
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List interactions, newest first."""
-        page = self.paginate_queryset(narrowed(self.get_queryset(), request)) or []
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         record_access(
             request=request, action="interaction.listed", object_kind="interaction", detail={"rows": len(page)}
         )

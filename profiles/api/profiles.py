@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.http import Http404
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
@@ -16,11 +15,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cdp.common.access import record_access
+from cdp.common.filters import narrowed
 from cdp.common.masking import can_see_pii, mask_email, mask_identifier, mask_name, mask_value
-from profiles.api.interactions import FILTER_PARAMETERS, InteractionPages, InteractionSerializer, narrowed, serialized
+from profiles.api.interactions import InteractionPages, InteractionSerializer, serialized
+from profiles.filters import InteractionFilters, ProfileFilters
 from profiles.identity.normalise import normalise
 from profiles.models import Identifier, Interaction, Profile, Source
-from profiles.querysets.people import listed_people, matching
 from profiles.services.profiles import PersonRow, upsert_person
 from profiles.services.traits import set_traits
 
@@ -127,6 +127,7 @@ class ProfileViewSet(viewsets.GenericViewSet[Profile]):
 
     queryset = Profile.objects.none()
     serializer_class = ProfileSerializer
+    filterset_class = ProfileFilters
     lookup_value_regex = r"[^/]+"
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "profiles.view_profile",
@@ -135,22 +136,9 @@ class ProfileViewSet(viewsets.GenericViewSet[Profile]):
         "*": "profiles.change_profile",
     }
 
-    @extend_schema(
-        parameters=[
-            OpenApiParameter("search", OpenApiTypes.STR, description="Words of a name, address or id"),
-            OpenApiParameter("identified", OpenApiTypes.BOOL),
-        ],
-        responses=ProfileSerializer(many=True),
-    )
     def list(self, request: Request) -> Response:
         """List people, the newest first; the order never changes, so that a walk misses nobody."""
-        rows = listed_people()
-        search = request.query_params.get("search", "").replace("\x00", "").strip()
-        if search:
-            rows = matching(rows, search[:200])
-        identified = request.query_params.get("identified", "").lower()
-        if identified in ("true", "1", "false", "0"):
-            rows = rows.filter(identified=identified in ("true", "1"))
+        rows = self.filter_queryset(Profile.objects.listed())
         page = self.paginate_queryset(rows)
         record_access(request=request, action="profile.listed", object_kind="profile", detail={"rows": len(page or [])})
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
@@ -213,8 +201,8 @@ class ProfileViewSet(viewsets.GenericViewSet[Profile]):
         answer.status_code = status.HTTP_201_CREATED if outcome.outcome == "created" else status.HTTP_200_OK
         return answer
 
-    @extend_schema(parameters=FILTER_PARAMETERS, responses=InteractionSerializer(many=True))
-    @action(detail=True, methods=["get"], pagination_class=InteractionPages)
+    @extend_schema(responses=InteractionSerializer(many=True))
+    @action(detail=True, methods=["get"], pagination_class=InteractionPages, filterset_class=InteractionFilters)
     def interactions(self, request: Request, pk: str) -> Response:
         """List what a person did, newest first."""
         person = self._person(pk)
@@ -222,7 +210,7 @@ class ProfileViewSet(viewsets.GenericViewSet[Profile]):
             request=request, action="profile.interactions_viewed", object_kind="profile", object_id=str(person.uuid)
         )
         rows = Interaction.objects.filter(profile_id=person.pk)
-        page: Sequence[Any] = self.paginate_queryset(narrowed(rows, request)) or []  # type: ignore[arg-type]  # of another model than the viewset's
+        page: Sequence[Any] = self.paginate_queryset(narrowed(request, rows, InteractionFilters)) or []
         return self.get_paginated_response(serialized(page, request))
 
     def _person(self, given: str) -> Profile:

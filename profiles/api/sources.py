@@ -10,6 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from profiles.filters import SourceFilters
 from profiles.models import Source
 from profiles.querysets.sources import COUNTS, counts_by_source, counts_of
 from profiles.services import sources as services
@@ -86,6 +87,7 @@ class SourceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     queryset = Source.objects.all()
     serializer_class = SourceSerializer
+    filterset_class = SourceFilters
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "profiles.view_source",
         "retrieve": "profiles.view_source",
@@ -93,12 +95,6 @@ class SourceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         "partial_update": "profiles.change_source",
         "rotate_key": "profiles.change_source",
     }
-
-    def get_queryset(self) -> Any:
-        """Return the sources, those whose name holds `?search=`."""
-        rows = super().get_queryset()
-        search = self.request.query_params.get("search", "").replace("\x00", "")
-        return rows.filter(name__icontains=search) if search else rows
 
     def get_serializer_context(self) -> dict[str, Any]:
         """Hand the counts of all sources to a list."""

@@ -378,6 +378,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='profile',
+            index=models.Index(condition=models.Q(('restricted_at__isnull', False)), fields=['-last_seen_at', '-id'], name='profile_restricted_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='profile',
             index=models.Index(condition=models.Q(('merged_into', None), _negated=True), fields=['merged_into'], name='profile_merged_idx'),
         ),
         migrations.AddIndex(

@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from profiles.querysets.catalogue import CatalogueQuerySet
+from profiles.querysets.catalogue import CatalogueManager
 
 
 class CatalogueScope(models.TextChoices):
@@ -36,7 +36,7 @@ class CatalogueEntry(models.Model):
     description = models.CharField(_("description"), max_length=500, blank=True)
     declared_at = models.DateTimeField(null=True)  # a person announced it before, or besides, any value
 
-    objects = CatalogueQuerySet.as_manager()
+    objects = CatalogueManager()
 
     class Meta:
         verbose_name = _("catalogue entry")

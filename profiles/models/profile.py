@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from profiles.models.source import Source
+from profiles.querysets.people import ProfileManager
 
 
 class Profile(models.Model):
@@ -31,6 +32,8 @@ class Profile(models.Model):
     restricted_at = models.DateTimeField(null=True, blank=True)  # GDPR art. 18: stored, not used
     erased_at = models.DateTimeField(null=True, blank=True)
 
+    objects = ProfileManager()
+
     class Meta:
         verbose_name = _("person")
         verbose_name_plural = _("people")
@@ -50,6 +53,11 @@ class Profile(models.Model):
                 fields=["-first_seen_at", "-id"],
                 name="profile_alive_first_idx",
                 condition=models.Q(merged_into=None, erased_at=None),
+            ),
+            models.Index(
+                fields=["-last_seen_at", "-id"],
+                name="profile_restricted_idx",
+                condition=models.Q(restricted_at__isnull=False),
             ),
             models.Index(fields=["merged_into"], name="profile_merged_idx", condition=~models.Q(merged_into=None)),
             GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="profile_search_idx"),

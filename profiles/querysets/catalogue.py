@@ -4,35 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
+
+if TYPE_CHECKING:
+    from profiles.models.catalogue import CatalogueEntry
+
+    Base = models.QuerySet[CatalogueEntry]
+else:
+    Base = models.QuerySet
 
 #: values seen fewer times than this may be about one person: they are never shown
 SHOWN_FROM = 3
 MAX_PROPOSALS = 3
 
 
-class CatalogueQuerySet(models.QuerySet[Any]):
+class CatalogueQuerySet(Base):
     """Chainable reads of catalogue entries."""
 
-    def traits(self) -> CatalogueQuerySet:
+    def traits(self) -> Self:
         """Keep traits."""
         return self.filter(scope="trait")
 
-    def events(self) -> CatalogueQuerySet:
+    def events(self) -> Self:
         """Keep events, without their properties."""
         return self.filter(scope="event")
 
-    def properties(self, event: str) -> CatalogueQuerySet:
+    def properties(self, event: str) -> Self:
         """Keep the properties of an event."""
         return self.filter(scope="property", event=event)
 
-    def fields_of(self, event: str) -> CatalogueQuerySet:
+    def fields_of(self, event: str) -> Self:
         """Keep the properties of an event; the traits when it has no name."""
         return self.properties(event) if event else self.traits()
 
-    def frequent_first(self) -> CatalogueQuerySet:
+    def frequent_first(self) -> Self:
         """Order by how much there is of each."""
         return self.order_by("-people", "-count", "event", "path")
 
@@ -90,3 +97,6 @@ def frequent_values(entry: Any, *, limit: int = 30) -> list[str]:
     """Return the values of an entry that were seen several times, most frequent first."""
     ranked = sorted(entry.top_values.items(), key=lambda item: (-item[1], item[0]))
     return [value for value, count in ranked if count >= SHOWN_FROM][:limit]
+
+
+CatalogueManager = models.Manager.from_queryset(CatalogueQuerySet)

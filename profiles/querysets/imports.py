@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
 
 from profiles.models import Import, ImportRow, Profile
 from profiles.models.imports import Outcome
@@ -31,16 +30,6 @@ def count_rows(import_id: int) -> dict[str, Any]:
         cursor.execute(_FIELDS, [import_id])
         fields = dict(cursor.fetchall())
     return {"outcomes": outcomes, "reasons": reasons, "fields": fields}
-
-
-def rows_of(job: Import, *, outcome: str = "", reason: str = "", changed: str = "") -> QuerySet[ImportRow]:
-    """Return the rows of an import that fit."""
-    rows = ImportRow.objects.filter(import_id=job.pk)
-    if outcome:
-        rows = rows.filter(outcome=outcome)
-    if reason:
-        rows = rows.filter(reason=reason)
-    return rows.filter(changes__has_key=changed) if changed else rows
 
 
 def with_people(page: Sequence[ImportRow]) -> Sequence[ImportRow]:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Sum
 from django.utils import timezone
 
-from profiles.models import InboxEntry, RejectedMessage, Source, SourceCounter
+from profiles.models import InboxEntry, Source, SourceCounter
 
 COUNTS = ("received", "stored", "duplicate", "conflicting", "rejected", "erased")
 
@@ -56,11 +56,3 @@ def hourly_received(source: Source, *, hours: int = 48) -> list[int]:
         )
     )
     return [rows.get(now - timedelta(hours=back), 0) for back in range(hours - 1, -1, -1)]
-
-
-def open_rejected(*, source_id: int | None = None) -> list[RejectedMessage]:
-    """Return the newest rejected messages that nobody has dealt with."""
-    rows = RejectedMessage.objects.filter(resolved_at=None).select_related("source")
-    if source_id is not None:
-        rows = rows.filter(source_id=source_id)
-    return list(rows.order_by("-id")[:50])

@@ -99,7 +99,7 @@ def dismiss_merge(*, merge_id: int, actor: Any = None) -> None:
 
 def _lock_alive(*profile_ids: int) -> None:
     lock_profiles(profile_ids)
-    alive = Profile.objects.filter(pk__in=profile_ids, merged_into=None, erased_at=None).count()
+    alive = Profile.objects.alive().filter(pk__in=profile_ids).count()
     if alive != len(set(profile_ids)):
         raise CdpError("person.not_found", _("There is no such person, or not any more."), status=404)
 

@@ -79,7 +79,7 @@ def set_traits(
     """
     said = {**checked_traits(values, trusted=source.trusted), **dict.fromkeys(removed)}
     lock_profiles([profile_id])
-    person = Profile.objects.filter(pk=profile_id, merged_into=None, erased_at=None).first()
+    person = Profile.objects.alive().filter(pk=profile_id).first()
     if person is None:
         raise CdpError("person.not_found", _("There is no such person, or not any more."), status=404)
     to_pin = _to_pin(pinned, said, person)

@@ -16,8 +16,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from cdp.common.errors import CdpError
-from cdp.common.lists import Column, Filter, ListPage
+from cdp.common.lists import Column, ListPage
 from profiles.catalogue.types import ALL_TYPES
+from profiles.filters import CatalogueFilters
 from profiles.forms.catalogue import TYPE_LABELS, AnnounceForm, DescribeForm
 from profiles.models import CatalogueEntry, Source
 from profiles.models.catalogue import CatalogueScope
@@ -33,6 +34,7 @@ class CatalogueList(ListPage):
 
     permission_required = "profiles.view_catalogueentry"
     template_name = "profiles/catalogue.html"
+    filters = CatalogueFilters
     columns = (
         Column(name="name", label=gettext_lazy("Name"), export=str),
         Column(name="scope", label=gettext_lazy("What it is"), export=lambda row: row.scope),
@@ -58,23 +60,6 @@ class CatalogueList(ListPage):
         ),
         Column(name="seen", label=gettext_lazy("Last seen"), export=lambda row: row.last_seen_at),
     )
-    filters = (
-        Filter(
-            name="what",
-            label=gettext_lazy("What"),
-            choices=[("trait", gettext_lazy("traits")), ("event", gettext_lazy("events"))],
-            apply=lambda rows, value: rows.filter(scope=value),
-            any_label=gettext_lazy("traits and events"),
-        ),
-        Filter(
-            name="type",
-            label=gettext_lazy("Values are"),
-            choices=[(name, label) for name, label in TYPE_LABELS.items()],
-            apply=lambda rows, value: rows.filter(types__has_key=value),
-            any_label=gettext_lazy("any"),
-        ),
-    )
-    search_fields = ("event", "path", "description")
     search_label = gettext_lazy("Name or description")
     default_sort = "-count"
     empty = (

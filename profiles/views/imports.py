@@ -22,11 +22,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
 from cdp.common.keyset import Order
-from cdp.common.lists import Column, Filter, ListPage, page_asked
+from cdp.common.lists import Column, ListPage, page_asked
+from profiles.filters import ImportFilters, ImportRowFilters
 from profiles.importing.rejected import rejected_csv
 from profiles.models import Import, ImportRow
 from profiles.models.imports import ImportState, Outcome
-from profiles.querysets.imports import rejected_rows, rows_of, with_people
+from profiles.querysets.imports import rejected_rows, with_people
 from profiles.services import imports as service
 from profiles.views import import_forms, import_pages
 
@@ -38,6 +39,7 @@ class ImportList(ListPage):
 
     permission_required = "profiles.view_import"
     template_name = "profiles/imports.html"
+    filters = ImportFilters
     columns = (
         Column(name="name", label=gettext_lazy("File"), sort="name"),
         Column(name="state", label=gettext_lazy("State"), sort="state"),
@@ -45,15 +47,6 @@ class ImportList(ListPage):
         Column(name="outcome", label=gettext_lazy("Outcome")),
         Column(name="by", label=gettext_lazy("By")),
         Column(name="created", label=gettext_lazy("When"), sort="created_at", descending_first=True),
-    )
-    search_fields = ("name",)
-    filters = (
-        Filter(
-            name="state",
-            label=gettext_lazy("State"),
-            choices=ImportState.choices,
-            apply=lambda rows, value: rows.filter(state=value),
-        ),
     )
     default_sort = "-created"
     empty = (
@@ -197,11 +190,10 @@ def import_map(request: HttpRequest, import_id: int) -> HttpResponse:
 def import_rows(request: HttpRequest, import_id: int) -> HttpResponse:
     """List the rows behind a number."""
     job = _job(import_id)
-    chosen = {name: request.GET.get(name, "").replace("\x00", "")[:100] for name in ("outcome", "reason", "changed")}
-    if chosen["outcome"] and chosen["outcome"] not in Outcome.values:
-        raise Http404
+    filters = ImportRowFilters(request.GET, request=request)
+    chosen = {name: str(filters.chosen().get(name, "")) for name in ("outcome", "reason", "changed")}
     order = Order.of(ImportRow, "line", key=["line"])
-    page, lost = page_asked(request, rows_of(job, **chosen), order)
+    page, lost = page_asked(request, filters.narrow(ImportRow.objects.filter(import_id=job.pk)), order)
     record_access(request=request, action="import.rows_viewed", object_kind="import", object_id=str(job.pk))
     context = {
         "job": job,

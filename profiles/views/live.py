@@ -7,22 +7,27 @@ from datetime import datetime, timedelta
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from cdp.common.access import record_access
+from cdp.common.counting import capped_count
 from cdp.common.errors import CdpError
+from cdp.common.lists import Column, ListPage
 from cdp.common.masking import can_see_pii
+from profiles.filters import RejectedFilters
 from profiles.forms.sources import LiveFilterForm
 from profiles.models import RejectedMessage, Source
 from profiles.querysets.live import latest_events, raw_event
-from profiles.querysets.sources import Counts, counts_by_source, open_rejected
+from profiles.querysets.sources import Counts, counts_by_source
 from profiles.services.rejected import discard_rejected, replay_rejected
 
 
@@ -51,7 +56,7 @@ def live(request: HttpRequest) -> HttpResponse:
         return render(request, "profiles/live_rows.html", context)
     today = counts_by_source(since=timezone.now() - timedelta(hours=24))
     context["counts"] = [(row, today.get(row.pk, Counts())) for row in Source.objects.order_by("name")]
-    context["rejected_total"] = RejectedMessage.objects.filter(resolved_at=None)[:10_001].count()
+    context["rejected_total"] = capped_count(RejectedMessage.objects.filter(resolved_at=None))
     return render(request, "profiles/live.html", context)
 
 
@@ -85,18 +90,29 @@ def _moment(text: str) -> datetime | None:
     return moment if moment and timezone.is_aware(moment) else None
 
 
-@require_GET
-@login_required
-@permission_required("profiles.view_rejectedmessage", raise_exception=True)
-def rejected_list(request: HttpRequest) -> HttpResponse:
-    """Show what was rejected and not yet dealt with, newest first."""
-    form, source, _name = _filters(request)
-    rows = open_rejected(source_id=source.pk if source else None)
-    return render(
-        request,
-        "profiles/rejected.html",
-        {"form": form, "rows": rows, "filtered": source is not None},
+class RejectedList(ListPage):
+    """What was rejected and not yet dealt with, newest first."""
+
+    permission_required = "profiles.view_rejectedmessage"
+    template_name = "profiles/rejected.html"
+    filters = RejectedFilters
+    columns = (
+        Column(name="received", label=gettext_lazy("Received"), sort="id", descending_first=True),
+        Column(name="reason", label=gettext_lazy("Reason")),
+        Column(name="source", label=gettext_lazy("Source")),
+        Column(name="message", label=gettext_lazy("Message id")),
     )
+    default_sort = "-received"
+    empty = (
+        gettext_lazy("Nothing is waiting"),
+        gettext_lazy("Every message that came in was stored, or was a duplicate, or was dealt with."),
+        "",
+        "",
+    )
+
+    def get_queryset(self) -> QuerySet[RejectedMessage]:
+        """Return the messages that nobody has dealt with."""
+        return RejectedMessage.objects.filter(resolved_at=None).select_related("source")
 
 
 @login_required
@@ -155,7 +171,7 @@ def rejected_discard(request: HttpRequest, pk: int) -> HttpResponse:
 urlpatterns = [
     path("live/", live, name="live"),
     path("live/raw/<int:raw_id>/<int:position>/", live_raw, name="live_raw"),
-    path("live/rejected/", rejected_list, name="rejected"),
+    path("live/rejected/", RejectedList.as_view(), name="rejected"),
     path("live/rejected/<int:pk>/", rejected_detail, name="rejected_detail"),
     path("live/rejected/<int:pk>/discard/", rejected_discard, name="rejected_discard"),
 ]

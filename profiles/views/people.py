@@ -10,10 +10,10 @@ from django.db.models import QuerySet
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
-from cdp.common.lists import Column, Filter, ListPage
+from cdp.common.lists import Column, ListPage
 from cdp.common.masking import can_see_pii, mask_email, mask_name
+from profiles.filters import ProfileFilters
 from profiles.models import Profile
-from profiles.querysets.people import listed_people, matching, seen_within
 
 KNOWN = "known"
 VISITORS = "visitors"
@@ -31,6 +31,7 @@ class PeopleList(ListPage):
 
     permission_required = "profiles.view_profile"
     template_name = "profiles/people.html"
+    filters = ProfileFilters
     columns = (
         Column(name="id", label=_("ID"), export=lambda row: row.uuid),
         Column(
@@ -61,29 +62,6 @@ class PeopleList(ListPage):
     )
     hidden_columns = ("id",)
     default_sort = "-seen"
-    filters = (
-        Filter(
-            name="who",
-            label=_("Who"),
-            choices=((KNOWN, _("known people")), (VISITORS, _("anonymous visitors"))),
-            apply=lambda rows, value: rows.filter(identified=value == KNOWN),
-            any_label=_("everybody"),
-        ),
-        Filter(
-            name="seen_in",
-            label=_("Seen in the last"),
-            choices=(("1", _("24 hours")), ("7", _("7 days")), ("30", _("30 days")), ("90", _("90 days"))),
-            apply=lambda rows, value: seen_within(rows, int(value)),
-            any_label=_("any time"),
-        ),
-        Filter(
-            name="state",
-            label=_("State"),
-            choices=(("restricted", _("restricted")),),
-            apply=lambda rows, _value: rows.filter(restricted_at__isnull=False),
-            any_label=_("any"),
-        ),
-    )
     search_label = _("Name, mail address or id")
     empty = (
         _("Nobody yet"),
@@ -100,11 +78,7 @@ class PeopleList(ListPage):
 
     def get_queryset(self) -> QuerySet[Profile]:
         """Return the people who are alive."""
-        return listed_people()
-
-    def search(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
-        """Search names, addresses and ids."""
-        return matching(rows, text)
+        return Profile.objects.listed()
 
     def prepare(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Give every person the name that this reader may see."""
@@ -120,7 +94,7 @@ def search_box(user: Any, text: str, limit: int) -> list[dict[str, str]]:
     if not user.has_perm("profiles.view_profile"):
         return []
     see = can_see_pii(user)
-    rows = matching(listed_people(), text).order_by("-last_seen_at", "-id")[:limit]
+    rows = Profile.objects.listed().matching(text).order_by("-last_seen_at", "-id")[:limit]
     return [
         {
             "label": shown_name(profile, user),

@@ -18,7 +18,8 @@ from django.views.decorators.http import require_POST
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
-from cdp.common.lists import Column, Filter, ListPage
+from cdp.common.lists import Column, ListPage
+from profiles.filters import MergeFilters
 from profiles.forms.people import TraitForm
 from profiles.models import Merge, Source
 from profiles.models.identity import MergeState
@@ -78,7 +79,7 @@ def edit_trait(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def pin_trait(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Pin the value that a trait has, or unpin it: `pin` is 1 or 0."""
     profile = person_or_404(uuid)
-    key, pin = request.POST.get("key", "")[:100], request.POST.get("pin") == "1"
+    key, pin = request.POST.get("key", "").replace("\x00", "")[:100], request.POST.get("pin") == "1"
     try:
         set_traits(
             profile_id=profile.pk,
@@ -170,6 +171,7 @@ class MergeList(ListPage):
 
     permission_required = "profiles.merge_profile"
     template_name = "profiles/merges.html"
+    filters = MergeFilters
     columns = (
         Column(name="people", label=gettext_lazy("These two")),
         Column(name="cause", label=gettext_lazy("Why")),
@@ -178,15 +180,6 @@ class MergeList(ListPage):
         Column(name="act", label=""),
     )
     default_sort = "-at"
-    filters = (
-        Filter(
-            name="state",
-            label=gettext_lazy("State"),
-            choices=MergeState.choices,
-            apply=lambda rows, value: rows.filter(state=value),
-            any_label=gettext_lazy("any"),
-        ),
-    )
     empty = (
         gettext_lazy("No merges yet"),
         gettext_lazy(

@@ -18,12 +18,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
-from cdp.common.lists import Column, Filter, ListPage
+from cdp.common.lists import Column, ListPage
 from cdp.common.masking import can_see_pii, mask_name
 from profiles.models import Profile
-from profiles.querysets.people import matching
 from segments import services
 from segments.catalog_loader import event_names, known_catalog, load_person, moment_now
+from segments.filters import ChangeFilters, MemberFilters, SegmentFilters
 from segments.home import movements
 from segments.models import Membership, MembershipChange, Segment, SegmentVersion, Status
 from segments.reasons import broken_text
@@ -64,22 +64,13 @@ class SegmentList(ListPage):
 
     permission_required = "segments.view_segment"
     template_name = "segments/list.html"
+    filters = SegmentFilters
     columns = (
         Column(name="name", label=gettext_lazy("Name"), sort="name"),
         Column(name="members", label=gettext_lazy("Members"), sort="member_count", numeric=True, descending_first=True),
         Column(name="moved", label=gettext_lazy("Moved in 24 h"), numeric=True),
         Column(name="fresh", label=gettext_lazy("Fresh")),
         Column(name="state", label=gettext_lazy("State"), sort="status"),
-    )
-    search_fields = ("name", "description")
-    filters = (
-        Filter(
-            name="status",
-            label=gettext_lazy("State"),
-            choices=Status.choices,
-            apply=lambda rows, value: rows.filter(status=value),
-            any_label=gettext_lazy("not archived"),
-        ),
     )
     default_sort = "name"
     empty = (
@@ -92,9 +83,8 @@ class SegmentList(ListPage):
     )
 
     def get_queryset(self) -> QuerySet[Segment]:
-        """Return segments; archived ones only when asked for."""
-        rows = Segment.objects.select_related("current_version")
-        return rows if self.chosen.get("status") else rows.exclude(status=Status.ARCHIVED)
+        """Return all segments."""
+        return Segment.objects.select_related("current_version")
 
     def empty_state(self) -> dict[str, Any]:
         """Offer the first step only to those who may take it."""
@@ -142,6 +132,7 @@ class MemberList(_OfSegment):
     """The members of a segment."""
 
     template_name = "segments/members.html"
+    filters = MemberFilters
     key = "profile_id"
     columns = (
         Column(name="name", label=gettext_lazy("Name"), export=lambda row: row.person.display_name),
@@ -168,11 +159,6 @@ class MemberList(_OfSegment):
         """Show fewer columns than the export has."""
         heads = super().headers()
         return [heads[0], heads[3], {"label": "", "numeric": False, "sort": "", "state": ""}]
-
-    def search(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
-        """Narrow to people whose names or addresses have every word."""
-        found = matching(Profile.objects.filter(merged_into=None, erased_at=None), text)
-        return rows.filter(profile_id__in=found.values("id"))
 
     def export(self) -> HttpResponseBase:
         """Export; only somebody who may see names can."""
@@ -214,20 +200,12 @@ class HistoryList(_OfSegment):
     """Who came into a segment and who left it."""
 
     template_name = "segments/history.html"
+    filters = ChangeFilters
     columns = (
         Column(name="what", label=gettext_lazy("What")),
         Column(name="name", label=gettext_lazy("Name")),
         Column(name="when", label=gettext_lazy("When")),
         Column(name="why", label=gettext_lazy("Because")),
-    )
-    filters = (
-        Filter(
-            name="what",
-            label=gettext_lazy("What"),
-            choices=(("in", gettext_lazy("came in")), ("out", gettext_lazy("left"))),
-            apply=lambda rows, value: rows.filter(entered=value == "in"),
-            any_label=gettext_lazy("both"),
-        ),
     )
     empty = (
         gettext_lazy("Nobody came or went"),

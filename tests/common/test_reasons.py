@@ -42,7 +42,7 @@ def test_labels_stand_without_parameters_and_sentences_beside_them(table: Reason
     for code, words in table.texts.items():
         assert words.label and not FIELD.search(words.label), code
         assert "%" not in words.label, f"{table.area}.{code}: write the word, the label is shown as it is"
-        assert re.fullmatch(r"[a-z_]+(\.[a-z_]+)?", code), code
+        assert re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)?", code), code
 
 
 def test_a_code_of_a_column_fits_it() -> None:
@@ -63,6 +63,6 @@ def test_a_code_of_a_column_fits_it() -> None:
 def test_every_code_that_is_raised_for_a_message_has_words() -> None:
     root = Path(settings.BASE_DIR)
     raised = set()
-    for path in (root / "profiles" / "identity").glob("*.py"):
-        raised |= set(re.findall(r'Unstorable\("(\w+)"', path.read_text(encoding="utf-8")))
+    for path in (root / "profiles" / "messages").glob("*.py"):
+        raised |= set(re.findall(r'(?:Unstorable|Unreadable)\("(\w+)"', path.read_text(encoding="utf-8")))
     assert raised and raised <= set(reason_tables.get("rejection"))

@@ -44,7 +44,7 @@ def test_log_finds_by_every_filter(client_as: AsRole) -> None:
     say(bert, offers, "withdrawn", method="one_click")
     client = client_as(OFFICER)
     for query in (
-        f"purpose={newsletter.pk}",
+        f"purpose={newsletter.slug}",
         "state=given",
         "method=form",
         f"text={text.pk}",

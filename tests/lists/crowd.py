@@ -31,6 +31,7 @@ DIFFERENT: dict[str, dict[str, str]] = {
     "campaigns_campaign": {},
     "campaigns_delivery": {"profile_id": "1000000 + n", "uuid": "gen_random_uuid()"},
     "common_accesslog": {},
+    "common_deadletter": {"key": "'copy-' || n"},
     "common_apitoken": {"digest": "md5(n::text)"},
     "auth_user": {"username": "'copy-' || n"},
     "auth_group": {"name": "'copy-' || n"},

@@ -37,8 +37,8 @@ TABLES = {
     "campaigns-list": "campaigns_campaign",
     "deliveries-list": "campaigns_delivery",
 }
-#: answers with all rows at once: of one person, of one purpose
-SHORT = {"permissions-detail", "purposes-versions"}
+#: answers with all rows at once: of one person
+SHORT = {"permissions-detail"}
 #: lists of pages whose rows are no rows of a table
 PAGE_TABLES = {"profiles:import_rows": "profiles_importrow"}
 

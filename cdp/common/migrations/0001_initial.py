@@ -149,7 +149,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'access log entry',
                 'verbose_name_plural': 'access log',
-                'indexes': [models.Index(fields=['object_kind', 'object_id', '-at'], name='access_object_idx')],
+                'indexes': [models.Index(fields=['object_kind', 'object_id', '-at'], name='access_object_idx'), models.Index(fields=['action', '-id'], name='access_action_idx'), models.Index(fields=['actor_label', '-id'], name='access_actor_idx')],
             },
         ),
         pgtrigger.migrations.AddTrigger(

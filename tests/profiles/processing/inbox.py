@@ -77,7 +77,7 @@ def person(kind: str, value: str) -> Profile:
 def world() -> list[dict[str, Any]]:
     """Return everybody, with identifiers, traits and interactions, free of database ids."""
     people = []
-    for profile in Profile.objects.filter(merged_into=None, erased_at=None):
+    for profile in Profile.objects.alive():
         interactions = Interaction.objects.filter(profile_id=profile.pk)
         people.append(
             {

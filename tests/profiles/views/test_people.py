@@ -78,7 +78,7 @@ def test_odd_search_texts_are_only_texts(client_as: ClientAs, text: str) -> None
     assert response.status_code == 200
 
 
-@pytest.mark.parametrize("query", ["sort=-traits", "sort=password", "who=nobody", "seen_in=1e9", "state=%00"])
+@pytest.mark.parametrize("query", ["sort=-traits", "sort=password", "identified=nobody", "seen_in=1e9", "state=%00"])
 def test_odd_addresses_show_the_list(client_as: ClientAs, query: str) -> None:
     make_profile(name="Anna")
     assert "Anna" in text_of(client_as("Marketer").get(f"/people/?{query}"))
@@ -102,7 +102,7 @@ def test_filters_narrow_and_can_be_taken_off(client_as: ClientAs) -> None:
     make_profile(name="Known Kim", email="kim@example.org")
     make_profile(name="Old Olga", email="olga@example.org", last_seen_at=timezone.now() - timedelta(days=50))
     make_profile()
-    page = text_of(client_as("Marketer").get("/people/?who=known&seen_in=30"))
+    page = text_of(client_as("Marketer").get("/people/?identified=true&seen_in=30"))
     assert "Known Kim" in page
     assert "Old Olga" not in page
     assert "Visitor" not in page

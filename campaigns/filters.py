@@ -1,0 +1,51 @@
+"""Filters of messages, campaigns and decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.models import CampaignStatus, Outcome
+from campaigns.reasons import DELIVERY_REASONS
+from cdp.common.filters import ChoiceFilter, IdFilter, ListFilters
+from cdp.common.masking import can_see_pii
+from profiles.models import Profile
+
+#: people whom a search among decisions looks for at most
+MOST_FOUND = 1_000
+
+
+def reason_choices() -> Sequence[tuple[str, str]]:
+    """Return the reasons as choices, in the reader's language."""
+    return DELIVERY_REASONS.choices()
+
+
+class MessageFilters(ListFilters):
+    """Messages."""
+
+    search_fields = ("name", "current_version__subject")
+
+
+class CampaignFilters(ListFilters):
+    """Campaigns."""
+
+    search_fields = ("name",)
+    status = ChoiceFilter(label=_("State"), choices=CampaignStatus.choices)
+
+
+class DeliveryFilters(ListFilters):
+    """Decisions: who got a message, who did not, and why."""
+
+    campaign = IdFilter(field_name="campaign_id", label=_("Campaign"))
+    profile = IdFilter(field_name="profile_id", label=_("Number of the person"))
+    outcome = ChoiceFilter(label=_("Outcome"), choices=Outcome.choices)
+    reason = ChoiceFilter(label=_("Why"), choices=reason_choices)
+
+    def filter_search(self, rows: Any, _name: str, text: str) -> Any:
+        """Find by what the people's search box finds, names only for readers who may see them."""
+        if not can_see_pii(self.request.user):
+            return rows.none()
+        found = Profile.objects.filter(search_text__contains=text.lower()).values_list("pk", flat=True)[:MOST_FOUND]
+        return rows.filter(profile_id__in=list(found))

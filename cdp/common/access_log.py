@@ -1,0 +1,89 @@
+"""What the access log speaks of, in words, and how it is searched: for its page and the staff site."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from cdp.common.filters import ChoiceFilter, ListFilters, within_days
+
+#: action -> what somebody did
+ACTIONS = {
+    "profile.viewed": _("looked at a person"),
+    "profile.exported": _("exported people"),
+    "profile.changed": _("changed a person's traits"),
+    "profile.joined": _("joined two people"),
+    "profile.parted": _("undid a join"),
+    "profile.kept_apart": _("kept two people apart"),
+    "segment.exported": _("exported a segment"),
+    "access_log.exported": _("exported this log"),
+    "token.issued": _("made an API token"),
+    "token.revoked": _("revoked an API token"),
+    "profile.erased": _("erased a person"),
+    "profile.listed": _("listed people"),
+    "profile.interactions_viewed": _("read what a person did"),
+    "profile.permissions_read": _("read a person's permissions"),
+    "interaction.listed": _("listed events"),
+    "event.viewed": _("looked at an event as received"),
+    "rejected.viewed": _("looked at a rejected message"),
+    "rejected.replayed": _("sent a rejected message through again"),
+    "rejected.discarded": _("put a rejected message aside"),
+    "segment.explained": _("asked why a person is in a segment"),
+    "segment.members_listed": _("listed the members of a segment"),
+    "campaign.audience_viewed": _("looked at the audience of a campaign"),
+    "delivery.viewed": _("looked at a mail as sent"),
+    "consent.evidence_viewed": _("looked at the proof of a permission"),
+    "consent.evidence_exported": _("exported a person's permissions and proofs"),
+    "consent.ending_listed": _("listed whose permission ends soon"),
+    "consent.log_read": _("read the consent log"),
+    "purpose.defined": _("defined a purpose"),
+    "purpose.changed": _("changed a purpose"),
+    "purpose.affected_listed": _("listed the people whom a change of a purpose affects"),
+    "suppression.looked_up": _("looked up a suppressed address"),
+    "import.rows_viewed": _("looked at rows of an import"),
+    "import.rejected_exported": _("downloaded the rejected rows of an import"),
+    "retention.changed": _("changed how long data is kept"),
+    "source.created": _("made a source"),
+    "source.changed": _("changed a source"),
+    "source.enabled": _("switched a source on"),
+    "source.disabled": _("switched a source off"),
+    "source.key_rotated": _("issued a new key for a source"),
+}
+#: kind of object -> what it is called
+KINDS = {
+    "api_token": _("API token"),
+    "campaign": _("campaign"),
+    "consentrecord": _("consent record"),
+    "delivery": _("delivery"),
+    "import": _("import"),
+    "profile": _("person"),
+    "purpose": _("purpose"),
+    "rejectedmessage": _("rejected message"),
+    "retention": _("kind of data"),
+    "segment": _("segment"),
+    "source": _("source"),
+}
+
+
+def action_choices() -> Sequence[tuple[str, Any]]:
+    """Return the actions that are described; others are found by search."""
+    return list(ACTIONS.items())
+
+
+class AccessFilters(ListFilters):
+    """The access log."""
+
+    action = ChoiceFilter(label=_("What"), choices=action_choices, empty_label=_("anything"))
+    period = ChoiceFilter(
+        label=_("In the last"),
+        choices=(("1", _("24 hours")), ("7", _("7 days")), ("30", _("30 days")), ("365", _("year"))),
+        method=within_days("at"),
+        empty_label=_("any time"),
+    )
+
+    def filter_search(self, rows: Any, _name: str, text: str) -> Any:
+        """Find whole user names and ids: the log grows without end, and `contains` would read all of it."""
+        return rows.filter(Q(actor_label=text) | Q(object_id=text.lower()))

@@ -1,0 +1,163 @@
+"""Filters of a list, declared once and shared by its page, its API and the staff site (django-filter).
+
+    class SegmentFilters(ListFilters):
+        search_fields = ("name",)
+        status = ChoiceFilter(label=_("State"), choices=Status.choices)
+
+Pages draw the choices and the search box, and pass over what makes no sense (an old bookmark). The API takes all of
+them and refuses what makes no sense, names that are no filter included: a filter that is silently ignored lists people
+that nobody asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import django_filters
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Model, Q, QuerySet
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.utils import translate_validation
+from rest_framework.request import Request
+
+from cdp.common.errors import CdpError
+from cdp.common.models import Heartbeat
+
+MAX_SEARCH = 200
+#: what a list of the API takes beside its filters
+PAGING = frozenset({"cursor", "limit", "format"})
+MAX_ID = 2**63 - 1
+
+
+class MomentField(forms.CharField):
+    """A time that knows its zone."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return the aware time, None for nothing."""
+        text = super().to_python(value)
+        if not text:
+            return None
+        try:
+            moment = parse_datetime(text)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            raise ValidationError(_("Write a time as 2026-11-23T14:30:00Z."))
+        return moment
+
+
+class MomentFilter(django_filters.Filter):  # type: ignore[misc]  # the base is untyped
+    """Compare a column with a time that knows its zone."""
+
+    field_class = MomentField
+
+
+class ChoiceFilter(django_filters.ChoiceFilter):  # type: ignore[misc]  # the base is untyped
+    """A choice; a page draws it as a select whose first entry is `empty_label`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("empty_label", gettext_lazy("any"))
+        super().__init__(*args, **kwargs)
+
+
+class TextFilter(django_filters.CharFilter):  # type: ignore[misc]  # the base is untyped
+    """A text that is compared as a whole."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", MAX_SEARCH)
+        super().__init__(*args, **kwargs)
+
+
+class IdFilter(django_filters.NumberFilter):  # type: ignore[misc]  # the base is untyped
+    """The number of another row."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs |= {"min_value": 0, "max_value": MAX_ID, "decimal_places": 0}
+        super().__init__(*args, **kwargs)
+
+
+class ListFilters(django_filters.FilterSet):  # type: ignore[misc]  # the base is untyped
+    """The filters of one list. `search` finds rows of which every word stands in any of `search_fields`."""
+
+    search_fields: ClassVar[Sequence[str]] = ()
+    search = TextFilter(method="filter_search", label=gettext_lazy("Words"))
+
+    def __init__(self, data: Any = None, queryset: QuerySet[Any] | None = None, **options: Any) -> None:
+        # `narrow` is given its rows: the base only wants some queryset, to name filters without a label by its model.
+        super().__init__(data, Heartbeat.objects.none() if queryset is None else queryset, **options)
+
+    def filter_search(self, rows: Any, _name: str, text: str) -> Any:
+        """Narrow by the search box; subclasses whose tables are large override it with what an index can answer."""
+        for word in text.split()[:8]:
+            matches = Q()
+            for field in self.search_fields:
+                matches |= Q(**{f"{field}__icontains": word})
+            rows = rows.filter(matches)
+        return rows
+
+    @classmethod
+    def searchable(cls) -> bool:
+        """Tell whether the list has a search box."""
+        return bool(cls.search_fields) or cls.filter_search is not ListFilters.filter_search
+
+    def narrow(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Apply every filter that has a sensible value."""
+        self.form.is_valid()
+        found: QuerySet[Any] = self.filter_queryset(rows)
+        return found
+
+    def chosen(self) -> dict[str, Any]:
+        """Return the filters in force, the search left out."""
+        self.form.is_valid()
+        return {
+            name: value
+            for name, value in self.form.cleaned_data.items()
+            if name != "search" and value not in (None, "") and name in self.filters
+        }
+
+
+class ListFilterBackend(DjangoFilterBackend):  # type: ignore[misc]  # the base is untyped
+    """Filter lists of the API by the view's `filterset_class`."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Model], view: Any) -> QuerySet[Model]:
+        """Narrow a list; a single row is found whatever the query says."""
+        if getattr(view, "detail", False):
+            return queryset
+        return narrowed(request, queryset, getattr(view, "filterset_class", None))
+
+
+def narrowed(request: Request, rows: QuerySet[Any], filterset_class: type[ListFilters] | None) -> QuerySet[Any]:
+    """Return the rows that the query asks for; raise when it asks for what there is not."""
+    known = set(filterset_class.base_filters) if filterset_class is not None else set()
+    if filterset_class is not None and not filterset_class.searchable():
+        known.discard("search")
+    unknown = sorted(set(request.query_params) - known - PAGING)
+    if unknown:
+        names = ", ".join(sorted(known | PAGING))
+        raise CdpError(
+            "filter_unknown",
+            _("There is no filter “%(name)s”. This list takes: %(names)s.") % {"name": unknown[0][:60], "names": names},
+            place=unknown[0][:60],
+        )
+    if filterset_class is None:
+        return rows
+    filters = filterset_class(request.query_params, request=request)
+    if not filters.is_valid():
+        raise translate_validation(filters.errors)
+    return filters.narrow(rows)
+
+
+def within_days(field: str) -> Callable[[QuerySet[Any], str, str], QuerySet[Any]]:
+    """Return a filter method that keeps rows whose time is within so many days."""
+
+    def keep(rows: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(**{f"{field}__gte": timezone.now() - timedelta(days=int(value))})
+
+    return keep

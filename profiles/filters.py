@@ -1,0 +1,107 @@
+"""Filters of people and what they did, of sources, imports and the rest of the profiles app."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from cdp.common.filters import ChoiceFilter, ListFilters, MomentFilter, TextFilter, within_days
+from profiles.forms.catalogue import TYPE_LABELS
+from profiles.models import Source
+from profiles.models.identity import MergeState
+from profiles.models.imports import ImportState, Outcome
+from profiles.rejections import REJECTIONS
+
+
+def source_choices() -> Sequence[tuple[str, str]]:
+    """Return the sources as choices."""
+    return [(str(pk), name) for pk, name in Source.objects.order_by("name").values_list("pk", "name")[:200]]
+
+
+class ProfileFilters(ListFilters):
+    """People."""
+
+    identified = ChoiceFilter(
+        label=_("Who"),
+        choices=(("true", _("known people")), ("false", _("anonymous visitors"))),
+        method="filter_identified",
+        empty_label=_("everybody"),
+    )
+    seen_in = ChoiceFilter(
+        label=_("Seen in the last"),
+        choices=(("1", _("24 hours")), ("7", _("7 days")), ("30", _("30 days")), ("90", _("90 days"))),
+        method=within_days("last_seen_at"),
+        empty_label=_("any time"),
+    )
+    state = ChoiceFilter(label=_("State"), choices=(("restricted", _("restricted")),), method="filter_state")
+
+    def filter_search(self, rows: Any, _name: str, text: str) -> Any:
+        """Find people of whom every word stands in a name, address or id."""
+        return rows.matching(text)
+
+    def filter_identified(self, rows: Any, _name: str, value: str) -> Any:
+        """Keep those who are known, or those who are not."""
+        return rows.filter(identified=value == "true")
+
+    def filter_state(self, rows: Any, _name: str, _value: str) -> Any:
+        """Keep those whose data is restricted."""
+        return rows.filter(restricted_at__isnull=False)
+
+
+class InteractionFilters(ListFilters):
+    """What people did."""
+
+    name = TextFilter(label=_("Name of the event"))
+    since = MomentFilter(field_name="occurred_at", lookup_expr="gte", label=_("From this moment on"))
+    before = MomentFilter(field_name="occurred_at", lookup_expr="lt", label=_("Before this moment"))
+
+
+class SourceFilters(ListFilters):
+    """Sources."""
+
+    search_fields = ("name",)
+
+
+class RejectedFilters(ListFilters):
+    """Messages that were not stored."""
+
+    source = ChoiceFilter(label=_("Source"), choices=source_choices, field_name="source_id")
+    code = ChoiceFilter(label=_("Reason"), choices=REJECTIONS.choices)
+
+
+class MergeFilters(ListFilters):
+    """Merges of people."""
+
+    state = ChoiceFilter(label=_("State"), choices=MergeState.choices)
+
+
+class ImportFilters(ListFilters):
+    """Imports."""
+
+    search_fields = ("name",)
+    state = ChoiceFilter(label=_("State"), choices=ImportState.choices)
+
+
+class ImportRowFilters(ListFilters):
+    """Rows of an import."""
+
+    outcome = ChoiceFilter(label=_("Outcome"), choices=Outcome.choices)
+    reason = TextFilter(label=_("Code of the reason"), max_length=60)
+    changed = TextFilter(field_name="changes", lookup_expr="has_key", label=_("Trait that it changes"), max_length=100)
+
+
+class CatalogueFilters(ListFilters):
+    """Traits and events."""
+
+    search_fields = ("event", "path", "description")
+    what = ChoiceFilter(
+        label=_("What"),
+        choices=(("trait", _("traits")), ("event", _("events"))),
+        field_name="scope",
+        empty_label=_("traits and events"),
+    )
+    type = ChoiceFilter(
+        label=_("Values are"), choices=tuple(TYPE_LABELS.items()), field_name="types", lookup_expr="has_key"
+    )
