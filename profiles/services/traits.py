@@ -77,6 +77,7 @@ def set_traits(
     value (the one given here, or the one they have) stays whatever is said later, until `unpinned`.
     Raises CdpError (`person.not_found`, `trait.*`).
     """
+    checked_traits(dict.fromkeys([*removed, *pinned, *unpinned]), trusted=source.trusted)  # their names
     said = {**checked_traits(values, trusted=source.trusted), **dict.fromkeys(removed)}
     lock_profiles([profile_id])
     person = Profile.objects.alive().filter(pk=profile_id).first()
