@@ -23,6 +23,7 @@ from campaigns.sending.worker import Sender
 from campaigns.services.trouble import begin_probe, hold_campaign
 from campaigns.smtp import Patience, SmtpSession
 from cdp.common.faults import LOST, Fault, fault_of
+from cdp.common.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
 
@@ -82,14 +83,17 @@ class Line(threading.Thread):
         return self.session.busy and time.monotonic() - self.session.began_at > STUCK_SECONDS
 
     def _send_what_is_due(self) -> None:
-        while time.monotonic() < self._until and not self.sender.surplus:
+        while self._goes_on():
             done = 0
             for campaign_id, troubled in self._sendable():
                 done += self._send(campaign_id, troubled)
-                if time.monotonic() >= self._until or self.sender.surplus:
+                if not self._goes_on():
                     return
             if not done:
                 return
+
+    def _goes_on(self) -> bool:
+        return time.monotonic() < self._until and not self.sender.surplus and not stop_requested.is_set()
 
     def _send(self, campaign_id: int, troubled: bool) -> int:
         if campaign_id not in self._jobs:

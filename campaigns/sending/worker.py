@@ -19,6 +19,7 @@ from campaigns.sending.verdicts import POLICY_STREAK, Verdict, backoff_seconds, 
 from campaigns.services.trouble import hold_campaign, pause_for_trouble, suppress_bounced, working_again
 from campaigns.smtp import SendResult, SmtpSession
 from cdp.common.faults import Fault, describe_error, fault_of
+from cdp.common.stopping import stop_requested
 from consent import gate
 from consent.policy.decisions import Decision
 from profiles.keyring import key_ring
@@ -88,6 +89,8 @@ class Sender:
                     key_ring().digest("email", decision.address),
                     mail.context,
                 )
+                if stop_requested.is_set():
+                    return
                 last, outcome = outcome, None
                 if not self._step(job, last, mark):
                     return  # paused, cancelled or taken over

@@ -30,6 +30,7 @@ from django.utils.functional import Promise
 from cdp.common.faults import Fault, describe_error, fault_of
 from cdp.common.models import DeadLetter
 from cdp.common.registry import Registry
+from cdp.common.stopping import stop_requested
 from cdp.common.wake import wake
 
 #: a run begins nothing new after so many seconds: it wakes another, so that a request to stop is heard
@@ -95,7 +96,7 @@ class Run:
     @property
     def goes_on(self) -> bool:
         """Tell whether another item may be begun."""
-        return time.monotonic() < self.ends
+        return time.monotonic() < self.ends and not stop_requested.is_set()
 
     @property
     def takes_failed(self) -> bool:
@@ -116,7 +117,8 @@ def register(queue: Queue) -> Any:
 
 
 def drain(name: str, *, seconds: float = GIVE_WAY_SECONDS) -> bool:
-    """Work through a queue in a free slot until nothing is due; return whether time was up first.
+    """Work through a queue in a free slot until nothing is due; return whether time was up, or the process asked to
+    stop, first.
 
     Whoever finds all slots taken leaves. So a run looks once more after giving its slot back: what came in between is
     its own work, or a wake-up would be lost.
@@ -128,7 +130,7 @@ def drain(name: str, *, seconds: float = GIVE_WAY_SECONDS) -> bool:
                 return False
             with holder() as held:
                 done = queue.work(Run(queue, number, held, ends))
-        if time.monotonic() >= ends:
+        if time.monotonic() >= ends or stop_requested.is_set():
             wake(queue.task)
             return True
         if not done and not queue.measure()[0]:

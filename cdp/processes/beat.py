@@ -90,8 +90,11 @@ class LeaseScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library ha
         self._present = frozenset(
             name for name in NAMES if (age := ages[WORKER_PREFIX + name]) is not None and age <= ABSENT_SECONDS
         )
-        for name in self._present:
-            self.send_task(PING, queue=name, ignore_result=True, retry=False)
+        try:
+            for name in self._present:
+                self.send_task(PING, queue=name, ignore_result=True, retry=False)
+        except Exception:
+            logger.warning("the broker takes no message", exc_info=True)
 
     def _mind_the_clock(self) -> None:
         """Plan anew when the wall clock was set: what was planned by the wrong one may lie a day ahead."""

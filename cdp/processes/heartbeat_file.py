@@ -1,4 +1,6 @@
-"""A file per process that says "I turned" without a database: `VAR_DIR/run/<name>.<pid>.alive`.
+"""A file per process that says "I turned" without a database: `VAR_DIR/run/<name>.<pid>.<start>.alive`.
+
+The start of the process is in its name, because its number is given out again.
 
 Its time of change holds `time.monotonic()`, which all processes of a machine share and no clock correction moves. A
 change of that time needs no room, so that a full disk does not make everybody look dead.
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,13 +40,25 @@ def folder_of(var_dir: Path) -> Path:
     return var_dir / "run"
 
 
+def start_of(pid: int) -> str:
+    """Return when a process began, in a form that no correction of the clock changes; empty when there is none."""
+    try:
+        if sys.platform == "linux":
+            # Fields 3 (state) and 22 (ticks since the machine's start); the second is a name in brackets.
+            stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+            return "" if stat[0] == "Z" else stat[19]
+        return str(round(psutil.Process(pid).create_time() * 1000))
+    except (OSError, IndexError, psutil.Error):
+        return ""
+
+
 class HeartbeatFile:
     """This process's own file."""
 
     def __init__(self, var_dir: Path, name: str) -> None:
         folder = folder_of(var_dir)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.path = folder / f"{name}.{os.getpid()}{SUFFIX}"
+        self.path = folder / f"{name}.{os.getpid()}.{start_of(os.getpid())}{SUFFIX}"
 
     def beat(self) -> None:
         """Say that the process is at work now."""
@@ -71,10 +86,10 @@ async def keep_beating(file: HeartbeatFile) -> None:
 def signs_in(var_dir: Path) -> Iterator[Sign]:
     """Return the signs of processes that exist; clear away those of processes that are gone."""
     for path in folder_of(var_dir).glob(f"*{SUFFIX}"):
-        name, _dot, pid = path.name.removesuffix(SUFFIX).rpartition(".")
         try:
+            name, pid, start = path.name.removesuffix(SUFFIX).split(".")
             at = path.stat().st_mtime
-            if psutil.pid_exists(int(pid)):
+            if start_of(int(pid)) == start:
                 yield Sign(name, int(pid), path, at)
             else:
                 path.unlink()

@@ -23,7 +23,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 #: a process that lived this long did start well: its next death is paused for shortly again
 SETTLED_SECONDS = 60.0
 #: after SIGTERM; then whatever still runs is killed. A killed worker loses nothing: its claims come back.
-STOP_SECONDS = 8.0
+STOP_SECONDS = 10.0
 #: a process that shows no sign so long after its start hangs in it
 START_SECONDS = 120.0
 LOOK_SECONDS = 0.2
@@ -59,12 +59,14 @@ class Supervisor:
         var_dir: Path,
         environment: Mapping[str, str],
         name: str = "run",
+        stop_seconds: float = STOP_SECONDS,
     ) -> None:
         self.children = list(children)
         self.folder = folder
         self.var_dir = var_dir
         self.environment = {"MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1", **environment}
         self.name = name
+        self.stop_seconds = stop_seconds
         self.stopping = threading.Event()
         self._sign = HeartbeatFile(var_dir, name)
         self._looks = 0
@@ -109,7 +111,7 @@ class Supervisor:
             assert child.process is not None
             with contextlib.suppress(ProcessLookupError):
                 child.process.send_signal(signal.SIGTERM)
-        end = time.monotonic() + STOP_SECONDS
+        end = time.monotonic() + self.stop_seconds
         for child in alive:
             assert child.process is not None
             try:

@@ -12,6 +12,7 @@ from celery import bootsteps, signals
 from celery.worker.consumer.tasks import Tasks
 from django.conf import settings
 
+from cdp.common.stopping import stop_requested
 from cdp.processes.heartbeat_file import HeartbeatFile
 from cdp.processes.kinds import kind_of
 from cdp.processes.reporter import Reporter
@@ -87,3 +88,4 @@ def _ends(task_id: str, **_signal: Any) -> None:
 
 def _stops(**_signal: Any) -> None:
     activity.stop()
+    stop_requested.set()

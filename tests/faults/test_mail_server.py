@@ -47,6 +47,10 @@ def processed(product: Installation, expected: int) -> bool:
     return product.stored() == expected
 
 
+def more_than(sink: Sink, count: int) -> bool:
+    return len(sink.mails) > count
+
+
 def test_events_go_on_while_the_mail_server_hangs(product: Installation, sink: Sink) -> None:
     sink.hang_all = True
     campaign = run_step(product, "campaign", 60, "hung")
@@ -87,3 +91,18 @@ def test_a_killed_sender_sends_nobody_twice(product: Installation, sink: Sink) -
     assert max(sink.counts.values()) == 1
     assert found.get("unknown", 0) <= kills * CONNECTIONS
     assert len(sink.counts) >= found["sent"]
+
+
+def test_a_sender_that_is_asked_to_stop_leaves_nothing_unknown(product: Installation, sink: Sink) -> None:
+    sink.mails.clear()
+    sink.delay = 0.2
+    people, pid = 200, 0
+    campaign = run_step(product, "campaign", people, "asked")
+    for _time in range(3):
+        pid = product.wait_replaced("sends", pid)
+        eventually(partial(more_than, sink, len(sink.mails) + 5), "it sends")
+        product.kill("sends", signal.SIGTERM)
+    eventually(lambda: sum(outcomes(product, campaign).values()) == people, "everybody has an outcome", 400)
+    assert outcomes(product, campaign) == {"sent": people}
+    assert max(sink.counts.values()) == 1 and len(sink.counts) == people
+    assert "does not stop; killing it" not in product.log()

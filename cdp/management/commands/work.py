@@ -17,6 +17,9 @@ from cdp.processes.ownership import AlreadyRunning, Ownership
 from cdp.processes.supervisor import Child, Supervisor
 from cdp.start_checks import troubles_at_start
 
+#: less than the 60 s that compose.yaml gives; a worker ends when the item at hand is done
+STOP_SECONDS = 45.0
+
 
 class Command(BaseCommand):
     """Run workers and beat, and mind them."""
@@ -49,6 +52,7 @@ class Command(BaseCommand):
             var_dir=settings.VAR_DIR,
             environment=ownership.environment(),
             name="work",
+            stop_seconds=STOP_SECONDS,
         )
         supervisor.stop_on_signals()
         try:

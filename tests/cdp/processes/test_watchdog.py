@@ -67,7 +67,8 @@ def test_the_sign_of_a_process_that_is_gone_is_cleared_away(tmp_path: Path) -> N
     file = HeartbeatFile(tmp_path, "events")
     file.beat()
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    (file.path.parent / f"events.{int(gone.stdout)}.alive").touch()
+    (file.path.parent / f"events.{int(gone.stdout)}.1.alive").touch()
+    (file.path.parent / f"events.{os.getpid()}.1.alive").touch()  # whose number we bear now
     assert [sign.pid for sign in signs_in(tmp_path)] == [os.getpid()]
     assert len(list(file.path.parent.iterdir())) == 1
 
