@@ -23,8 +23,9 @@ from campaigns.services.campaigns import (
     unschedule_campaign,
 )
 from campaigns.services.testing import send_test
-from campaigns.views.common import campaign_or_404, chosen_person, needs, own_address, tell
+from campaigns.views.common import campaign_or_404, chosen_person, own_address, tell
 from cdp.common.errors import CdpError
+from cdp.common.guards import needs
 
 
 def _action(work: Callable[[HttpRequest, int], str]) -> Any:

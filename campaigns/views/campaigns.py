@@ -22,9 +22,10 @@ from campaigns.reasons import DELIVERY_REASONS
 from campaigns.report import changes_since_forecast, forecast_rows, report_of, report_rows
 from campaigns.services.campaigns import create_campaign, update_campaign
 from campaigns.services.testing import preview
-from campaigns.views.common import campaign_or_404, chosen_person, needs, refusal, tell
+from campaigns.views.common import campaign_or_404, chosen_person, refusal, tell
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
+from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
 from profiles.models import Profile
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -18,17 +15,6 @@ from cdp.common.access import record_access
 from cdp.common.errors import CdpError
 from cdp.common.masking import can_see_pii
 from profiles.models import Profile
-
-View = TypeVar("View", bound=Callable[..., Any])
-
-
-def needs(permission: str) -> Callable[[View], View]:
-    """Decorate a view: log in first, then hold the permission, or get 403."""
-
-    def decorate(view: View) -> View:
-        return login_required(permission_required(permission, raise_exception=True)(view))
-
-    return decorate
 
 
 def campaign_or_404(campaign_id: int) -> Campaign:

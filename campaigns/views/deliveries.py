@@ -20,9 +20,10 @@ from campaigns.reasons import outcome_text
 from campaigns.rendering.problems import RenderFailure
 from campaigns.sending.context import Copy, fill_in, template_of
 from campaigns.services.testing import idle_links
-from campaigns.views.common import campaign_or_404, needs
+from campaigns.views.common import campaign_or_404
 from campaigns.views.previews import plain_page
 from cdp.common.access import record_access
+from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
 from cdp.common.masking import can_see_pii
 from cdp.common.sandbox import sandboxed_html

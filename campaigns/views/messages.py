@@ -20,8 +20,9 @@ from campaigns.models import Message, MessageVersion
 from campaigns.services.messages import archive_message, content_of, create_message, update_message
 from campaigns.services.testing import send_test
 from campaigns.starters import BY_KEY, STARTERS
-from campaigns.views.common import chosen_person, needs, own_address, tell
+from campaigns.views.common import chosen_person, own_address, tell
 from cdp.common.errors import CdpError
+from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
 from profiles.models import CatalogueEntry
 

@@ -16,8 +16,9 @@ from campaigns.models import MessageVersion
 from campaigns.sending.context import Copy
 from campaigns.services.messages import check_content
 from campaigns.services.testing import preview
-from campaigns.views.common import campaign_or_404, chosen_person, needs, place_text
+from campaigns.views.common import campaign_or_404, chosen_person, place_text
 from cdp.common.errors import CdpError
+from cdp.common.guards import needs
 from cdp.common.masking import can_see_pii
 from cdp.common.sandbox import sandboxed_html
 from consent.models import Purpose

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import (
@@ -19,12 +18,12 @@ from django.http import (
 )
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
-from django.views import View
 
 from cdp.common.access import record_access
 from cdp.common.counting import COUNT_CAP, capped_count
 from cdp.common.filters import MAX_SEARCH, ListFilters
 from cdp.common.formulas import escape_formula
+from cdp.common.guards import GuardedView
 from cdp.common.keyset import CursorInvalid, Order, Page, keyset_page
 from cdp.common.masking import can_see_pii
 
@@ -55,7 +54,7 @@ class Echo:
         return text
 
 
-class ListPage(PermissionRequiredMixin, View):
+class ListPage(GuardedView):
     """A list over any number of rows."""
 
     permission_required: str = ""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -23,6 +22,7 @@ from cdp.common.dead_letters import (
 )
 from cdp.common.errors import CdpError
 from cdp.common.filters import ChoiceFilter, ListFilters
+from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
 from cdp.common.models import DeadLetter
 from cdp.common.queues import queues
@@ -81,8 +81,7 @@ class DeadLetterList(ListPage):
 
 
 @require_POST
-@login_required
-@permission_required("common.change_deadletter", raise_exception=True)
+@needs("common.change_deadletter")
 def retry(request: HttpRequest, pk: int) -> HttpResponse:
     """Put one back into its queue."""
     try:
@@ -95,8 +94,7 @@ def retry(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required("common.change_deadletter", raise_exception=True)
+@needs("common.change_deadletter")
 def discard(request: HttpRequest, pk: int) -> HttpResponse:
     """Let go of one for good."""
     try:
@@ -109,8 +107,7 @@ def discard(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required("common.change_deadletter", raise_exception=True)
+@needs("common.change_deadletter")
 def retry_all(request: HttpRequest) -> HttpResponse:
     """Retry all of a queue, or of every queue."""
     letters = DeadLetter.objects.all()

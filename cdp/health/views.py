@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.generic import TemplateView
 
+from cdp.common.guards import GuardedView
 from cdp.health.checks import run_checks
 from cdp.health.heartbeats import STALE_SECONDS, is_fresh
 from cdp.health.state import database_answers, read_state
@@ -44,17 +44,11 @@ def readyz(request: HttpRequest) -> JsonResponse:
     return JsonResponse(state.as_json(), status=503 if state.down else 200)
 
 
-class HealthPage(PermissionRequiredMixin, TemplateView):
+class HealthPage(GuardedView, TemplateView):
     """Show every check with its fix, the signs of life and the queues."""
 
     template_name = "health/health.html"
     permission_required = "common.view_heartbeat"
-    raise_exception = True
-
-    def handle_no_permission(self) -> Any:
-        """Send visitors to log in; refuse those who are known and may not."""
-        self.raise_exception = self.request.user.is_authenticated
-        return super().handle_no_permission()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Read all of it afresh."""

@@ -6,12 +6,11 @@ import logging
 from itertools import groupby
 from typing import Any
 
-from django.contrib.auth.mixins import LoginRequiredMixin
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views import View
 
+from cdp.common.guards import GuardedView
 from cdp.common.registry import search_providers
 
 logger = logging.getLogger(__name__)
@@ -19,7 +18,7 @@ SHORT, LONG = 5, 50
 MIN_LENGTH, MAX_LENGTH = 2, 200
 
 
-class SearchView(LoginRequiredMixin, View):
+class SearchView(GuardedView):
     """Answer in the drop-down for htmx, as a page otherwise. Each provider shows only what the reader may see."""
 
     def get(self, request: HttpRequest) -> HttpResponse:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -12,11 +11,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
+from cdp.common.guards import GuardedView
 from cdp.common.registry import home_cards
 from cdp.home import figures, needs
 
 
-class HomeView(LoginRequiredMixin, TemplateView):
+class HomeView(GuardedView, TemplateView):
     """Home. Its parts come from all apps; each reader sees those that the role allows."""
 
     template_name = "home/home.html"

@@ -9,13 +9,13 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from cdp.common.guards import needs
 from cdp.common.masking import can_see_pii
 from cdp.common.sandbox import sandboxed_html
 from cdp.mailbox.store import Captured, MailStore
@@ -33,7 +33,7 @@ def capture_only(view: View) -> View:
     """Close a view unless mail is captured here and the reader is staff who may see names and addresses."""
 
     @wraps(view)
-    @login_required
+    @needs()
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not settings.CAPTURE_MAIL:
             raise Http404(_("Mail is really sent here; there is no capture mailbox."))

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from cdp.common.errors import CdpError
+from cdp.common.guards import needs
 from cdp.common.models import RetentionPeriod, RetentionRun
 from cdp.common.retention import COUNT_CAP, GROUPS, DataClass, Survey, kept_data, period_of, retention
 from cdp.retention.engine import next_night
@@ -65,8 +65,7 @@ def lines() -> list[Line]:
     return [Line(name, data, chosen.get(name, data.default_days), last.get(name)) for name, data in retention.items()]
 
 
-@login_required
-@permission_required(MAY_SEE, raise_exception=True)
+@needs(MAY_SEE)
 @require_safe
 def retention_page(request: HttpRequest) -> HttpResponse:
     """Show every class of data, with its period or the reason why it has none."""
@@ -88,8 +87,7 @@ def problems(found: Sequence[Line]) -> list[Line]:
     return [line for line in found if line.last is not None and line.last.problem]
 
 
-@login_required
-@permission_required(MAY_SEE, raise_exception=True)
+@needs(MAY_SEE)
 @require_http_methods(["GET", "POST"])
 def retention_class(request: HttpRequest, name: str) -> HttpResponse:
     """Show one class with its runs; change its period. A shorter one says first what it would remove."""

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from cdp.common.counting import capped_count
+from cdp.common.guards import needs
 from consent.ledger_watch import ledger_state
 from consent.models import ConsentRecord, Erasure, LedgerCheck, LedgerSeal, Suppression
 from consent.models.ledger import State
@@ -28,8 +28,7 @@ LATEST = 10
 AT_ONCE = 100_000
 
 
-@login_required
-@permission_required("consent.view_consentrecord", raise_exception=True)
+@needs("consent.view_consentrecord")
 @require_GET
 def desk(request: HttpRequest) -> HttpResponse:
     """Draw the desk."""
@@ -72,16 +71,14 @@ def _share(check: LedgerCheck) -> int:
     return max(0, min(100, (check.cursor - check.from_id + 1) * 100 // span))
 
 
-@login_required
-@permission_required("consent.view_consentrecord", raise_exception=True)
+@needs("consent.view_consentrecord")
 @require_GET
 def integrity(request: HttpRequest) -> HttpResponse:
     """Draw the card of the ledger's integrity, which follows a verification under way."""
     return render(request, "consent/_integrity.html", integrity_context())
 
 
-@login_required
-@permission_required("consent.view_consentrecord", raise_exception=True)
+@needs("consent.view_consentrecord")
 @require_POST
 def verify(request: HttpRequest) -> HttpResponse:
     """Ask for a verification of the whole ledger in the background."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.contrib.auth.decorators import login_required, permission_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -12,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from cdp.common.access import record_access
+from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
 from consent.filters import RecordFilters
 from consent.models import ConsentChain, ConsentRecord, LedgerSeal
@@ -64,8 +64,7 @@ class LedgerList(ListPage):
         return with_people(rows)
 
 
-@login_required
-@permission_required("consent.view_consentrecord", raise_exception=True)
+@needs("consent.view_consentrecord")
 @require_GET
 def record(request: HttpRequest, record_id: int) -> HttpResponse:
     """Show the evidence of a record, and check its chain on the spot."""

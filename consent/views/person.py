@@ -6,7 +6,6 @@ import json
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
+from cdp.common.guards import needs
 from cdp.common.registry import personal_data
 from consent.evidence import evidence_of
 from consent.forms import EraseForm, StatementForm
@@ -41,8 +41,7 @@ def topic_choices() -> list[tuple[str, str]]:
     ]
 
 
-@login_required
-@permission_required("consent.add_consentrecord", raise_exception=True)
+@needs("consent.add_consentrecord")
 @require_http_methods(["GET", "POST"])
 def record_statement(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Record what a person data by letter, phone or paper."""
@@ -74,8 +73,7 @@ def record_statement(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return render(request, "consent/statement.html", context, status=422 if form.errors else 200)
 
 
-@login_required
-@permission_required("consent.view_consentrecord", raise_exception=True)
+@needs("consent.view_consentrecord")
 @require_POST
 def evidence(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Give the evidence of a person's permissions as JSON (GDPR art. 7(1)); noted in the access log."""
@@ -90,8 +88,7 @@ def evidence(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return response
 
 
-@login_required
-@permission_required("profiles.erase_profile", raise_exception=True)
+@needs("profiles.erase_profile")
 @require_http_methods(["GET", "POST"])
 def erase(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Show what an erasure removes, in numbers; after the typed word, erase."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
+from cdp.common.guards import needs
 from consent.effects import Effect, effect_of, people_affected
 from consent.models import Basis, Channel, Purpose, PurposeTerms
 from consent.services.expiry import count_due, ends_sooner
@@ -41,8 +41,7 @@ def _unpacked(request: HttpRequest, slug: str) -> tuple[Purpose, dict[str, Any],
     return purpose, changes, proposed_purpose(purpose, changes)
 
 
-@login_required
-@permission_required("consent.change_purpose", raise_exception=True)
+@needs("consent.change_purpose")
 @require_http_methods(["GET", "POST"])
 def purpose_change(request: HttpRequest, slug: str) -> HttpResponse:
     """Show what a change does to people; save it when its number is typed."""
@@ -71,9 +70,7 @@ def purpose_change(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "consent/purpose_change.html", context, status=error.status if error else 200)
 
 
-@login_required
-@permission_required("consent.change_purpose", raise_exception=True)
-@permission_required("profiles.view_profile", raise_exception=True)
+@needs("consent.change_purpose", "profiles.view_profile")
 @require_GET
 def purpose_change_people(request: HttpRequest, slug: str) -> HttpResponse:
     """List those whom a change brings within reach, or takes out of it."""

@@ -7,7 +7,6 @@ from copy import copy
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
+from cdp.common.guards import needs
 from consent.actors import actor_names
 from consent.forms import PurposeForm, TextForm
 from consent.models import Channel, ConsentText, ExpiryForecast, Purpose
@@ -29,8 +29,7 @@ from profiles.models import Profile
 PAGE = 100
 
 
-@login_required
-@permission_required("consent.view_purpose", raise_exception=True)
+@needs("consent.view_purpose")
 @require_GET
 def purpose_list(request: HttpRequest) -> HttpResponse:
     """List the purposes with how many people said yes."""
@@ -40,8 +39,7 @@ def purpose_list(request: HttpRequest) -> HttpResponse:
     return render(request, "consent/purposes.html", {"rows": rows})
 
 
-@login_required
-@permission_required("consent.add_purpose", raise_exception=True)
+@needs("consent.add_purpose")
 @require_http_methods(["GET", "POST"])
 def purpose_new(request: HttpRequest) -> HttpResponse:
     """Define a purpose."""
@@ -61,8 +59,7 @@ def purpose_new(request: HttpRequest) -> HttpResponse:
     return render(request, "consent/purpose_new.html", {"form": form}, status=status)
 
 
-@login_required
-@permission_required("consent.view_purpose", raise_exception=True)
+@needs("consent.view_purpose")
 @require_http_methods(["GET", "POST"])
 def purpose_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """Show a purpose with its words; change it."""
@@ -130,8 +127,7 @@ def versions_of(purpose: Purpose) -> list[dict[str, Any]]:
     ]
 
 
-@login_required
-@permission_required("consent.change_purpose", raise_exception=True)
+@needs("consent.change_purpose")
 @require_POST
 def text_new(request: HttpRequest, slug: str) -> HttpResponse:
     """Add a version of the words."""
@@ -145,8 +141,7 @@ def text_new(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect("consent:purpose", slug=slug)
 
 
-@login_required
-@permission_required("consent.view_consentrecord", raise_exception=True)
+@needs("consent.view_consentrecord")
 @require_GET
 def purpose_ending(request: HttpRequest, slug: str) -> HttpResponse:
     """List whose permission ends soon without contact, page after page in the order of people."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
+from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
 from consent.filters import SuppressionFilters
 from consent.forms import AddressForm, SuppressForm
@@ -56,8 +56,7 @@ class SuppressionList(ListPage):
         return {"address_form": AddressForm()}
 
 
-@login_required
-@permission_required("consent.view_suppression", raise_exception=True)
+@needs("consent.view_suppression")
 @require_POST
 def look_up(request: HttpRequest) -> HttpResponse:
     """Tell whether an address is on the list. By POST: an address does not belong in a web address."""
@@ -70,8 +69,7 @@ def look_up(request: HttpRequest) -> HttpResponse:
     return render(request, "consent/suppression_answer.html", context, status=422 if form.errors else 200)
 
 
-@login_required
-@permission_required("consent.add_suppression", raise_exception=True)
+@needs("consent.add_suppression")
 @require_http_methods(["GET", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
     """Put an address on the list."""
@@ -83,8 +81,7 @@ def add(request: HttpRequest) -> HttpResponse:
     return render(request, "consent/suppression_add.html", {"form": form}, status=422 if form.errors else 200)
 
 
-@login_required
-@permission_required("consent.add_suppression", raise_exception=True)
+@needs("consent.add_suppression")
 @require_POST
 def lift(request: HttpRequest, suppression_id: int) -> HttpResponse:
     """Allow an address again."""

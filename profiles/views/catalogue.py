@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from cdp.common.errors import CdpError
+from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
 from profiles.catalogue.types import ALL_TYPES
 from profiles.filters import CatalogueFilters
@@ -99,8 +99,7 @@ def type_labels(entry: CatalogueEntry) -> list[tuple[Any, int]]:
 
 
 @require_GET
-@login_required
-@permission_required("profiles.view_catalogueentry", raise_exception=True)
+@needs("profiles.view_catalogueentry")
 def entry_page(request: HttpRequest, number: int) -> HttpResponse:
     """Show one entry: types, values, sources; of an event its properties."""
     entry = get_object_or_404(CatalogueEntry, pk=number)
@@ -119,8 +118,7 @@ def entry_page(request: HttpRequest, number: int) -> HttpResponse:
     return render(request, "profiles/catalogue_entry.html", context)
 
 
-@login_required
-@permission_required("profiles.change_catalogueentry", raise_exception=True)
+@needs("profiles.change_catalogueentry")
 @require_POST
 def describe_entry(request: HttpRequest, number: int) -> HttpResponse:
     """Save the description."""
@@ -134,8 +132,7 @@ def describe_entry(request: HttpRequest, number: int) -> HttpResponse:
     return redirect("profiles:catalogue_entry", number=number)
 
 
-@login_required
-@permission_required("profiles.change_catalogueentry", raise_exception=True)
+@needs("profiles.change_catalogueentry")
 @require_POST
 def forget_entry(request: HttpRequest, number: int) -> HttpResponse:
     """Take an entry out of the catalogue."""
@@ -153,8 +150,7 @@ def _try(request: HttpRequest, act: Any, done: str) -> None:
         messages.success(request, done)
 
 
-@login_required
-@permission_required("profiles.change_catalogueentry", raise_exception=True)
+@needs("profiles.change_catalogueentry")
 @require_http_methods(["GET", "POST"])
 def announce_entry(request: HttpRequest) -> HttpResponse:
     """Put a name into the catalogue before any value came."""

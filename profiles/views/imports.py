@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 from django.db.models import QuerySet
@@ -21,6 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
+from cdp.common.guards import needs
 from cdp.common.keyset import Order
 from cdp.common.lists import Column, ListPage, page_asked
 from profiles.filters import ImportFilters, ImportRowFilters
@@ -99,7 +99,7 @@ def import_new(request: HttpRequest) -> HttpResponse:
     return _import_new(request, cap)
 
 
-@permission_required("profiles.add_import", raise_exception=True)
+@needs("profiles.add_import")
 @csrf_protect
 def _import_new(request: HttpRequest, cap: _Cap) -> HttpResponse:
     context: dict[str, Any] = {"max_mb": settings.IMPORT_MAX_BYTES // 1024 // 1024, "step": 1}
@@ -129,7 +129,7 @@ def _job(import_id: int) -> Import:
 
 
 @require_GET
-@permission_required("profiles.view_import", raise_exception=True)
+@needs("profiles.view_import")
 def import_detail(request: HttpRequest, import_id: int) -> HttpResponse:
     """Show the step that the import is at."""
     job = _job(import_id)
@@ -143,7 +143,7 @@ def import_detail(request: HttpRequest, import_id: int) -> HttpResponse:
 
 
 @require_GET
-@permission_required("profiles.view_import", raise_exception=True)
+@needs("profiles.view_import")
 def import_progress(request: HttpRequest, import_id: int) -> HttpResponse:
     """Give the moving part of the progress page; ask for the whole page when the step is over."""
     job = _job(import_id)
@@ -154,7 +154,7 @@ def import_progress(request: HttpRequest, import_id: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@permission_required("profiles.add_import", raise_exception=True)
+@needs("profiles.add_import")
 def import_map(request: HttpRequest, import_id: int) -> HttpResponse:
     """Step 1 (how the file is read) and 2 (which column goes where)."""
     job = _job(import_id)
@@ -186,7 +186,7 @@ def import_map(request: HttpRequest, import_id: int) -> HttpResponse:
 
 
 @require_GET
-@permission_required("profiles.view_import", raise_exception=True)
+@needs("profiles.view_import")
 def import_rows(request: HttpRequest, import_id: int) -> HttpResponse:
     """List the rows behind a number."""
     job = _job(import_id)
@@ -208,8 +208,7 @@ def import_rows(request: HttpRequest, import_id: int) -> HttpResponse:
 
 
 @require_GET
-@permission_required("profiles.view_import", raise_exception=True)
-@permission_required("profiles.view_pii", raise_exception=True)
+@needs("profiles.view_import", "profiles.view_pii")
 def import_rejected(request: HttpRequest, import_id: int) -> HttpResponse | StreamingHttpResponse:
     """Download the rejected rows with their reasons."""
     job = _job(import_id)
@@ -230,7 +229,7 @@ _ACTIONS = {
 
 
 @require_POST
-@permission_required("profiles.change_import", raise_exception=True)
+@needs("profiles.change_import")
 def import_act(request: HttpRequest, import_id: int, action: str) -> HttpResponse:
     """Confirm, pause, resume, cancel or undo."""
     if action not in _ACTIONS:

@@ -6,7 +6,6 @@ import json
 from datetime import datetime, timedelta
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -21,6 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 from cdp.common.access import record_access
 from cdp.common.counting import capped_count
 from cdp.common.errors import CdpError
+from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
 from cdp.common.masking import can_see_pii
 from profiles.filters import RejectedFilters
@@ -39,8 +39,7 @@ def _filters(request: HttpRequest) -> tuple[LiveFilterForm, Source | None, str]:
 
 
 @require_GET
-@login_required
-@permission_required("profiles.view_source", raise_exception=True)
+@needs("profiles.view_source")
 @never_cache
 def live(request: HttpRequest) -> HttpResponse:
     """Show the stream; asked by htmx, only its rows."""
@@ -61,9 +60,7 @@ def live(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@login_required
-@permission_required("profiles.view_source", raise_exception=True)
-@permission_required("profiles.view_pii", raise_exception=True)
+@needs("profiles.view_source", "profiles.view_pii")
 @never_cache
 def live_raw(request: HttpRequest, raw_id: int, position: int) -> HttpResponse:
     """Show one event as it was received."""
@@ -115,9 +112,7 @@ class RejectedList(ListPage):
         return RejectedMessage.objects.filter(resolved_at=None).select_related("source")
 
 
-@login_required
-@permission_required("profiles.view_rejectedmessage", raise_exception=True)
-@permission_required("profiles.view_pii", raise_exception=True)
+@needs("profiles.view_rejectedmessage", "profiles.view_pii")
 @never_cache
 def rejected_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a rejected message with its reason; POST sends the corrected text through again."""
@@ -155,8 +150,7 @@ def rejected_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required("profiles.change_rejectedmessage", raise_exception=True)
+@needs("profiles.change_rejectedmessage")
 def rejected_discard(request: HttpRequest, pk: int) -> HttpResponse:
     """Put a rejected message aside."""
     try:

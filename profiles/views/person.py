@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.decorators import login_required, permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -24,6 +23,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from cdp.common import registry
 from cdp.common.access import record_access
+from cdp.common.guards import needs
 from cdp.common.masking import can_see_pii, mask_identifier, mask_value
 from cdp.common.registry import TimelineEntry
 from cdp.common.templatetags.kit import label
@@ -68,8 +68,7 @@ def survivor(profile: Profile) -> Profile:
     return profile
 
 
-@login_required
-@permission_required("profiles.view_profile", raise_exception=True)
+@needs("profiles.view_profile")
 @require_GET
 def person(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """Draw the page; note the look-up in the access log."""
@@ -100,8 +99,7 @@ def person(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     return render(request, "profiles/person.html", context)
 
 
-@login_required
-@permission_required("profiles.view_profile", raise_exception=True)
+@needs("profiles.view_profile")
 @require_GET
 def person_timeline(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Draw a further stretch of the timeline, or one chip's part of it, for htmx."""
@@ -112,8 +110,7 @@ def person_timeline(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return render(request, template, {"person": profile, **timeline_context(request, profile)})
 
 
-@login_required
-@permission_required("profiles.view_profile", raise_exception=True)
+@needs("profiles.view_profile")
 @require_GET
 def trait_history(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Draw where a trait's values came from, newest first."""
@@ -150,8 +147,7 @@ def trait_history(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return render(request, "profiles/_trait_history.html", context)
 
 
-@login_required
-@permission_required("profiles.export_profile", raise_exception=True)
+@needs("profiles.export_profile")
 @require_POST
 def person_export(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Give everything that all apps hold of the person, as JSON; note it in the access log."""

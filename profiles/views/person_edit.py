@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -18,6 +17,7 @@ from django.views.decorators.http import require_POST
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
+from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
 from profiles.filters import MergeFilters
 from profiles.forms.people import TraitForm
@@ -39,8 +39,7 @@ CAUSES = {
 }
 
 
-@login_required
-@permission_required("profiles.change_profile", raise_exception=True)
+@needs("profiles.change_profile")
 @require_POST
 def edit_trait(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Set or remove one trait."""
@@ -73,8 +72,7 @@ def edit_trait(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return redirect("profiles:person", uuid=uuid)
 
 
-@login_required
-@permission_required("profiles.change_profile", raise_exception=True)
+@needs("profiles.change_profile")
 @require_POST
 def pin_trait(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Pin the value that a trait has, or unpin it: `pin` is 1 or 0."""
@@ -101,8 +99,7 @@ def pin_trait(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return redirect("profiles:person", uuid=uuid)
 
 
-@login_required
-@permission_required("profiles.merge_profile", raise_exception=True)
+@needs("profiles.merge_profile")
 @require_POST
 def unmerge(request: HttpRequest, uuid: UUID, merge_id: int) -> HttpResponse:
     """Undo a merge."""
@@ -118,8 +115,7 @@ def unmerge(request: HttpRequest, uuid: UUID, merge_id: int) -> HttpResponse:
     )
 
 
-@login_required
-@permission_required("profiles.merge_profile", raise_exception=True)
+@needs("profiles.merge_profile")
 @require_POST
 def settle_merge(request: HttpRequest, merge_id: int) -> HttpResponse:
     """Answer a merge that waits for review: `answer` is `merge` or `apart`."""

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
@@ -16,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from cdp.common.errors import CdpError
+from cdp.common.guards import needs
 from profiles.forms.sources import NewSourceForm, RotateForm, SourceForm
 from profiles.models import Source
 from profiles.models.source import SourceKind
@@ -33,8 +33,7 @@ PLACEHOLDER_KEY = "YOUR_SECRET_KEY"
 
 
 @require_GET
-@login_required
-@permission_required("profiles.view_source", raise_exception=True)
+@needs("profiles.view_source")
 def source_list(request: HttpRequest) -> HttpResponse:
     """Show every source with what it sent in the last day."""
     today = counts_by_source(since=timezone.now() - timedelta(hours=24))
@@ -53,8 +52,7 @@ def source_list(request: HttpRequest) -> HttpResponse:
     return render(request, "profiles/sources.html", {"rows": own, "built_in": built_in})
 
 
-@login_required
-@permission_required("profiles.add_source", raise_exception=True)
+@needs("profiles.add_source")
 @never_cache
 def source_new(request: HttpRequest) -> HttpResponse:
     """Make a source and show its key, once."""
@@ -82,8 +80,7 @@ def source_new(request: HttpRequest) -> HttpResponse:
     )
 
 
-@login_required
-@permission_required("profiles.change_source", raise_exception=True)
+@needs("profiles.change_source")
 def source_edit(request: HttpRequest, slug: str) -> HttpResponse:
     """Change a source's name and origins."""
     source = get_object_or_404(Source, slug=slug, kind__in=services.KEYED_KINDS)
@@ -112,8 +109,7 @@ def source_edit(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_GET
-@login_required
-@permission_required("profiles.view_source", raise_exception=True)
+@needs("profiles.view_source")
 def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one source."""
     return render(
@@ -124,8 +120,7 @@ def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_GET
-@login_required
-@permission_required("profiles.view_source", raise_exception=True)
+@needs("profiles.view_source")
 @never_cache
 def source_counts(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the counts alone; the page asks for them again every few seconds."""
@@ -137,8 +132,7 @@ def source_counts(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required("profiles.change_source", raise_exception=True)
+@needs("profiles.change_source")
 @never_cache
 def source_rotate(request: HttpRequest, slug: str) -> HttpResponse:
     """Issue a new key and show it, once."""
@@ -160,8 +154,7 @@ def source_rotate(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required("profiles.change_source", raise_exception=True)
+@needs("profiles.change_source")
 def source_switch(request: HttpRequest, slug: str) -> HttpResponse:
     """Switch a source on or off."""
     source = get_object_or_404(Source, slug=slug)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
+from cdp.common.guards import needs
 from cdp.common.masking import can_see_pii, mask_name
 from consent.models import Purpose
 from consent.reasons import GATE_REASONS
@@ -68,7 +68,7 @@ def checked(item: Draft) -> Draft:
     return item
 
 
-@permission_required("segments.add_segment", raise_exception=True)
+@needs("segments.add_segment")
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """Draw an empty builder, or save a new segment."""
@@ -77,7 +77,7 @@ def new(request: HttpRequest) -> HttpResponse:
     return page(request, Draft(draft.new_rule(), None), name="")
 
 
-@permission_required("segments.change_segment", raise_exception=True)
+@needs("segments.change_segment")
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest, slug: str) -> HttpResponse:
     """Draw the builder with a segment's rule, or save a new version."""
@@ -139,7 +139,7 @@ def sizes(segment: Segment | None) -> list[int]:
     return list(reversed(segment.sizes.order_by("-day").values_list("members", flat=True)[:30]))
 
 
-@permission_required("segments.add_segment", raise_exception=True)
+@needs("segments.add_segment")
 @require_POST
 def tree(request: HttpRequest) -> HttpResponse:
     """Draw the tree again after a button or a choice that changes its shape."""
@@ -154,7 +154,7 @@ def tree(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@permission_required("segments.add_segment", raise_exception=True)
+@needs("segments.add_segment")
 @require_POST
 def look(request: HttpRequest) -> HttpResponse:
     """Count the nodes, say the sentence, show a few people; faults stand at their nodes."""
@@ -207,8 +207,7 @@ def mailing(request: HttpRequest, item: Draft, moment: Any) -> dict[str, Any]:
     return {"purposes": purposes, "purpose": chosen, "mailable": found.get("", 0), "why_not": why_not}
 
 
-@permission_required("segments.add_segment", raise_exception=True)
-@permission_required("profiles.view_profile", raise_exception=True)
+@needs("segments.add_segment", "profiles.view_profile")
 @require_POST
 def why_draft(request: HttpRequest, uuid: str) -> HttpResponse:
     """Say why a person would, or would not, be in if the form were saved."""
@@ -226,7 +225,7 @@ def why_draft(request: HttpRequest, uuid: str) -> HttpResponse:
     return render(request, "segments/builder_why.html", context)
 
 
-@permission_required("segments.change_segment", raise_exception=True)
+@needs("segments.change_segment")
 @require_POST
 def compare(request: HttpRequest) -> HttpResponse:
     """Tell who would come and go if the form were saved."""

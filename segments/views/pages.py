@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import permission_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
+from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
 from cdp.common.masking import can_see_pii, mask_name
 from profiles.models import Profile
@@ -219,7 +219,7 @@ class HistoryList(_OfSegment):
         return MembershipChange.objects.filter(segment_id=self.segment.pk)
 
 
-@permission_required("segments.view_segment", raise_exception=True)
+@needs("segments.view_segment")
 @require_safe
 def detail(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one segment."""
@@ -255,8 +255,7 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "segments/detail.html", context)
 
 
-@permission_required("segments.view_segment", raise_exception=True)
-@permission_required("profiles.view_profile", raise_exception=True)
+@needs("segments.view_segment", "profiles.view_profile")
 @require_safe
 def why(request: HttpRequest, slug: str, uuid: str) -> HttpResponse:
     """Say why a person is, or is not, in a segment."""
@@ -287,7 +286,7 @@ def why(request: HttpRequest, slug: str, uuid: str) -> HttpResponse:
     return render(request, "segments/why.html", context)
 
 
-@permission_required("segments.change_segment", raise_exception=True)
+@needs("segments.change_segment")
 @require_POST
 def archive(request: HttpRequest, slug: str) -> HttpResponse:
     """Archive a segment."""
@@ -300,7 +299,7 @@ def archive(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect(segment)
 
 
-@permission_required("segments.add_segment", raise_exception=True)
+@needs("segments.add_segment")
 @require_POST
 def duplicate(request: HttpRequest, slug: str) -> HttpResponse:
     """Duplicate a segment and open the copy."""
