@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import threading
 import time
@@ -105,3 +106,19 @@ def _kill_one(product: Installation, number: int) -> None:
             parent.kill()
     else:
         product.kill(part, signal.SIGKILL)
+
+
+def test_a_worker_that_runs_out_of_memory_while_busy_blames_no_event() -> None:
+    with running_installation() as product:
+        before = product.stored() + 100
+        product.collect(100)  # so that its threads have begun
+        eventually(lambda: product.stored() == before, "it is at work")
+        pid = product.pid("events")
+        used = psutil.Process(pid).memory_info().vms
+        resource.prlimit(pid, resource.RLIMIT_AS, (used + 3 * 2**20, resource.RLIM_INFINITY))
+        for _batch in range(20):
+            product.collect(500)
+        time.sleep(20)
+        if psutil.pid_exists(pid):  # else it died of it, and was started anew without the limit
+            resource.prlimit(pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        all_processed(product, before + 10_000)
