@@ -168,6 +168,6 @@ def home_card(request: Any) -> dict[str, Any] | None:
     return {"under_way": rows, "coming": coming, "done": done}
 
 
-def keep_people(profile_ids: Sequence[int]) -> set[int]:
+def keep_people(profile_ids: Sequence[int], _cause: str) -> set[int]:
     """Return the people of whom a decision to send stands: an undone import may not take its subject away."""
     return set(Delivery.objects.filter(profile_id__in=profile_ids).values_list("profile_id", flat=True))

@@ -29,14 +29,14 @@ def on_change(change: Change) -> None:
         refresh_states({move.from_profile_id for move in change.moved} | {move.to_profile_id for move in change.moved})
 
 
-def keep_people(profile_ids: Sequence[int]) -> set[int]:
-    """Return those who said something by another way than an import: undoing one may not remove them."""
+def keep_people(profile_ids: Sequence[int], cause: str) -> set[int]:
+    """Return those who said something, by another way than the import that is undone (`import:12`, or "")."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT i.profile_id FROM profiles_identifier i "
             "JOIN consent_consentrecord r ON r.identifier_id = i.id "
-            "WHERE i.profile_id = ANY(%s) AND r.method <> 'import'",
-            [sorted(profile_ids)],
+            "WHERE i.profile_id = ANY(%s) AND (%s = '' OR (r.method <> 'import_undone' AND r.reference <> %s))",
+            [sorted(profile_ids), cause, cause],
         )
         return {row[0] for row in cursor.fetchall()}
 

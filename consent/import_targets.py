@@ -7,8 +7,7 @@ objection or a withdrawal that was recorded after the proof was obtained.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -16,11 +15,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from consent.models import Channel, ConsentRecord, ConsentState, Purpose
-from consent.policy.states import GIVEN, OBJECTED, REFUSED, WITHDRAWN, Statement, fold
+from consent.models import Channel, ConsentState, Purpose
+from consent.policy.states import GIVEN, OBJECTED, REFUSED, WITHDRAWN
 from consent.services.entries import ConsentEntry, actor_label
 from consent.services.recording import record_consents
-from consent.services.states import histories
 from profiles.importing.targets import ImportTarget, TargetJob, TargetOutcome, TargetRow
 from profiles.models import Source
 
@@ -47,7 +45,7 @@ def consent_targets() -> list[ImportTarget]:
             check=check_answer,
             plan=partial(plan_answers, purpose=purpose, channel=channel),
             apply=partial(apply_answers, purpose=purpose, channel=channel),
-            undo=partial(undo_answers, purpose=purpose, channel=channel),
+            lowers=takes_away,
             accepts_proof=True,
             count_labels=COUNT_LABELS,
             header_guesses=[purpose.slug, purpose.name.lower(), f"consent {purpose.slug}", f"optin {purpose.slug}"],
@@ -67,6 +65,11 @@ def check_answer(text: str) -> tuple[Any, str]:
     if word in OBJECTION:
         return OBJECTED, ""
     return None, "not_yes_or_no"
+
+
+def takes_away(value: Any) -> bool:
+    """Tell whether an answer is a no."""
+    return value in (WITHDRAWN, OBJECTED)
 
 
 def plan_answers(rows: Sequence[TargetRow], job: TargetJob, *, purpose: Purpose, channel: str) -> TargetOutcome:
@@ -167,43 +170,3 @@ def _evidence(row: TargetRow, job: TargetJob, state: str) -> dict[str, Any]:
             "words": job.proof.wording,
         }
     return evidence
-
-
-def undo_answers(import_id: int, actor: Any, *, purpose: Purpose, channel: str) -> Mapping[str, int]:
-    """Follow each record of the import that still holds by one that restores the answer of before; idempotent.
-
-    An answer of before that was "nothing said" becomes `expired`: the ledger cannot forget, and neither allows mail.
-    """
-    records = ConsentRecord.objects.filter(
-        reference=f"import:{import_id}", purpose=purpose, channel=channel, method="import"
-    )
-    ids = set(records.values_list("pk", flat=True))
-    holding = ConsentState.objects.filter(purpose=purpose, channel=channel, record_id__in=ids)
-    said = histories(set(holding.values_list("profile_id", flat=True)))
-    entries = []
-    for row in holding.order_by("profile_id"):
-        statements = said[row.profile_id][purpose.pk, channel]
-        before = fold(item for item in statements if item.record_id not in ids)
-        now = next(item for item in statements if item.record_id == row.record_id)
-        entries.append(_restoring(row, now, before, import_id, actor))
-    record_consents(entries, tell=False)
-    return {"restored": len(entries)}
-
-
-def _restoring(row: ConsentState, now: Statement, before: Statement | None, import_id: int, actor: Any) -> ConsentEntry:
-    entry = ConsentEntry(
-        profile_id=row.profile_id,
-        identifier_id=now.subject,
-        purpose_id=row.purpose_id,
-        channel=row.channel,
-        state=before.state if before is not None else "expired",
-        method="import",
-        actor=actor_label(actor),
-        reference=f"import-undo:{import_id}",
-        because_id=before.record_id if before is not None else now.record_id,
-        evidence={"undo_of": now.record_id},
-    )
-    if before is not None and before.state == GIVEN:
-        # The proof is the record that the import had lowered by mistake.
-        entry = replace(entry, evidence={**entry.evidence, "proof": f"record {before.record_id}"})
-    return entry

@@ -23,8 +23,6 @@ logger = logging.getLogger(__name__)
 NEW_EVERY, WHOLE_EVERY = timedelta(hours=1), timedelta(days=7)
 #: and health turns red when it did not happen for so long
 NEW_LATE, WHOLE_LATE = timedelta(hours=3), timedelta(days=14)
-#: verifications of what was new are kept for so long; those that found something for ever
-KEPT = timedelta(days=30)
 
 
 def work_checks(run: Run) -> int:
@@ -51,8 +49,6 @@ def plan_checks() -> None:
             logger.warning("the ledger was busy; it is sealed at the next beat")
             return
         request_check(whole=False, actor="system:clock")
-        old = LedgerCheck.objects.filter(whole=False, problem_count=0, finished_at__lt=now - KEPT)
-        old.delete()
     if _asked_before(now - WHOLE_EVERY, whole=True):
         request_check(whole=True, actor="system:clock")
 

@@ -26,13 +26,14 @@ from consent.api.records import ConsentRecordViewSet
 from consent.changes import keep_people, on_change
 from consent.home import agreed_card
 from consent.import_targets import consent_targets
+from consent.import_undo import permissions_undoer
 from consent.keys import keys_health, problem_with_keys
 from consent.ledger_watch import ledger_health
 from consent.panels import consent_panel, consent_timeline
 from consent.services.erasing import collect_consent_data, erase_consent_data, erasures_done
 from consent.services.suppressing import erased_identifiers
 from profiles.changes import change_handlers, keepers
-from profiles.importing.targets import import_targets
+from profiles.importing.targets import import_targets, undoers
 from profiles.tombstones import Tombstones, tombstones
 
 __all__ = ["register", "tasks"]  # tasks are imported so that Celery knows them in every process
@@ -44,6 +45,7 @@ def register() -> None:
     tombstones.add("consent", Tombstones(find=erased_identifiers, count=erasures_done))
     keepers.add("consent", keep_people)
     import_targets.add("consent", consent_targets)
+    undoers.add("consent", permissions_undoer)
     personal_data.add("consent", PersonalDataHolder(collect=collect_consent_data, erase=erase_consent_data))
     timeline.add("consent", consent_timeline)
     profile_panels.add("consent", ProfilePanel(template="consent/_panel.html", context=consent_panel, order=20))

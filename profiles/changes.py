@@ -53,9 +53,10 @@ class Change:
 
 change_handlers: Registry[Callable[[Change], None]] = Registry("change handler")
 
-#: name -> function(profile ids) -> those that must stay because a higher app holds facts of them (a proof of
-#: permission, a message that was sent); asked before an undone import removes the people it created
-keepers: Registry[Callable[[Sequence[int]], set[int]]] = Registry("keeper of people")
+#: name -> function(profile ids, cause) -> those that must stay because a higher app holds facts of them (a proof of
+#: permission, a message that was sent) that did not come by `cause` ("import:12"); asked before an undone import
+#: removes the people it created
+keepers: Registry[Callable[[Sequence[int], str], set[int]]] = Registry("keeper of people")
 
 
 def announce(change: Change) -> None:
@@ -64,10 +65,10 @@ def announce(change: Change) -> None:
         handler(change)
 
 
-def kept_people(profile_ids: Sequence[int]) -> set[int]:
-    """Return those of the people given whom some app must keep."""
+def kept_people(profile_ids: Sequence[int], cause: str = "") -> set[int]:
+    """Return those of the people given whom some app must keep, for facts that did not come by `cause`."""
     kept: set[int] = set()
     if profile_ids:
         for keeper in keepers:
-            kept |= keeper(profile_ids)
+            kept |= keeper(profile_ids, cause)
     return kept

@@ -23,6 +23,8 @@ from consent.services.recording import find_purpose, record_consent
 from profiles.models import Profile
 
 API_METHODS = [Method.API, Method.FORM, Method.DOUBLE_OPT_IN, Method.PAPER, Method.PHONE, Method.MAIL]
+#: what a person can say; the other states follow from rules of ours
+SAYABLE = [State.GIVEN, State.REFUSED, State.WITHDRAWN, State.OBJECTED]
 
 
 class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
@@ -74,7 +76,7 @@ class RecordInput(serializers.Serializer[ConsentRecord]):
     profile = serializers.UUIDField(help_text="public id of the person")
     purpose = serializers.CharField(max_length=60, help_text="short name of the purpose")
     channel = serializers.ChoiceField(choices=Channel.choices, default=Channel.EMAIL)
-    state = serializers.ChoiceField(choices=State.choices)
+    state = serializers.ChoiceField(choices=[(item.value, item.label) for item in SAYABLE])
     method = serializers.ChoiceField(choices=[(item.value, item.label) for item in API_METHODS], default=Method.API)
     text_version = serializers.IntegerField(min_value=1, required=False, help_text="version of the words shown")
     language = serializers.CharField(max_length=10, default="en")

@@ -24,6 +24,7 @@ class State(models.TextChoices):
     WITHDRAWN = "withdrawn", _("withdrawn")
     OBJECTED = "objected", _("objected")
     EXPIRED = "expired", _("expired")
+    INVALIDATED = "invalidated", _("taken back")
 
 
 class Method(models.TextChoices):
@@ -44,6 +45,7 @@ class Method(models.TextChoices):
     COMPLAINT = "complaint", _("spam complaint")
     MERGE = "merge", _("joining of people")
     RULE = "rule", _("rule (retention)")
+    IMPORT_UNDONE = "import_undone", _("import undone")
 
 
 class Proof(models.TextChoices):
@@ -64,7 +66,7 @@ class ConsentRecord(models.Model):
     #: the terms in force when it was recorded
     purpose_version = models.ForeignKey(PurposeVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     channel = models.CharField(max_length=10, choices=Channel)
-    state = models.CharField(max_length=10, choices=State)
+    state = models.CharField(max_length=12, choices=State)
     #: only a record with a proof may lift an objection
     proof = models.CharField(max_length=8, choices=Proof, default=Proof.NONE)
     method = models.CharField(max_length=20, choices=Method)
@@ -100,7 +102,11 @@ class ConsentRecord(models.Model):
             models.Index(fields=["method", "-id"], name="consentrecord_method_idx"),
             models.Index(fields=["recorded_at"], name="consentrecord_recorded_idx"),
             models.Index(fields=["text"], name="consentrecord_text_idx"),
-            models.Index(fields=["reference"], name="consentrecord_reference_idx", condition=~models.Q(reference="")),
+            models.Index(
+                fields=["reference", "identifier_id"],
+                name="consentrecord_reference_idx",
+                condition=~models.Q(reference=""),
+            ),
         ]
         triggers = [
             pgtrigger.Protect(
@@ -158,7 +164,7 @@ class ConsentState(models.Model):
     profile_id = models.BigIntegerField()
     purpose = models.ForeignKey(Purpose, on_delete=models.PROTECT, related_name="+")
     channel = models.CharField(max_length=10, choices=Channel)
-    state = models.CharField(max_length=10, choices=State)
+    state = models.CharField(max_length=12, choices=State)
     record_id = models.BigIntegerField()
     proof = models.CharField(max_length=8, choices=Proof, default=Proof.NONE)
     since = models.DateTimeField()  # when it was said

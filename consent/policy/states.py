@@ -7,6 +7,8 @@
    A yes does not take the place of one that is better proven.
 4. An objection is lifted only by a `given` with a proof, seen or claimed.
 
+5. What was invalidated (an import that was undone) never was said, nor what followed from it.
+
 Proof has three grades. *Seen*: our own page took the answer from the person. *Claimed*: a token, a file, a trusted
 source or an officer says so, and names the words or the document. *None*: nothing was named.
 """
@@ -19,6 +21,8 @@ from datetime import datetime
 
 GIVEN, REFUSED, WITHDRAWN, OBJECTED, EXPIRED = "given", "refused", "withdrawn", "objected", "expired"
 STATES = (GIVEN, REFUSED, WITHDRAWN, OBJECTED, EXPIRED)
+#: says of another statement that it does not count; never an answer itself
+INVALIDATED = "invalidated"
 SEEN, CLAIMED, UNPROVEN = "seen", "claimed", "none"
 PROOFS = (UNPROVEN, CLAIMED, SEEN)
 _RANK = {proof: rank for rank, proof in enumerate(PROOFS)}
@@ -36,6 +40,7 @@ class Statement:
     proof: str
     occurred_at: datetime
     recorded_at: datetime
+    because: int | None = None  # the statement that it follows from, or invalidates
 
     @property
     def proven(self) -> bool:
@@ -45,7 +50,7 @@ class Statement:
 
 def fold(statements: Iterable[Statement]) -> Statement | None:
     """Return the statement that holds for one purpose and channel; None when nothing was ever said."""
-    said = list(statements)
+    said = valid(statements)
     if len(said) == 1 and said[0].state in STATES:  # as with nearly everybody
         return said[0]
     holding: Statement | None = None
@@ -53,6 +58,23 @@ def fold(statements: Iterable[Statement]) -> Statement | None:
         if holding is None or counts_after(holding, statement):
             holding = statement
     return holding
+
+
+def valid(statements: Iterable[Statement]) -> list[Statement]:
+    """Return the statements that count: without those that were invalidated, and what followed from them."""
+    said = list(statements)
+    gone = {item.because for item in said if item.state == INVALIDATED}
+    if not gone:
+        return said
+    kept = []
+    for item in sorted(said, key=lambda item: item.record_id):  # what follows has the higher id
+        if item.state == INVALIDATED:
+            continue
+        if item.record_id in gone or (item.because is not None and item.because in gone):
+            gone.add(item.record_id)
+        else:
+            kept.append(item)
+    return kept
 
 
 def counts_after(holding: Statement, later: Statement) -> bool:
@@ -128,7 +150,7 @@ def _given_elsewhere(
 #: ways of which somebody else tells that the person used them: a claim, unless our own page took the answer
 PERSONAL_METHODS = frozenset({"form", "double_opt_in", "preferences", "one_click", "unsubscribe"})
 #: ways in which nobody speaks: a rule of ours
-SILENT_METHODS = frozenset({"merge", "rule"})
+SILENT_METHODS = frozenset({"merge", "rule", "import_undone"})
 
 
 def proof_of(*, method: str, seen: bool, has_words: bool, has_proof: bool) -> str:

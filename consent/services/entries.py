@@ -13,7 +13,7 @@ from cdp.common.errors import CdpError
 from cdp.common.models import ApiToken
 from consent.models import Purpose
 from consent.models.ledger import Method, State
-from consent.policy.states import GIVEN, UNPROVEN, proof_of
+from consent.policy.states import GIVEN, INVALIDATED, UNPROVEN, proof_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +82,8 @@ def check_entries(entries: Sequence[ConsentEntry]) -> dict[int, Purpose]:
                 place=place or "channel",
             )
         if entry.state not in State.values:
+            raise CdpError("consent.unknown_state", _("There is no such state."), place=place or "state")
+        if (entry.state == INVALIDATED) != (entry.method == Method.IMPORT_UNDONE):
             raise CdpError("consent.unknown_state", _("There is no such state."), place=place or "state")
         if entry.method not in Method.values:
             raise CdpError("consent.unknown_method", _("There is no such method."), place=place or "method")

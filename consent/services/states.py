@@ -15,7 +15,8 @@ from consent.policy.states import Statement, fold
 History = dict[tuple[int, str], list[Statement]]
 
 _OF_PROFILES = """
-SELECT i.profile_id, r.purpose_id, r.channel, r.id, r.identifier_id, r.state, r.proof, r.occurred_at, r.recorded_at
+SELECT i.profile_id, r.purpose_id, r.channel, r.id, r.identifier_id, r.state, r.proof, r.occurred_at, r.recorded_at,
+    r.because_id
 FROM profiles_identifier i JOIN consent_consentrecord r ON r.identifier_id = i.id
 WHERE i.profile_id = ANY(%s::bigint[])
 """
@@ -49,7 +50,13 @@ def histories(profile_ids: Collection[int]) -> dict[int, History]:
 
 
 def _statement(
-    record_id: int, subject: int, state: str, proof: str, occurred_at: datetime, recorded_at: datetime
+    record_id: int,
+    subject: int,
+    state: str,
+    proof: str,
+    occurred_at: datetime,
+    recorded_at: datetime,
+    because: int | None,
 ) -> Statement:
     return Statement(
         record_id=record_id,
@@ -58,6 +65,7 @@ def _statement(
         proof=proof,
         occurred_at=occurred_at,
         recorded_at=recorded_at,
+        because=because,
     )
 
 
@@ -88,16 +96,6 @@ def refresh_states(profile_ids: Collection[int]) -> set[int]:
         if fresh:
             cursor.execute(_UPSERT, _columns(_state_row(key, wanted[key]) for key in fresh))
     return {key[0] for key in [*stale, *fresh]}
-
-
-def forget_states_of_nobody() -> int:
-    """Remove the states of people whom an undone import removed; the ledger keeps what was said."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM consent_consentstate s "
-            "WHERE NOT EXISTS (SELECT 1 FROM profiles_profile p WHERE p.id = s.profile_id)"
-        )
-        return int(cursor.rowcount)
 
 
 def _state_row(key: tuple[int, int, str], holding: Statement) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import OperationalError
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -37,7 +38,11 @@ def desk(request: HttpRequest) -> HttpResponse:
     # Ids follow the time of recording, but for what ran at once: so the index of a state can end the count there.
     first = recent.order_by("recorded_at", "pk").values_list("pk", flat=True).first()
     recent = recent.filter(pk__gte=first - AT_ONCE) if first is not None else recent.none()
-    noes = ConsentRecord.objects.filter(state__in=[State.WITHDRAWN, State.OBJECTED]).exclude(method="merge")
+    undone = ConsentRecord.objects.filter(
+        identifier_id=OuterRef("identifier_id"), because_id=OuterRef("pk"), state=State.INVALIDATED
+    )
+    said_no = ConsentRecord.objects.filter(state__in=[State.WITHDRAWN, State.OBJECTED]).exclude(method="merge")
+    noes = said_no.filter(~Exists(undone))
     context: dict[str, Any] = {
         "figures": [
             {"state": state.value, "label": state.label, "count": capped_count(recent.filter(state=state))}

@@ -15,6 +15,7 @@ from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
 from consent.filters import RecordFilters
 from consent.models import ConsentChain, ConsentRecord, LedgerSeal
+from consent.models.ledger import State
 from consent.policy.verification import check_entry
 from consent.querysets.records import of_person, with_people
 from consent.services.ledger_rows import load_digests, read_chain
@@ -64,6 +65,12 @@ class LedgerList(ListPage):
         return with_people(rows)
 
 
+def invalidating(row: ConsentRecord) -> ConsentRecord | None:
+    """Return the record that says that this one does not count."""
+    said = ConsentRecord.objects.filter(identifier_id=row.identifier_id, state=State.INVALIDATED, because_id=row.pk)
+    return said.first()
+
+
 @needs("consent.view_consentrecord")
 @require_GET
 def record(request: HttpRequest, record_id: int) -> HttpResponse:
@@ -90,6 +97,7 @@ def record(request: HttpRequest, record_id: int) -> HttpResponse:
         "verified": not problems and (ends_well or len(history) == LONGEST_CHAIN),
         "problems": problems,
         "seal": LedgerSeal.objects.filter(from_id__lte=row.pk, to_id__gte=row.pk).first(),
+        "invalidated_by": invalidating(row),
         "because": ConsentRecord.objects.filter(pk=row.because_id).first() if row.because_id else None,
         "later": same_topic.order_by("recorded_at", "pk")[:LONGEST_LIST],
     }

@@ -81,7 +81,7 @@ def _stage_row(row: Row | BrokenRow, checker: RowChecker) -> StageRow:
         return (row.line, "rejected", "not_storable", {"error": describe_error(error)}, row.cells, None)
     if isinstance(result, Refusal):
         params = {"column": result.column[:300]} if result.column else None
-        return (row.line, result.outcome, result.code, params, row.cells, None)
+        return (row.line, result.outcome, result.code, params, row.cells, result.data)
     return (row.line, "", "", None, None, result)
 
 

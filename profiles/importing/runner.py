@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -14,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from cdp.common import queues
 from cdp.common.errors import CdpError
-from cdp.common.faults import Fault, bounded, describe_error, fault_of, persist
+from cdp.common.faults import Fault, bounded, describe_error, fault_of
 from cdp.common.models import DeadLetter
 from cdp.common.queue_items import Claim, LeaseLost, feed, put, work_items
 from cdp.common.queues import GIVE_WAY_SECONDS, Run
@@ -25,10 +24,11 @@ from profiles.importing.identifiers import identifier_check
 from profiles.importing.jobs import ACTIVE, ITEM_SECONDS, NAME, TASK, StopWanted, heed_stop, leave, renew
 from profiles.importing.mapping import FileMapping, parse_mapping
 from profiles.importing.reasons import import_error
+from profiles.importing.refused import apply_opt_outs, count_opt_outs
 from profiles.importing.rows import RowChecker
 from profiles.importing.staging import drop_stage
 from profiles.importing.targets import ImportTarget, all_targets
-from profiles.importing.undoing import undo_block
+from profiles.importing.undoing import undo_block, undo_facts, undone_so_far
 from profiles.models import IdentifierKind, Import, ImportRow
 from profiles.models.imports import ImportState
 from profiles.querysets.imports import count_rows
@@ -132,7 +132,7 @@ def _check(job: Import, claim: Claim) -> None:
     checker = RowChecker(
         mapping,
         identifier_check=lambda kind: identifier_check(kind, blocked),
-        target_checks={target.name: target.check for target in targets},
+        targets={target.name: target for target in targets},
     )
 
     def progress(rows: int, share: float) -> None:
@@ -147,6 +147,7 @@ def _check(job: Import, claim: Claim) -> None:
     kept = plan_targets(job, targets, timezone.now())
     with _long_transaction():
         counts = count_rows(job.pk) | {"targets": kept, "to_do": _to_do(job.pk)}
+        counts["opt_outs"] = {"rows": count_opt_outs(job, targets)}
     heed_stop(job)
     done = {"counts": counts, "planned": counts, "rows_total": total, "rows_done": 0, "error_code": ""}
     leave(job, claim, ImportState.READY, **done, checked_at=timezone.now())
@@ -173,7 +174,7 @@ def _commit(job: Import, claim: Claim, run: Run) -> None:
     targets = _targets_of(parsed_mapping(job))
     source_id = _source(job)
     if not job.rows_done:
-        renew(job, claim, counts={**job.counts, "targets": {}})
+        renew(job, claim, counts={**job.counts, "targets": {}, "opt_outs": {}})
     size, failing, more = BLOCK, 0, True
     while more:
         try:
@@ -194,6 +195,11 @@ def _commit(job: Import, claim: Claim, run: Run) -> None:
         if more and not run.goes_on:
             claim.give_back()
             return
+    while apply_opt_outs(job, claim, targets):
+        heed_stop(job)
+        if not run.goes_on:
+            claim.give_back()
+            return
     _finish(job, claim, ImportState.DONE)
 
 
@@ -202,8 +208,8 @@ def _finish(job: Import, claim: Claim, state: str) -> None:
     with _long_transaction():
         claim.renew()
         close_import(job, state)
-        kept = job.counts.get("targets", {})
-        job.counts = {**count_rows(job.pk), "targets": kept, "to_do": job.counts.get("to_do", 0)}
+        kept = {name: job.counts.get(name, empty) for name, empty in (("targets", {}), ("opt_outs", {}), ("to_do", 0))}
+        job.counts = count_rows(job.pk) | kept
         job.error_code = ""
         job.save()
 
@@ -217,15 +223,13 @@ def _stop(job: Import, claim: Claim, state: str) -> None:
 
 
 def _undo(job: Import, claim: Claim, run: Run) -> None:
-    """Take back block after block, from the end of the file."""
-    if not job.rows_done:
-        words: dict[str, Any] = {}
-        for target in all_targets().values():
-            for word, count in target.undo(job.pk, job.confirmed_by).items():
-                words[word] = words.get(word, 0) + count
-        renew(job, claim, counts={**job.counts, "undone": {"removed": 0, "restored": 0, "kept": 0, **words}})
-    while persist(lambda: undo_block(job, claim)):
-        if not run.goes_on:
-            claim.give_back()
-            return
-    leave(job, claim, ImportState.UNDONE, finished_at=timezone.now(), done_line=0, error_code="")
+    """Take back block after block: first what registered targets wrote, then the rows from the end of the file."""
+    for step in (undo_facts, undo_block):
+        while step(job, claim):
+            if not run.goes_on:
+                claim.give_back()
+                return
+    undone = undone_so_far(job)
+    del undone["places"]
+    counts = {**job.counts, "undone": undone}
+    leave(job, claim, ImportState.UNDONE, finished_at=timezone.now(), done_line=0, error_code="", counts=counts)

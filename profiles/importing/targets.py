@@ -64,7 +64,8 @@ class ImportTarget:
     check(text) -> (normalised, error code or ""): pure, called for each cell that is not empty.
     plan(rows, job): what apply would do; writes nothing; called in the dry run.
     apply(rows, job): write, inside the caller's transaction, once per block; a block is never applied twice.
-    undo(import_id, actor): take back what may be taken back, idempotent; returns counts by word.
+    lowers(value): does the cell take something away (a permission)? Such a cell is applied even when its row is
+    refused; pure.
     accepts_proof: the wizard asks for a Proof when a column goes here.
     """
 
@@ -75,7 +76,7 @@ class ImportTarget:
     check: Callable[[str], tuple[Any, str]]
     plan: Callable[[Sequence[TargetRow], TargetJob], TargetOutcome]
     apply: Callable[[Sequence[TargetRow], TargetJob], TargetOutcome]
-    undo: Callable[[int, Any], Mapping[str, int]]
+    lowers: Callable[[Any], bool] = lambda _value: False
     accepts_proof: bool = False
     count_labels: Mapping[str, Any] = field(default_factory=dict)  # count word -> label shown
     header_guesses: Sequence[str] = ()  # header words, lower case, that suggest this target
@@ -83,6 +84,31 @@ class ImportTarget:
 
 #: name of the app's part -> function() -> its targets of this moment
 import_targets: Registry[Callable[[], Sequence[ImportTarget]]] = Registry("import target provider")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UndoStep:
+    """What a step of an undo took back."""
+
+    people: set[int]  # of whom something was taken back; over all steps each person stands in one
+    counts: Mapping[str, int]  # by word
+    next: int | None  # where the next step begins; None when all is taken back
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undoer:
+    """Takes back what an app's targets wrote, whatever became of the rows and targets meanwhile.
+
+    undo(import_id, actor, after, limit): take the next `limit` things back, in the caller's transaction, before people
+    are touched. The first step begins after 0.
+    """
+
+    undo: Callable[[int, Any, int, int], UndoStep]
+    count_labels: Mapping[str, Any] = field(default_factory=dict)
+
+
+#: name of the app's part -> how what it wrote is taken back
+undoers: Registry[Undoer] = Registry("undoer of imports")
 
 
 def all_targets() -> dict[str, ImportTarget]:

@@ -1,13 +1,15 @@
 """Undo an import: give people back what they had, and remove those whom only the import knew.
 
-Nothing is taken back that somebody changed since: a value said later by another source stays, and a person with
+First what registered targets wrote (permissions) is taken back, in steps of their own; then the rows. Nothing is
+taken back that somebody changed since: a value said later by another source stays, and a person with
 anything of their own (an event, another identifier, a fact that a higher app vouches for) stays. Blocks go from the
 last line to the first, so a worker that dies leaves a shorter import behind, to be undone further.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,7 @@ import msgspec
 from django.db import connection, transaction
 from django.utils import timezone
 
+from cdp.common.faults import persist
 from cdp.common.queue_items import Claim
 from profiles.changes import Change, announce, kept_people
 from profiles.identity.traits import slot_of, winners
@@ -28,7 +31,8 @@ from profiles.importing.people import (
     save_assertions,
     save_people,
 )
-from profiles.models import Import
+from profiles.importing.targets import undoers
+from profiles.models import Import, ImportRow
 from profiles.services.removal import remove_people
 
 BLOCK = 2_000
@@ -78,13 +82,65 @@ def last_rows(import_id: int, upto: int) -> list[UndoRow]:
         ]
 
 
-@transaction.atomic
+def undone_so_far(job: Import) -> dict[str, Any]:
+    """Return what the undo counted: people by what became of them, `facts` of registered targets, `places` of those."""
+    empty: dict[str, Any] = {"removed": 0, "restored": 0, "kept": 0, "facts": {}, "places": {}}
+    return empty | copy.deepcopy(job.counts.get("undone") or {})
+
+
+def undo_facts(job: Import, claim: Claim) -> bool:
+    """Take back the next of what registered targets wrote; return whether there was anything left to do."""
+    return _step(job, lambda: _undo_facts(job, claim))
+
+
 def undo_block(job: Import, claim: Claim) -> bool:
-    """Take the last block back, in one transaction; return whether there was anything left to do."""
+    """Take the last block of rows back; return whether there was anything left to do."""
+    return _step(job, lambda: _undo_block(job, claim))
+
+
+def _step(job: Import, work: Callable[[], bool]) -> bool:
+    """Do one step in a transaction of its own; the job is as it was before when that fails."""
+    before = (job.done_line, job.rows_done, copy.deepcopy(job.counts))
+
+    def attempt() -> bool:
+        job.done_line, job.rows_done, job.counts = *before[:2], copy.deepcopy(before[2])
+        with transaction.atomic():
+            return work()
+
+    try:
+        return persist(attempt)
+    except BaseException:
+        job.done_line, job.rows_done, job.counts = before
+        raise
+
+
+def _undo_facts(job: Import, claim: Claim) -> bool:
+    done = undone_so_far(job)
+    places: dict[str, int | None] = done["places"]
+    name, undoer = next(((name, item) for name, item in undoers.items() if places.get(name, 0) is not None), ("", None))
+    if undoer is None:
+        return False
+    step = undoer.undo(job.pk, job.confirmed_by, places.get(name) or 0, BLOCK)
+    places[name] = step.next
+    for word, count in step.counts.items():
+        done["facts"][word] = done["facts"].get(word, 0) + count
+    done["restored"] += len(step.people - _people_of_rows(job.pk, step.people))
+    renew(job, claim, progress=True, counts={**job.counts, "undone": done})
+    return True
+
+
+def _people_of_rows(import_id: int, profile_ids: set[int]) -> set[int]:
+    """Return those whom a row created or updated: they are counted with their row."""
+    rows = ImportRow.objects.filter(import_id=import_id, profile_id__in=profile_ids)
+    found = rows.filter(outcome__in=("created", "updated")).values_list("profile_id", flat=True)
+    return {profile_id for profile_id in found if profile_id is not None}
+
+
+def _undo_block(job: Import, claim: Claim) -> bool:
     rows = last_rows(job.pk, job.done_line)
     if not rows:
         return False
-    done = dict(job.counts.get("undone") or {"removed": 0, "restored": 0, "kept": 0})
+    done = undone_so_far(job)
     counts = {**job.counts, "undone": done}
     people = load_people(row.profile_id for row in rows)
     created = [row for row in rows if row.outcome == "created" and row.profile_id in people]
@@ -114,7 +170,7 @@ def _touched_since(created: Sequence[UndoRow], people: dict[int, Person], cause:
     for row in created:
         if {(item.kind, item.value) for item in people[row.profile_id].identifiers} != set(row.identifiers):
             touched.add(row.profile_id)
-    return touched | kept_people(sorted(set(ids) - touched))
+    return touched | kept_people(sorted(set(ids) - touched), cause)
 
 
 def _restore(rows: Sequence[UndoRow], people: dict[int, Person], job: Import) -> set[int]:

@@ -15,7 +15,7 @@ from profiles.importing.decoding import ENCODINGS
 from profiles.importing.dialect import DELIMITERS
 from profiles.importing.headers import trait_key
 from profiles.importing.reasons import ROW_REASONS, error_text, explain
-from profiles.importing.targets import all_targets
+from profiles.importing.targets import all_targets, undoers
 from profiles.models import CatalogueEntry, Import, ImportRow
 from profiles.models.imports import ImportState, Outcome
 from profiles.services import imports as service
@@ -126,6 +126,8 @@ def result_context(job: Import) -> dict[str, Any]:
         "fields": fields,
         "targets": _target_lines(counts.get("targets", {})),
         "undone": counts.get("undone", {}),
+        "undone_facts": _undone_facts(counts.get("undone", {})),
+        "opt_outs": counts.get("opt_outs", {}),
         "writes": writes,
         "proof": job.proof,
         "progress": _progress(job),
@@ -155,6 +157,12 @@ def _target_lines(totals: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any
             }
         )
     return lines
+
+
+def _undone_facts(undone: Mapping[str, Any]) -> list[tuple[Any, int]]:
+    """Return what registered targets took back: label and count."""
+    labels = {word: label for undoer in undoers for word, label in undoer.count_labels.items()}
+    return [(labels.get(word, word), count) for word, count in undone.get("facts", {}).items()]
 
 
 def _progress(job: Import) -> dict[str, Any]:

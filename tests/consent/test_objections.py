@@ -13,6 +13,7 @@ from django.utils import timezone as clock
 from cdp.common.errors import CdpError
 from consent.gate import check
 from consent.import_targets import consent_targets
+from consent.import_undo import undo_permissions
 from consent.models import ConsentRecord, Purpose
 from profiles.changes import Change, IdentifierMove, announce, kept_people
 from profiles.importing.targets import ImportTarget, Proof, TargetJob, TargetRow
@@ -142,9 +143,11 @@ def test_import_with_proof_raises_and_lowers_and_can_be_undone() -> None:
     assert [state_of(who, newsletter) for who in (fresh, yes, same, no)] == ["given", "withdrawn", "given", "withdrawn"]
     record = ConsentRecord.objects.get(profile_id=fresh.pk)
     assert payload_of(record.evidence)["words"] == "Yes, mail me"
-    assert of.undo(7, None) == {"restored": 2}
-    assert of.undo(7, None) == {"restored": 0}
-    assert [state_of(who, newsletter) for who in (fresh, yes, same, no)] == ["expired", "given", "given", "withdrawn"]
+    step = undo_permissions(7, None, 0, 100)
+    assert (step.people, dict(step.counts)) == ({fresh.pk, yes.pk}, {"permissions": 2})
+    assert undo_permissions(7, None, step.next or 0, 100).next is None
+    assert undo_permissions(7, None, 0, 100).counts == {"permissions": 0}
+    assert [state_of(who, newsletter) for who in (fresh, yes, same, no)] == ["", "given", "given", "withdrawn"]
 
 
 def test_import_does_not_raise_over_a_later_withdrawal() -> None:
@@ -171,4 +174,6 @@ def test_undo_of_an_import_keeps_who_spoke_for_themselves() -> None:
     of, spoke, imported, silent = purpose(), person(), person(), person()
     say(spoke, of, "given")
     target(of).apply([cell(imported, "given")], job(PROOF))
-    assert kept_people([spoke.pk, imported.pk, silent.pk]) & {spoke.pk, imported.pk, silent.pk} == {spoke.pk}
+    people = [spoke.pk, imported.pk, silent.pk]
+    assert kept_people(people, "import:7") & set(people) == {spoke.pk}
+    assert kept_people(people, "import:8") & set(people) == {spoke.pk, imported.pk}

@@ -14,7 +14,6 @@ from django.test import Client
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
-from consent import ledger_watch
 from consent.ledger_watch import ledger_health, ledger_state
 from consent.models import ConsentRecord, LedgerCheck, LedgerSeal
 from consent.services import copying, recording, request_check, seal_ledger, verify_ledger
@@ -225,16 +224,3 @@ def _seal() -> None:
         seal_ledger()
     finally:
         connection.close()
-
-
-def test_old_verifications_are_let_go() -> None:
-    """Of those that found nothing; the rest stays as proof."""
-    records(1)
-    tick()
-    hours_later(24 * 40)
-    kept = LedgerCheck.objects.create(
-        whole=False, from_id=1, to_id=1, problem_count=1, requested_by="x", finished_at=timezone.now(),
-        requested_at=timezone.now() - timedelta(days=40), problems=[{"code": "x", "place": "y", "message": "z"}],
-    )  # fmt: skip
-    ledger_watch.plan_checks()
-    assert LedgerCheck.objects.filter(whole=False).order_by("pk").first() == kept

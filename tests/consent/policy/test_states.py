@@ -15,7 +15,15 @@ from consent.policy.states import PROOFS, RESTRICTIVENESS, STATES, Statement, fo
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def said(number: int, state: str, *, occurred: int | None = None, proof: str = "none", subject: int = 1) -> Statement:
+def said(
+    number: int,
+    state: str,
+    *,
+    occurred: int | None = None,
+    proof: str = "none",
+    subject: int = 1,
+    because: int | None = None,
+) -> Statement:
     """Return statement `number` of a history, said on day `occurred` and recorded on day `number`."""
     return Statement(
         record_id=number,
@@ -24,6 +32,7 @@ def said(number: int, state: str, *, occurred: int | None = None, proof: str = "
         proof=proof,
         occurred_at=START + timedelta(days=number if occurred is None else occurred),
         recorded_at=START + timedelta(days=number),
+        because=because,
     )
 
 
@@ -40,6 +49,12 @@ def said(number: int, state: str, *, occurred: int | None = None, proof: str = "
         ([said(1, "objected"), said(2, "given")], "objected"),
         ([said(1, "objected"), said(2, "given", proof="claimed")], "given"),
         ([said(1, "objected"), said(2, "withdrawn"), said(3, "given")], "objected"),
+        ([said(1, "given"), said(2, "withdrawn"), said(3, "invalidated", because=2)], "given"),
+        ([said(1, "given"), said(2, "invalidated", because=1)], None),
+        ([said(1, "objected"), said(2, "invalidated", because=1), said(3, "given")], "given"),
+        # what followed from it, such as its repetition at a join, does not count either
+        ([said(1, "withdrawn"), said(2, "withdrawn", because=1), said(3, "invalidated", because=1)], None),
+        ([said(1, "withdrawn"), said(2, "invalidated", because=1), said(3, "withdrawn")], "withdrawn"),
     ],
 )
 def test_history_gives_answer(history: list[Statement], holds: str | None) -> None:
@@ -76,6 +91,15 @@ histories = st.lists(statements, max_size=8, unique_by=lambda item: item.record_
 def test_order_of_reading_does_not_matter(history: list[Statement]) -> None:
     """The ledger's order decides, not the order in which rows come back."""
     assert fold(history) == fold(reversed(history))
+
+
+@given(histories, st.integers(0, 7))
+def test_what_is_invalidated_never_was_said(history: list[Statement], number: int) -> None:
+    """The answer is the one of a history without it, wherever it stood."""
+    if history:
+        gone = history[number % len(history)]
+        rest = [item for item in history if item != gone]
+        assert fold([*history, said(99, "invalidated", because=gone.record_id)]) == fold(rest)
 
 
 @given(histories)

@@ -167,7 +167,7 @@ def test_undo_restores_exactly_what_was_there() -> None:
     assert snapshot() != before
     job = undone(job)
     assert job.state == ImportState.UNDONE
-    assert job.counts["undone"] == {"removed": 1, "restored": 1, "kept": 0}
+    assert job.counts["undone"] == {"removed": 1, "restored": 1, "kept": 0, "facts": {}}
     assert snapshot() == before
 
 
