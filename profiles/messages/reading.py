@@ -21,7 +21,7 @@ from profiles.messages.cleaning import Unstorable, clean, clean_text, presentabl
 from profiles.messages.decoding import Unreadable, decode_item, split
 from profiles.messages.limits import MAX_EVENT, MAX_MESSAGE_ID, MAX_NAME
 from profiles.messages.model import Erased, Message, Origin, Rejection, Rules
-from profiles.messages.naming import identifiers_of, named_in
+from profiles.messages.naming import identifiers_of, named_beside, named_in
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,6 @@ def read_message(
     dropped = _drop_unstorable_traits(item)
     item = clean(item)
     shared = shared or {}
-    names = named_in(item, shared, rules)
     sent = item.get("sentAt")
     sent = sent if sent is not None else sent_at
     context = _object(item, "context")
@@ -154,7 +153,7 @@ def read_message(
         hashlib.sha256(payload).digest()[:8],
         occurred_at,
         identifiers,
-        names.union(identifiers),
+        frozenset((*identifiers, *named_beside(item, kind, context, shared, rules))),
         traits,
         properties,
         context,

@@ -115,11 +115,13 @@ def test_any_value_in_any_field_is_a_message_or_a_rejection(event: dict[str, Any
 @settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.sampled_from(["context", "sentAt", "integrations", "writeKey"]), VALUES, max_size=3))
 def test_any_envelope_costs_no_item(envelope: dict[str, Any]) -> None:
-    results = list(read_body(json.dumps({**envelope, "batch": [GOOD, GOOD]}).encode(), origin(), RULES))
+    body = json.dumps({**envelope, "batch": [GOOD, GOOD]}).encode()
+    results = list(read_body(body, origin(), RULES))
     assert len(results) == 2
-    for result in results:
+    for result, names in zip(results, names_by_item(body, "batch", RULES), strict=True):
         check(result)
         assert isinstance(result, Message)
+        assert result.names == names
 
 
 @settings(max_examples=100, deadline=None)
