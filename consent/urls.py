@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from consent.views import desk, ledger, person, public, purpose_changes, purposes, suppression
+from consent.views import desk, erasures, ledger, person, public, purpose_changes, purposes, suppression
 
 app_name = "consent"
 
@@ -31,6 +31,7 @@ urlpatterns = [
     path("privacy/suppression/look-up/", suppression.look_up, name="suppression_look_up"),
     path("privacy/suppression/add/", suppression.add, name="suppression_add"),
     path("privacy/suppression/<int:suppression_id>/lift/", suppression.lift, name="suppression_lift"),
+    path("privacy/erasures/<int:erasure_id>/", erasures.receipt, name="erasure"),
     path("privacy/people/<uuid:uuid>/record/", person.record_statement, name="person_record"),
     path("privacy/people/<uuid:uuid>/evidence/", person.evidence, name="person_evidence"),
     path("privacy/people/<uuid:uuid>/erase/", person.erase, name="person_erase"),

@@ -8,6 +8,7 @@ from cdp.common import registry
 from profiles.changes import change_handlers
 from segments import changes, home, retention
 from segments.api import SegmentViewSet
+from segments.erasing import take_out_of_rules
 
 
 def register() -> None:
@@ -23,7 +24,9 @@ def register() -> None:
         ),
     )
     change_handlers.add("segments", changes.touch)
-    registry.personal_data.add("segments", registry.PersonalDataHolder(collect=changes.collect, erase=changes.erase))
+    registry.personal_data.add(
+        "segments", registry.PersonalDataHolder(collect=changes.collect, erase=changes.erase, notes=take_out_of_rules)
+    )
     registry.timeline.add("segments", changes.timeline)
     registry.profile_panels.add(
         "segments",

@@ -81,11 +81,16 @@ class PersonalDataHolder:
     """An app's personal data of one person.
 
     `collect(profile_id)` returns JSON-able data for an access request; `erase(profile_id)` removes or anonymises it
-    inside the caller's transaction and returns rows per table. Erase must be idempotent.
+    inside the caller's transaction and returns rows per table. It must be idempotent, and quick: while it runs nobody
+    can write people. What has to search goes into `prepare(profile_id)`, which runs before, in its own transactions.
+    `notes(profile_id)` runs just before `erase`: it changes what names the person without being theirs, and returns
+    (code, parameters) of `cdp.common.reasons` for the receipt.
     """
 
     collect: Callable[[int], dict[str, Any]]
     erase: Callable[[int], dict[str, int]]
+    prepare: Callable[[int], dict[str, int]] | None = None
+    notes: Callable[[int], Sequence[tuple[str, dict[str, Any]]]] | None = None
 
 
 personal_data: Registry[PersonalDataHolder] = Registry("personal data holder")

@@ -355,6 +355,8 @@ class Migration(migrations.Migration):
                 ("reason", models.CharField(max_length=200)),
                 ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("counts", models.JSONField(default=dict)),
+                ("notes", models.JSONField(default=list)),
+                ("left", models.JSONField(default=dict)),
                 (
                     "digests",
                     django.contrib.postgres.fields.ArrayField(

@@ -16,6 +16,10 @@ class Erasure(models.Model):
     reason = models.CharField(max_length=200)
     at = models.DateTimeField(db_default=Now())
     counts = models.JSONField(default=dict)
+    #: [{"code", "params"}]: what of others named the person and was changed, see PersonalDataHolder
+    notes = models.JSONField(default=list)
+    #: where words of the person still stand, see consent.services.erasing
+    left = models.JSONField(default=dict)
     #: of the identifiers whose messages are still to be cut out of stored bodies; emptied when that is done
     digests = ArrayField(models.BigIntegerField(), default=list)
     taken_out_at = models.DateTimeField(null=True)  # from then on nothing of theirs can come in

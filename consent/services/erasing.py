@@ -8,6 +8,7 @@ tombstones go up and the person goes, all who write people are shut out (profile
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
@@ -20,9 +21,11 @@ from django.utils.translation import gettext as _
 from cdp.common.errors import CdpError
 from cdp.common.faults import persist
 from cdp.common.registry import personal_data
+from consent.mentions import telling
 from consent.models import ConsentEvidence, ConsentRecord, ConsentState, Erasure, SuppressionReason
 from consent.policy.erasure import Held, kept_out, own
 from consent.services.entries import actor_label
+from consent.services.leftovers import find_leftovers
 from consent.services.subjects import lock_profiles
 from consent.services.suppressing import suppress_identifiers
 from profiles.changes import Change, announce
@@ -39,6 +42,10 @@ def erase_person(*, profile_id: int, actor: Any, reason: str) -> Erasure:
     Idempotent: a second call erases what came in meanwhile and adds to the same receipt.
     """
     receipt = _begin(profile_id, actor, reason)
+    for holder in reversed(list(personal_data)):
+        if holder.prepare is not None:
+            _add(receipt, holder.prepare(profile_id))
+    receipt.save(update_fields=["counts"])
     try:
         held = persist(lambda: _take_out(receipt, actor))
     except OperationalError as error:
@@ -49,8 +56,10 @@ def erase_person(*, profile_id: int, actor: Any, reason: str) -> Erasure:
     for counts in cut_stored(receipt.digests):
         _add(receipt, counts)
         receipt.save(update_fields=["counts"])
+    if held or not receipt.left:  # gone on with after a kill, nothing names the person any more: not searched
+        receipt.left = find_leftovers([item.value for item in held]) if held else {"not_searched": True}
     receipt.digests, receipt.finished_at = [], timezone.now()
-    receipt.save(update_fields=["counts", "digests", "finished_at"])
+    receipt.save(update_fields=["counts", "digests", "finished_at", "left"])
     return receipt
 
 
@@ -90,6 +99,7 @@ def _take_out(receipt: Erasure, actor: Any) -> list[Held]:
     Holders are walked from the highest app down, so that each still finds the identifiers that a lower one removes.
     """
     shut_out_writers()
+    receipt.refresh_from_db()  # nothing of an attempt that lost a race
     profile_id = receipt.profile_id
     lock_profiles([profile_id])
     if Profile.objects.filter(pk=profile_id).exclude(merged_into=None).exists():
@@ -98,6 +108,8 @@ def _take_out(receipt: Erasure, actor: Any) -> list[Held]:
     stones = suppress_identifiers(identifiers=kept_out(held), reason=SuppressionReason.ERASURE, actor=actor)
     counts: Counter[str] = Counter({"consent_suppression": stones})
     for holder in reversed(list(personal_data)):
+        if holder.notes is not None:
+            receipt.notes += [{"code": code, "params": params} for code, params in holder.notes(profile_id)]
         counts.update(holder.erase(profile_id))
     now = timezone.now()
     Profile.objects.filter(pk=profile_id, erased_at=None).update(erased_at=now)
@@ -105,7 +117,9 @@ def _take_out(receipt: Erasure, actor: Any) -> list[Held]:
     receipt.taken_out_at = now
     # What still has to be found is known by digests from here on: by then nothing else names the person.
     receipt.digests = sorted(digests_of(own(held)) | set(receipt.digests))
-    receipt.save(update_fields=["counts", "digests", "taken_out_at"])
+    for value in telling(item.value for item in held):
+        receipt.reason = re.sub(re.escape(value), "…", receipt.reason, flags=re.IGNORECASE)
+    receipt.save(update_fields=["counts", "digests", "notes", "reason", "taken_out_at"])
     announce(Change(profile_ids={profile_id}, cause="erase"))
     return held
 

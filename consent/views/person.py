@@ -95,7 +95,12 @@ def erase(request: HttpRequest, uuid: UUID) -> HttpResponse:
     profile = alive_or_404(uuid)
     form = EraseForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        receipt = erase_person(profile_id=profile.pk, actor=request.user, reason=form.cleaned_data["reason"])
+        try:
+            receipt = erase_person(profile_id=profile.pk, actor=request.user, reason=form.cleaned_data["reason"])
+        except CdpError as error:
+            form.add_error(None, error.message)
+            context = {"person": profile, "form": form, "holdings": holdings(profile.pk)}
+            return render(request, "consent/erase.html", context, status=error.status)
         record_access(
             request=request,
             action="profile.erased",
@@ -103,11 +108,8 @@ def erase(request: HttpRequest, uuid: UUID) -> HttpResponse:
             object_id=str(uuid),
             detail={"rows": sum(receipt.counts.values())},
         )
-        removed = ", ".join(f"{table} {count}" for table, count in sorted(receipt.counts.items()) if count)
-        messages.success(
-            request, _("The person is erased. Rows removed or emptied: %(removed)s.") % {"removed": removed}
-        )
-        return redirect("profiles:people")
+        messages.success(request, _("The person is erased. This is the receipt."))
+        return redirect("consent:erasure", receipt.pk)
     context = {"person": profile, "form": form, "holdings": holdings(profile.pk)}
     return render(request, "consent/erase.html", context, status=422 if form.errors else 200)
 

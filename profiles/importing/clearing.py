@@ -16,6 +16,7 @@ from django.utils import timezone
 from cdp.common.counting import capped_count
 from cdp.common.retention import Position, Step, Survey
 from profiles.identity.normalise import normalise
+from profiles.identity.traits import ADDRESS_TRAITS
 from profiles.models import Identifier, Import, ImportRow, Profile
 from profiles.models.imports import ImportState, Outcome
 from profiles.services.imports import cancel_import
@@ -38,14 +39,25 @@ WHERE r.outcome = ANY(%s) AND (r.cells IS NOT NULL OR r.data IS NOT NULL)
 
 
 def clear_person(profile_id: int) -> int:
-    """Empty every row that speaks of a person, by number or by words, and return how many; the counts stay true."""
-    profile_ids = [profile_id, *Profile.objects.filter(merged_into_id=profile_id).values_list("pk", flat=True)]
-    rows = ImportRow.objects.filter(profile_id__in=profile_ids).exclude(data=None, changes=None, cells=None)
-    cleared = rows.update(**_EMPTY)
-    pairs = set(Identifier.objects.filter(profile_id__in=profile_ids).values_list("kind", "value"))
-    for import_id, lines in _rows_with(pairs):
-        cleared += ImportRow.objects.filter(import_id=import_id, line__in=lines).update(**_EMPTY)
-    return cleared
+    """Empty every row that came to a person, and return how many; the counts stay true."""
+    rows = ImportRow.objects.filter(profile_id__in=_profiles(profile_id))
+    return rows.exclude(data=None, changes=None, cells=None).update(**_EMPTY)
+
+
+@transaction.atomic
+def clear_rows_naming(profile_id: int) -> int:
+    """Empty every row that came to nobody and holds an identifier of a person; return how many. Reads all such rows."""
+    held = Identifier.objects.filter(profile_id__in=_profiles(profile_id))
+    # What a public key claimed may be a stranger's, and so may the row.
+    pairs = {(row.kind, row.value) for row in held if row.trusted or row.kind not in ADDRESS_TRAITS}
+    return sum(
+        ImportRow.objects.filter(import_id=import_id, line__in=lines).update(**_EMPTY)
+        for import_id, lines in _rows_with(pairs)
+    )
+
+
+def _profiles(profile_id: int) -> list[int]:
+    return [profile_id, *Profile.objects.filter(merged_into_id=profile_id).values_list("pk", flat=True)]
 
 
 def _rows_with(pairs: Collection[tuple[str, str]]) -> Iterator[tuple[int, list[int]]]:

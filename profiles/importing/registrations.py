@@ -16,7 +16,7 @@ from cdp.common.registry import (
     timeline,
 )
 from profiles.api.imports import ImportViewSet
-from profiles.importing.clearing import clear_person
+from profiles.importing.clearing import clear_person, clear_rows_naming
 from profiles.models import Import, ImportRow, Profile
 from profiles.models.imports import ImportState
 
@@ -63,12 +63,17 @@ def collect(profile_id: int) -> dict[str, Any]:
 
 
 def erase(profile_id: int) -> dict[str, int]:
-    """Empty the rows that speak of a person, those too that came to nobody."""
+    """Empty the rows that came to a person."""
     return {"profiles_importrow": clear_person(profile_id)}
+
+
+def prepare(profile_id: int) -> dict[str, int]:
+    """Empty the rows that came to nobody and name the person."""
+    return {"profiles_importrow": clear_rows_naming(profile_id)}
 
 
 def register() -> None:
     """Fill the registries; called once, from AppConfig.ready()."""
     timeline.add("profiles.imports", entries)
-    personal_data.add("profiles.imports", PersonalDataHolder(collect=collect, erase=erase))
+    personal_data.add("profiles.imports", PersonalDataHolder(collect=collect, erase=erase, prepare=prepare))
     api_routes.add("imports", ImportViewSet)

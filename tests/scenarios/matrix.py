@@ -96,6 +96,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "consent:suppression_look_up": (NEVER, _SUPPRESSION),
     "consent:suppression_add": (_SUPPRESS, _SUPPRESS),
     "consent:suppression_lift": (NEVER, _SUPPRESS),
+    "consent:erasure": (_LOG, NEVER),
     "consent:person_record": (_SAY, _SAY),
     "consent:person_evidence": (NEVER, _LOG),
     "consent:person_erase": ("profiles.erase_profile", "profiles.erase_profile"),

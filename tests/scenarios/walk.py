@@ -19,6 +19,7 @@ ARGUMENTS: dict[str, list[Any]] = {
     "profiles:import_act": ["import", "cancel"], "consent:unsubscribe": ["token"], "consent:preferences": ["token"],
     "profiles:catalogue_entry": ["catalogue"], "profiles:catalogue_describe": ["catalogue"],
     "profiles:catalogue_forget": ["catalogue"], "consent:record": ["record"],
+    "consent:erasure": ["erasure"],
     "consent:suppression_lift": ["suppression"], "segments:why": ["segment", "person"],
     "campaigns:version_frame": ["version"], "campaigns:message_version": ["message", 1],
     "retention_class": ["rejected_messages"], "campaigns:deliveries": ["running"], "campaigns:progress": ["running"],

@@ -16,7 +16,7 @@ from cdp.common.models import DeadLetter
 from cdp.mailbox.store import MailStore
 from consent.links import make_token
 from consent.models import ConsentRecord, Suppression
-from consent.services import add_text
+from consent.services import add_text, erase_person
 from consent.services.suppressing import suppress_address
 from profiles.catalogue.store import new_tally, write
 from profiles.models import CatalogueEntry, RejectedMessage, Source
@@ -77,6 +77,7 @@ def make_world(box: MailStore) -> dict[str, Any]:
     )
     return {
         "dead_letter": given_up,
+        "erasure": erase_person(profile_id=person("gone@secret.example").pk, actor="test", reason="asked"),
         "person": anna, "other": other, "source": source, "raw_id": _raw(source), "rejected": rejected, "import": job,
         "purpose": news, "record": ConsentRecord.objects.get(pk=record.pk), "suppression": suppression, "mail": mail,
         "catalogue": CatalogueEntry.objects.get(scope="event"), "segment": segment, "message": plan.message,
