@@ -105,7 +105,7 @@ def write(tally: Tally) -> None:
     for trait in tally.people:
         entries.setdefault(Key("trait", "", trait), Observed(now, now))
     _insert_missing(entries)
-    for row in _locked(entries):
+    for row in lock_entries(entries):
         _merge(row, entries[Key(row.scope, row.event, row.path)], tally.people)
         row.save(
             update_fields=["types", "count", "people", "top_values", "source_ids", "first_seen_at", "last_seen_at"]
@@ -148,7 +148,8 @@ def _with_room(keys: Iterable[Key]) -> Iterable[Key]:
             yield key
 
 
-def _locked(entries: Mapping[Key, Observed]) -> list[CatalogueEntry]:
+def lock_entries(entries: Iterable[Key]) -> list[CatalogueEntry]:
+    """Return the entries that there are of these, locked in one order until the end of the transaction."""
     keys = sorted(entries)
     return list(
         CatalogueEntry.objects.raw(

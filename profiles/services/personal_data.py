@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
+from profiles.catalogue.forgetting import forget_person
 from profiles.models import (
     Identifier,
     IdentityLink,
@@ -47,6 +48,11 @@ def collect(profile_id: int) -> dict[str, Any]:
             for row in TraitChange.objects.filter(profile_id=profile_id).values("key", "old", "new", "at", "cause")
         ],
     }
+
+
+def prepare(profile_id: int) -> dict[str, int]:
+    """Take the person's values out of the catalogue; it reads all that the person did."""
+    return {"profiles_catalogueentry": forget_person(profile_id)}
 
 
 def erase(profile_id: int) -> dict[str, int]:

@@ -72,7 +72,9 @@ def put_raw(body: bytes, endpoint: str = "batch", source_id: int | None = None) 
 def test_a_dump_of_the_database_holds_nothing_of_the_person() -> None:
     """Retries, conflicts, rejections, a deleted source, waiting and late bodies, dead letters, half-broken bodies."""
     origin, other = source(), create_source(name="Gone", kind="server")[0]
-    send(origin, anna_says("m1"), track("m2", userId="bert", properties={"quantity": 3}))
+    hers = [anna_says(f"m1{n}", minute=n, traits={"email": ADDRESS, "nickname": "zonnebloem"}) for n in range(5)]
+    hers += [track(f"m2{n}", userId="zonnebloem", properties={"note": "zonnebloem"}) for n in range(5)]
+    send(origin, anna_says("m1"), track("m2", userId="bert", properties={"quantity": 3}), *hers)
     send(origin, anna_says("m1"))  # a retry
     send(origin, anna_says("m1", traits={"email": ADDRESS, "first_name": "Zonnebloem"}))  # another payload, same id
     rejected: list[dict[str, Any]] = [
@@ -105,7 +107,7 @@ def test_a_dump_of_the_database_holds_nothing_of_the_person() -> None:
     assert counts["profiles_rejectedmessage"] == 4
     lines = [line for line in dumped().splitlines() if "zonnebloem" in line]
     assert lines == []
-    send(origin, anna_says("m9"), track("m10", userId="bert"))  # late
+    send(origin, anna_says("m98"), track("m99", userId="bert"))  # late
     drain_inbox(seconds=30)
     assert "zonnebloem" not in dumped()
     assert Interaction.objects.filter(profile_id=person("user_id", "bert").pk).count() == 3
