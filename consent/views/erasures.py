@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from cdp.common.guards import needs
 from cdp.common.reasons import reason_text
 from consent.mentions import Place, table_label
 from consent.models import Erasure
 from profiles.models import Import, Profile
 
 
-@login_required
-@permission_required("consent.view_consentrecord", raise_exception=True)
+@needs("consent.view_consentrecord")
 @require_GET
 def receipt(request: HttpRequest, erasure_id: int) -> HttpResponse:
     """Draw the receipt."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -46,7 +46,7 @@ def clear_person(profile_id: int) -> int:
 
 @transaction.atomic
 def clear_rows_naming(profile_id: int) -> int:
-    """Empty every row that came to nobody and holds an identifier of a person; return how many. Reads all such rows."""
+    """Empty every row that came to nobody and holds an identifier of a person; return how many. Reads all of them."""
     held = Identifier.objects.filter(profile_id__in=_profiles(profile_id))
     # What a public key claimed may be a stranger's, and so may the row.
     pairs = {(row.kind, row.value) for row in held if row.trusted or row.kind not in ADDRESS_TRAITS}
