@@ -1,6 +1,6 @@
-"""A file per process that says "I turned" without a database: `VAR_DIR/run/<name>.<pid>.<start>.alive`.
+"""A file per process that says "I turned" without a database: `VAR_DIR/run/<machine>/<name>.<pid>.<start>.alive`.
 
-The start of the process is in its name, because its number is given out again.
+The start of the process is in its name, because its number is given out again; machines may share a VAR_DIR.
 
 Its time of change holds `time.monotonic()`, which all processes of a machine share and no clock correction moves. A
 change of that time needs no room, so that a full disk does not make everybody look dead.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ from pathlib import Path
 import psutil
 
 SUFFIX = ".alive"
+#: environment variable by which a supervisor tells its children the machine's name, which may change meanwhile
+MACHINE_VARIABLE = "KLANTBEELD_MACHINE"
+MACHINE = os.environ.get(MACHINE_VARIABLE) or socket.gethostname() or "localhost"
 #: how often a process writes, and after how long without it counts as silent
 INTERVAL = 2.0
 SILENT_SECONDS = float(os.environ.get("SILENT_SECONDS") or 30)
@@ -36,8 +40,8 @@ class Sign:
 
 
 def folder_of(var_dir: Path) -> Path:
-    """Return the folder of the files."""
-    return var_dir / "run"
+    """Return this machine's folder of the files."""
+    return var_dir / "run" / MACHINE
 
 
 def start_of(pid: int) -> str:

@@ -17,11 +17,12 @@ from typing import Any
 
 import psutil
 
-from cdp.processes.heartbeat_file import folder_of
+from cdp.processes.heartbeat_file import MACHINE, MACHINE_VARIABLE, folder_of
 
 #: environment variable of every process that a supervisor started
 MARK = "KLANTBEELD_STARTED_BY"
 KILL_SECONDS = 10.0
+RUN = "run"
 
 
 class AlreadyRunning(Exception):
@@ -43,7 +44,8 @@ class Ownership:
     @classmethod
     def take(cls, var_dir: Path, role: str, **about: Any) -> Ownership:
         """Take the role; raise AlreadyRunning when somebody has it. `about` is shown to who comes too late."""
-        folder = folder_of(var_dir)
+        # `run` has its own PostgreSQL in the folder: one in all. Workers may be many, on machines that share a folder.
+        folder = var_dir / "run" if role == RUN else folder_of(var_dir)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(folder / f"{role}.owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         before = _read(handle)
@@ -62,7 +64,7 @@ class Ownership:
 
     def environment(self) -> dict[str, str]:
         """Return the environment of processes that we start."""
-        return {**os.environ, MARK: self.mark}
+        return {**os.environ, MARK: self.mark, MACHINE_VARIABLE: MACHINE}
 
     def end_leftovers(self) -> list[str]:
         """Kill what the last owner left behind; return the command lines."""

@@ -35,8 +35,9 @@ class Reporter(threading.Thread):
         while self.activity.stopping_since is None:
             try:
                 self.report()
-            except (DatabaseError, InterfaceError) as error:
-                logger.warning("could not report to the database: %s", str(error).strip())
+            except Exception as error:
+                expected = isinstance(error, (DatabaseError, InterfaceError))
+                logger.warning("could not report to the database: %s", str(error).strip(), exc_info=not expected)
                 self.activity.beat_since = None
                 connection.close()
             time.sleep(HEARTBEAT_SECONDS)

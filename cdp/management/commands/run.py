@@ -23,7 +23,7 @@ from cdp.embedded.preflight import troubles
 from cdp.embedded.static_step import collect_static
 from cdp.processes.children import beat, workers
 from cdp.processes.output import say
-from cdp.processes.ownership import AlreadyRunning, Ownership
+from cdp.processes.ownership import RUN, AlreadyRunning, Ownership
 from cdp.processes.supervisor import LOOK_SECONDS, Child, Supervisor
 from cdp.start_checks import troubles_at_start
 
@@ -76,7 +76,7 @@ class Command(BaseCommand):
     def _take_folder(self) -> Ownership:
         """Take VAR_DIR for ourselves, and end what a start that was killed has left running in it."""
         try:
-            ownership = Ownership.take(settings.VAR_DIR, "run", port=settings.PORT)
+            ownership = Ownership.take(settings.VAR_DIR, RUN, port=settings.PORT)
         except AlreadyRunning as error:
             raise CommandError(
                 f"Klantbeeld is {error} on port {error.owner.get('port', '?')}, with the data in {settings.VAR_DIR}. "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cdp.processes.heartbeat_file import HeartbeatFile, signs_in
+from cdp.processes.heartbeat_file import MACHINE_VARIABLE, HeartbeatFile, signs_in
 from cdp.processes.watchdog import DEAF, GAVE_UP, SILENT_CONNECTING, SILENT_LOOP, Activity, Run, Watchdog, complaint
 from tests.live import REPOSITORY
 
@@ -71,6 +71,16 @@ def test_the_sign_of_a_process_that_is_gone_is_cleared_away(tmp_path: Path) -> N
     (file.path.parent / f"events.{os.getpid()}.1.alive").touch()  # whose number we bear now
     assert [sign.pid for sign in signs_in(tmp_path)] == [os.getpid()]
     assert len(list(file.path.parent.iterdir())) == 1
+
+
+def test_machines_that_share_a_folder_leave_each_others_signs_alone(tmp_path: Path) -> None:
+    write = "from pathlib import Path; import sys; from cdp.processes.heartbeat_file import HeartbeatFile;"
+    write += "HeartbeatFile(Path(sys.argv[1]), 'events').beat()"
+    elsewhere = {**os.environ, MACHINE_VARIABLE: "another-machine"}
+    subprocess.run([sys.executable, "-c", write, str(tmp_path)], cwd=REPOSITORY, env=elsewhere, check=True)
+    HeartbeatFile(tmp_path, "beat").beat()
+    assert [sign.name for sign in signs_in(tmp_path)] == ["beat"]
+    assert len(list((tmp_path / "run" / "another-machine").iterdir())) == 1
 
 
 HUNG = """
