@@ -77,6 +77,8 @@ INSTALLED_APPS = [
     "segments.apps.SegmentsConfig",
     "campaigns.apps.CampaignsConfig",
 ]
+if (BASE_DIR / "demo" / "apps.py").exists():  # the image goes without the demo shop
+    INSTALLED_APPS.append("demo.apps.DemoConfig")
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -14,8 +14,6 @@ from django.db import transaction
 from cdp.common.models import ApiToken
 from cdp.common.roles import ADMINISTRATOR, ROLES
 from cdp.embedded.secret_files import write_private
-from demo.behaviour import BACKEND, WEB
-from demo.content import ensure_sources
 
 #: what the token is called in the list of tokens
 LABEL = "first start"
@@ -37,19 +35,16 @@ def read_credentials() -> dict[str, Any]:
 
 @transaction.atomic
 def ensure_credentials() -> dict[str, Any]:
-    """Make what is missing of a user per role, write keys and an API token; keep and return them.
+    """Make what is missing of a user per role and an API token; keep and return them, with what others put there.
 
     A password that was changed since is not put back: the file is right only until then.
     """
     kept = read_credentials()
     users = {role_key(role): _ensure_user(role, kept.get("users") or {}) for role in ROLES}
-    keys = kept.get("write_keys") or {}
-    given = {role: keys[name] for role, name in ((WEB, "browser"), (BACKEND, "server")) if keys.get(name)}
-    sources = ensure_sources(given)
     credentials = {
+        **kept,
         "url": settings.SITE_URL,
         "users": users,
-        "write_keys": {"browser": sources[WEB], "server": sources[BACKEND]},
         "api_token": _ensure_token(kept.get("api_token") or "", users[role_key(ADMINISTRATOR)]["username"]),
     }
     if credentials != kept:

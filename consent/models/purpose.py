@@ -32,17 +32,12 @@ class Channel(models.TextChoices):
     PHONE = "phone", _("Phone call")
 
 
-def default_channels() -> list[str]:
-    """Return the channels of a new purpose."""
-    return [Channel.EMAIL.value]
-
-
 class PurposeTerms(models.Model):
     """What a purpose lays down: the fields of the purpose as it stands, and of each of its versions."""
 
     name = models.CharField(_("name"), max_length=100)
     description = models.TextField(_("description"), blank=True)
-    channels = ArrayField(models.CharField(max_length=10, choices=Channel), default=default_channels)
+    channels = ArrayField(models.CharField(max_length=10, choices=Channel), default=list)
     basis = models.CharField(_("legal basis"), max_length=20, choices=Basis, default=Basis.CONSENT)
     is_marketing = models.BooleanField(_("direct marketing"), default=True)
     #: a permission counts only when Klantbeeld itself saw the person give it; a token's or a file's word is not enough

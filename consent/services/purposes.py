@@ -33,8 +33,8 @@ def create_purpose(*, name: str, actor: Any = None, slug: str = "", **terms: Any
     if not name.strip() or not short:
         raise CdpError("consent.no_name", _("Give the purpose a name."), place="name")
     _refuse_unknown(terms)
-    purpose = Purpose(slug=short, name=name.strip(), **terms)
-    purpose.channels = list(purpose.channels)
+    purpose = Purpose(slug=short, name=name.strip(), **{"channels": [Channel.EMAIL], **terms})
+    purpose.channels = [str(channel) for channel in purpose.channels]
     _check(purpose)
     if Purpose.objects.filter(slug=short).exists():
         raise CdpError("consent.name_taken", _("There is a purpose with this short name."), place="slug", status=409)

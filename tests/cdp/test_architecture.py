@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,17 @@ def test_the_import_contracts_hold() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_migrations_go_without_the_code_of_the_apps() -> None:
+    """What a migration does must not change when the code does."""
+    apps, found = ("cdp", "profiles", "consent", "segments", "campaigns"), []
+    for path in (path for app in apps for path in (REPOSITORY / app).rglob("migrations/*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            found += [f"{path}: {name}" for name in names if name.split(".")[0] in apps]
+    assert found == []
 
 
 @pytest.mark.parametrize("package", ["segments.rules", "profiles.identity", "consent.policy"])

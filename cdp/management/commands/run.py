@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
 from cdp.embedded import postgres
-from cdp.embedded.first_run import credentials_path, ensure_credentials
+from cdp.embedded.first_run import credentials_path, ensure_credentials, read_credentials
 from cdp.embedded.minder import Minder
 from cdp.embedded.postgres_commands import PostgresError
 from cdp.embedded.preflight import troubles
@@ -114,7 +114,7 @@ def _refuse(found: list[str]) -> None:
 
 
 def prepare() -> dict[str, Any]:
-    """Start the database, bring it up to date, collect static files, make the first users and keys."""
+    """Start the database, bring it up to date, collect static files, make the first users and, for a demo, its keys."""
     try:
         if settings.LOCAL:
             say("run", "starting the embedded PostgreSQL")
@@ -124,7 +124,10 @@ def prepare() -> dict[str, Any]:
         if found := troubles_at_start():
             raise CommandError("\n".join(found))
         collect_static()
-        return ensure_credentials()
+        ensure_credentials()
+        if settings.DEMO:
+            call_command("demo", keys_only=True)
+        return read_credentials()
     except PostgresError as error:
         raise CommandError(str(error)) from error
     except OperationalError as error:
@@ -163,12 +166,9 @@ def welcome(credentials: dict[str, Any]) -> list[str]:
     """Return the lines that say where it is, who may log in, and with which keys to send."""
     lines = ["", f"Klantbeeld is at {settings.SITE_URL}", ""]
     lines += [f"  {role:<16} {user['username']} / {user['password']}" for role, user in credentials["users"].items()]
-    lines += [
-        "",
-        f"  browser key      {credentials['write_keys']['browser']}",
-        f"  server key       {credentials['write_keys']['server']}",
-        f"  API token        {credentials['api_token']}",
-    ]
+    lines.append("")
+    lines += [f"  {name + ' key':<16} {key}" for name, key in credentials.get("write_keys", {}).items()]
+    lines.append(f"  {'API token':<16} {credentials['api_token']}")
     if settings.CAPTURE_MAIL:
         lines.append(f"  captured mail    {settings.SITE_URL}/mailbox/")
     return [*lines, "", f"These are also in {credentials_path()}. Ctrl-C stops everything.", ""]

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.test import Client, RequestFactory
 
-from cdp.embedded.first_run import ensure_credentials
+from cdp.embedded.first_run import ensure_credentials, read_credentials
+from profiles.models import Source
 
 pytestmark = pytest.mark.django_db
 
@@ -28,9 +30,8 @@ def test_the_file_has_the_agreed_shape_and_mode(own_var_dir: Path) -> None:
     path = own_var_dir / "credentials.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert json.loads(path.read_text()) == made
-    assert set(made) == {"url", "users", "write_keys", "api_token"}
+    assert set(made) == {"url", "users", "api_token"}
     assert set(made["users"]) == {"marketer", "analyst", "privacy_officer", "administrator"}
-    assert set(made["write_keys"]) == {"browser", "server"}
 
 
 def test_each_user_can_log_in_with_his_role(own_var_dir: Path) -> None:
@@ -41,8 +42,19 @@ def test_each_user_can_log_in_with_his_role(own_var_dir: Path) -> None:
     assert not User.objects.get(username="marketer").is_superuser
 
 
-def test_a_second_start_changes_nothing(own_var_dir: Path) -> None:
+def test_a_second_start_changes_nothing_and_keeps_what_others_put_there(own_var_dir: Path) -> None:
     assert ensure_credentials() == ensure_credentials()
+    call_command("demo", keys_only=True)
+    keys = read_credentials()["write_keys"]
+    assert set(keys) == {"browser", "server"} and Source.objects.filter(slug__startswith="demo-").count() == 2
+    assert ensure_credentials()["write_keys"] == keys
+    call_command("demo", keys_only=True)
+    assert read_credentials()["write_keys"] == keys
+
+
+def test_a_start_without_the_demo_makes_no_source_of_it(own_var_dir: Path) -> None:
+    ensure_credentials()
+    assert not Source.objects.filter(slug__startswith="demo-").exists()
 
 
 def test_a_password_that_was_changed_is_not_put_back(own_var_dir: Path) -> None:

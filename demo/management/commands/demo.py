@@ -47,10 +47,14 @@ class Command(BaseCommand):
             default=PEOPLE,
             help=f"how many people (default: {PEOPLE})",
         )
+        parser.add_argument("--keys-only", action="store_true", help="only make the sources and keep their keys")
         parser.add_argument("--seed", type=int, default=SEED, help="another seed makes another world")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make sources and purposes, send the world, make segments and a campaign."""
+        if options["keys_only"]:
+            self._keys()
+            return
         actor = User.objects.filter(is_superuser=True).order_by("pk").first()
         keys = self._keys()
         content.ensure_purposes(actor)
@@ -69,7 +73,7 @@ class Command(BaseCommand):
         self.stdout.write("Demo data: done.")
 
     def _keys(self) -> dict[str, str]:
-        """Return the write keys of the demo's sources, and keep those of a local installation in credentials.json."""
+        """Return the write keys of the demo's sources; keep them in credentials.json where `run` made one."""
         path = Path(settings.VAR_DIR) / "credentials.json"
         try:
             credentials = json.loads(path.read_text(encoding="utf-8"))
@@ -78,7 +82,7 @@ class Command(BaseCommand):
         kept = credentials.get("write_keys") or {}
         keys = content.ensure_sources({role: kept[name] for role, name in KEY_NAMES.items() if kept.get(name)})
         new = {name: keys[role] for role, name in KEY_NAMES.items()}
-        if settings.LOCAL and new != kept:
+        if credentials and new != kept:
             write_private(path, json.dumps({**credentials, "write_keys": new}, indent=2) + "\n")
         return keys
 
