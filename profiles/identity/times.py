@@ -7,6 +7,9 @@ from typing import Any
 
 #: beyond this difference between sending and receiving a clock is not skewed but absurd: it is not corrected
 MAX_SKEW = timedelta(days=1)
+#: up to this difference it is the way over the network: correcting by it would reorder what one client did, and move
+#: what is backfilled at midnight to the day before
+MIN_SKEW = timedelta(seconds=5)
 MAX_FUTURE = timedelta(days=1)
 EARLIEST_YEAR = 1971
 
@@ -26,11 +29,22 @@ def parse_time(value: Any) -> datetime | None:
     return None
 
 
+def original_time(original: Any, stated: Any) -> tuple[Any, bool]:
+    """Return (the time that counts, whether a device's clock says so).
+
+    `originalTimestamp` is when an SDK took the call; a `timestamp` that differs from it is the sender's own word.
+    """
+    if original is None or stated is None:
+        return (stated if original is None else original), True
+    own, taken = parse_time(stated), parse_time(original)
+    return (original, True) if own is None or own == taken else (stated, False)
+
+
 def occurred(original: Any, sent: Any, received: datetime) -> tuple[datetime, str]:
     """Return (when it happened, warning or "").
 
-    timestamp = received - (sent - original) when both are given and the clock is not absurd; a time more than a day
-    ahead, before 1971 or unreadable becomes the time of receipt.
+    timestamp = received - (sent - original) when both are given and the clock is wrong, but not absurdly; a time more
+    than a day ahead, before 1971 or unreadable becomes the time of receipt.
     """
     if original is None:
         return received, ""
@@ -40,7 +54,7 @@ def occurred(original: Any, sent: Any, received: datetime) -> tuple[datetime, st
     sent_at = parse_time(sent) if sent is not None else None
     if sent_at is not None:
         skew = received - sent_at
-        if -MAX_SKEW <= skew <= MAX_SKEW:
+        if MIN_SKEW < abs(skew) <= MAX_SKEW:
             try:
                 moment = moment + skew
             except OverflowError:

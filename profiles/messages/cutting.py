@@ -46,6 +46,6 @@ def cut(body: bytes, endpoint: str, rules: Rules, spares: Callable[[frozenset[Pa
     parts = split(body, batch=True)
     items = [ERASED_ITEM if cut_out else data for data, cut_out in zip(parts.items, marks, strict=True)]
     batch = msgspec.Raw(b"[" + b",".join(items) + b"]")
-    if all(marks):  # what stands beside the batch was said for them alone
+    if all(marks):  # what stands beside the batch counted for them alone
         return msgspec.json.encode({"batch": batch})
     return msgspec.json.encode({**_decode_parts(parts.data), "batch": batch})

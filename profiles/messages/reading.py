@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from profiles.identity.normalise import normalise
-from profiles.identity.times import occurred, parse_time
+from profiles.identity.times import occurred, original_time, parse_time
 from profiles.identity.traits import is_protected, name_is_usable
 from profiles.messages.cleaning import Unstorable, clean, clean_text, presentable
 from profiles.messages.decoding import Unreadable, decode_item, split
@@ -124,9 +124,8 @@ def read_message(
         raise Unstorable(MAX_EVENT.code, limit=MAX_EVENT.value)
     message_id = _message_id(item.get("messageId"), origin, position)
     kind = _kind(item.get("type"))
-    original = item.get("originalTimestamp")
-    original = original if original is not None else item.get("timestamp")
-    occurred_at, warning = occurred(original, sent, origin.received_at)
+    original, by_device = original_time(item.get("originalTimestamp"), item.get("timestamp"))
+    occurred_at, warning = occurred(original, sent if by_device else None, origin.received_at)
     name, properties = _content(item, kind)
     traits, claimed = _traits(item, kind, context)
     identifiers, junk = identifiers_of(item, kind, context, claimed, trusted=origin.trusted, rules=rules)

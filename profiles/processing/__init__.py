@@ -1,1 +1,1 @@
-"""From stored bodies to people: what runs after the door has answered."""
+"""From stored bodies to people: what runs after the collector has answered."""

@@ -128,6 +128,32 @@ def test_a_skewed_clock_is_corrected_and_an_absurd_one_is_not() -> None:
     assert absurd.occurred_at == original
 
 
+def test_the_way_over_the_network_is_no_skew() -> None:
+    """D12: corrected by milliseconds, events of one client change places and midnight falls on the day before."""
+    midnight = datetime(2026, 11, 23, tzinfo=UTC)
+    ahead = (NOW + timedelta(milliseconds=40)).isoformat()
+    backfilled = one({**TRACK, "timestamp": midnight.isoformat()}, sentAt=ahead)
+    assert backfilled.occurred_at == midnight
+    times = [NOW - timedelta(seconds=9), NOW - timedelta(seconds=9, milliseconds=-5)]
+    sent = [NOW - timedelta(milliseconds=3), NOW - timedelta(milliseconds=900)]
+    happened = [
+        one({**TRACK, "timestamp": at.isoformat(), "sentAt": on.isoformat()}).occurred_at
+        for at, on in zip(times, sent, strict=True)
+    ]
+    assert happened == times
+    assert "collection" not in backfilled.context
+
+
+def test_a_time_that_the_sender_states_beside_that_of_the_call_wins() -> None:
+    """D4: rudder-sdk-node sends `timestamp` beside `originalTimestamp`, which is now."""
+    call, stated, sent = NOW - timedelta(hours=1), NOW - timedelta(days=300), NOW - timedelta(minutes=59)
+    both = {"originalTimestamp": call.isoformat(), "timestamp": stated.isoformat(), "sentAt": sent.isoformat()}
+    assert one({**TRACK, **both}).occurred_at == stated
+    same = one({**TRACK, **both, "timestamp": call.strftime("%Y-%m-%dT%H:%M:%SZ")})
+    assert same.occurred_at == call + timedelta(minutes=59)
+    assert one({**TRACK, **both, "timestamp": "soon"}).occurred_at == call + timedelta(minutes=59)
+
+
 @pytest.mark.parametrize(
     "stamp",
     [
