@@ -7,11 +7,11 @@ from django.utils.translation import gettext_lazy as _
 from cdp.common.retention import AgedRows, DataClass, KeptData, kept_data, retention
 from consent.services.expiry import expire_permissions, survey_expired
 
-#: a new verification begins where the last clean one ended
+#: a new verification begins where the last one that found nothing ended, and health tells its age
 NOT_LAST_CLEAN = """
-finished_at IS NOT NULL AND id IS DISTINCT FROM (
-    SELECT c.id FROM consent_ledgercheck c WHERE c.phase = 'done' AND c.problem_count = 0
-    ORDER BY c.to_id DESC, c.id DESC LIMIT 1)
+finished_at IS NOT NULL AND problem_count = 0 AND id NOT IN (
+    SELECT DISTINCT ON (c.whole) c.id FROM consent_ledgercheck c WHERE c.phase = 'done' AND c.problem_count = 0
+    ORDER BY c.whole, c.to_id DESC, c.id DESC)
 """
 
 
@@ -39,11 +39,11 @@ def register() -> None:
         DataClass(
             group="privacy",
             label=_("Verifications of the consent log"),
-            what=_("When the log was verified, by whom that was asked, and what was found."),
-            remains=_("The log itself, and the last verification that found nothing wrong."),
+            what=_("When the log was verified and nothing was found, and by whom that was asked."),
+            remains=_("The last ones that found nothing, and all that found something."),
             holds=("consent_ledgercheck",),
-            default_days=400,
-            minimum_days=35,
+            default_days=35,
+            minimum_days=7,
             remove=checks.remove,
             survey=checks.survey,
         ),

@@ -262,7 +262,7 @@ def _register_kept() -> None:
         KeptData(
             group="system",
             label=_("Files of the installation"),
-            why=_("Keys, first log-ins, locks and static files: a few, overwritten at each start."),
-            holds=("var:secrets", "var:credentials.json", "var:static", "var:*.lock", "var:postgres.lock"),
+            why=_("Keys, first log-ins, locks, signs of life and static files: a few, overwritten at each start."),
+            holds=("var:secrets", "var:credentials.json", "var:static", "var:run", "var:*.lock"),
         ),
     )

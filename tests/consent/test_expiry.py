@@ -159,12 +159,16 @@ def test_old_verifications_go_but_the_last_clean_one_stays() -> None:
     say(person(), purpose(), "given")
     for _time in range(3):
         verify_ledger()
+    found = LedgerCheck.objects.create(
+        whole=False, from_id=1, to_id=1, problem_count=1, requested_by="x", finished_at=NOW, problems=[{"code": "x"}]
+    )
     LedgerCheck.objects.update(requested_at=NOW - timedelta(days=500))
     upto = verified_upto()
     checks = retention.get("ledger_checks")
     assert checks.survey(NOW - timedelta(days=400)).waiting == 2
     assert checks.remove(NOW - timedelta(days=400), 10, {}).removed == 2
     assert verified_upto() == upto > 0
+    assert set(LedgerCheck.objects.values_list("pk", flat=True)) > {found.pk}
 
 
 @pytest.mark.parametrize("days", [0, 29, 3651, 2_147_483_647])
