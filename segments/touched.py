@@ -80,7 +80,7 @@ def work_touched(run: Run) -> int:
     return work_blocks(run, TOUCHED, _process, limit=BLOCK, alone=lambda row, error: _put_off(run, row, error))
 
 
-def _put_off(run: Run, row: Row, error: Exception) -> None:
+def _put_off(run: Run, row: Row, error: Exception | None) -> None:
     """Let a person wait whose look alone fails; given up, they are known by their own id, whatever touched them."""
     TOUCHED.put_off(run, row[0], error, letter_key=row[1])
 

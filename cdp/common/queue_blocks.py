@@ -8,14 +8,16 @@ ends in the midst loses nothing of the search.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from cdp.common.faults import Fault, bounded, describe_error, fault_of, persist
+from cdp.common.models import QueueItem
 from cdp.common.queues import MAX_ATTEMPTS, Run, backoff_seconds, bury
 
 logger = logging.getLogger(__name__)
@@ -86,12 +88,15 @@ class BlockTable:
         self,
         run: Run,
         key: int,
-        error: Exception,
+        error: Exception | None,
         *,
         letter_key: object = None,
         payload: dict[str, Any] | None = None,
     ) -> None:
-        """Let a row that failed alone wait; after its last attempt it becomes a dead letter, known by `letter_key`."""
+        """Let a row that failed alone wait; after its last attempt it becomes a dead letter, known by `letter_key`.
+
+        Without an error, what failed is the worker itself.
+        """
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT greatest(attempts - %s, 0) + 1, {self.since} FROM {self.name} WHERE {self.key} = %s"
@@ -102,7 +107,15 @@ class BlockTable:
                 return
             attempts, since = found
             if attempts >= MAX_ATTEMPTS:
-                bury(run.queue, letter_key or key, error=error, attempts=attempts, since=since, payload=payload)
+                bury(
+                    run.queue,
+                    letter_key or key,
+                    error=error,
+                    reason="" if error else "worker_died",
+                    attempts=attempts,
+                    since=since,
+                    payload=payload,
+                )
                 self.delete([key])
                 return
             cursor.execute(
@@ -123,29 +136,64 @@ class BlockTable:
         return int(count), None if age is None else max(0.0, age)
 
 
+Alone = Callable[[Row, Exception | None], None]
+
+
+@contextmanager
+def _noted(run: Run, suspect: Callable[[], None]) -> Iterator[None]:
+    """Note that a run is in the midst of its blocks; `suspect` is called when the last one in its slot never ended."""
+    name = f"{run.queue.name}:slot"
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        cursor.execute(
+            "INSERT INTO common_queueitem (queue, key) VALUES (%s, %s)"
+            " ON CONFLICT (queue, key) DO UPDATE SET deaths = 1 RETURNING deaths",
+            [name, run.slot],
+        )
+        if cursor.fetchone()[0]:
+            suspect()
+    try:
+        yield
+    finally:
+        with suppress(OperationalError, InterfaceError):
+            QueueItem.objects.filter(queue=name, key=run.slot).delete()
+
+
+def _suspect_first(run: Run, table: BlockTable, limit: int, alone: Alone) -> None:
+    """Let the first rows come back in smaller pieces: the last worker died at them, lest they kill the next."""
+    logger.warning("%s: the last worker in slot %d died; what it was at comes in pieces", run.queue.name, run.slot)
+    failed = table.claim_failed() if run.takes_failed else []
+    if len(failed) == 1:
+        alone(failed[0], None)
+    elif failed:
+        table.mark_failed([row[0] for row in failed])
+    if rows := table.claim_new(limit):
+        table.mark_failed([row[0] for row in rows])
+
+
 def work_blocks(
     run: Run,
     table: BlockTable,
     process: Callable[[list[Row]], int],
     *,
     limit: int,
-    alone: Callable[[Row, Exception], None] | None = None,
+    alone: Alone,
 ) -> int:
     """Work until nothing is due; return how many rows were worked at.
 
     `process(rows)` does as many of the claimed rows as it likes, deletes them, and returns how many. `alone(row,
-    error)` is told of a row that failed alone; without it such a row is put off.
+    error)` is told of a row that failed alone (None: its worker died) and puts it off.
     """
     worked, size = 0, min(limit, FIRST_ROWS)
-    put_off = alone or (lambda row, error: table.put_off(run, row[0], error))
-    while run.goes_on:
-        new = _block(run, table, partial(table.claim_new, size), process, put_off)
-        failed = _block(run, table, table.claim_failed, process, put_off) if run.takes_failed else 0
-        if not new and not failed:
-            break
-        # Claim about as many rows as were done: locking far more than that is wasted work.
-        size = max(1, min(limit, new * 2)) if new else size
-        worked += new + failed
+    with _noted(run, partial(_suspect_first, run, table, limit, alone)):
+        while run.goes_on:
+            new = _block(run, table, partial(table.claim_new, size), process, alone)
+            failed = _block(run, table, table.claim_failed, process, alone) if run.takes_failed else 0
+            if not new and not failed:
+                break
+            # Claim about as many rows as were done: locking far more than that is wasted work.
+            size = max(1, min(limit, new * 2)) if new else size
+            worked += new + failed
     return worked
 
 
@@ -154,7 +202,7 @@ def _block(
     table: BlockTable,
     claim: Callable[[], list[Row]],
     process: Callable[[list[Row]], int],
-    alone: Callable[[Row, Exception], None],
+    alone: Alone,
 ) -> int:
     claimed: list[Row] = []
 

@@ -73,11 +73,11 @@ def _no_cycle_search() -> Iterator[None]:
 
 
 # One body that fails -----------------------------------------------------------------------------------------------
-def _process_alone(run: Run, row: Row, error: Exception) -> None:
+def _process_alone(run: Run, row: Row, error: Exception | None) -> None:
     """Reject the messages of a body that cannot be stored, and store the rest; if that fails too, put the body off."""
     entry, attempts = Entry(*row[:3]), row[3]
     payload = {"received_at": entry.received_at.isoformat(), "source_id": entry.source_id}
-    fault = fault_of(error)
+    fault = fault_of(error) if error else Fault.RACE  # what kills a worker is not tried message by message
     if fault is Fault.ITEM or (fault is Fault.TIMEOUT and attempts > ALONE):
         try:
             skip = _find_failing(entry, until=time.monotonic() + run.queue.item_seconds)
@@ -102,7 +102,8 @@ def _store(entry: Entry, skip: dict[Place, str], seconds: float) -> None:
 
 def _find_failing(entry: Entry, *, until: float) -> dict[Place, str]:
     """Return the messages of a body that cannot be stored, each with what went wrong."""
-    work = read_bodies(load_bodies([entry]), load_rules(), load_sources())
+    with transaction.atomic():
+        work = read_bodies(load_bodies([entry]), load_rules(), load_sources())
     everything = [(item.origin.raw_id, item.message.position) for item in work.items]
     failing: dict[Place, str] = {}
     parts = [everything]

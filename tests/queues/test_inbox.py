@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -10,10 +12,12 @@ from django.db import connection
 
 from cdp.common.dead_letters import retry_dead_letter
 from cdp.common.models import DeadLetter
+from cdp.common.queues import drain
 from profiles import changes
 from profiles.messages import reading
 from profiles.models import InboxEntry, Interaction, RejectedMessage
 from profiles.processing import block
+from tests.live import REPOSITORY, process_environment
 from tests.profiles.processing.inbox import put, source, track
 from tests.queues.running import hurry, run_scheduled, run_until_given_up
 
@@ -105,6 +109,48 @@ def test_a_statement_that_takes_too_long_harms_its_own_event_alone(monkeypatch: 
     assert not InboxEntry.objects.exists() and not DeadLetter.objects.exists()
 
 
+def break_statement(*_args: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 / 0")
+
+
+ERRORS = {
+    "value": lambda: ValueError("secret"),
+    "recursion": lambda: RecursionError(),
+    "memory": lambda: MemoryError(),
+    "statement": break_statement,
+}
+PLACES = ["read_bodies", "require_months", "drop_known", "store_items", "resolve", "announce", "_interactions"]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("place", PLACES)
+def test_an_exception_anywhere_harms_one_body(place: str, error: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever part of the processing fails for one item, in whatever way, all others are stored."""
+    original: Any = getattr(block, place)
+
+    def fail(*args: Any, **options: Any) -> Any:
+        if "Poison" in repr(args):
+            raised = ERRORS[error]()
+            if raised is not None:
+                raise raised
+        return original(*args, **options)
+
+    monkeypatch.setattr(block, place, fail)
+    monkeypatch.setattr("profiles.processing.drain.read_bodies", block.read_bodies)
+    origin = source()
+    for number in range(20):
+        event = "Poison" if number == 13 else "Seen"
+        put(origin, [track(f"m{number}", event, userId=f"{event}{number}"), track(f"n{number}", userId=f"v{number}")])
+    run_scheduled(INBOX)
+    run_until_given_up(INBOX)
+    stored = set(Interaction.objects.values_list("message_id", flat=True))
+    expected = {f"{letter}{number}" for letter in "mn" for number in range(20)} - {"m13"}
+    assert stored in (expected, expected - {"n13"}), "its own body at most"
+    assert not InboxEntry.objects.exists()
+    assert RejectedMessage.objects.count() + DeadLetter.objects.count() == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_lost_connection_blames_no_body(monkeypatch: pytest.MonkeyPatch) -> None:
     def cut(_change: changes.Change) -> None:
@@ -119,3 +165,33 @@ def test_a_lost_connection_blames_no_body(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delitem(changes.change_handlers._items, "test.cut")
     run_scheduled(INBOX)
     assert Interaction.objects.count() == 1
+
+
+KILLER = """
+import os, django
+django.setup()
+from profiles import changes
+from cdp.common.queues import drain
+def die(change):
+    if any(item.name == "Killer" for item in change.interactions):
+        os._exit(9)
+changes.change_handlers.add("test.die", die)
+drain("inbox")
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_body_that_kills_its_workers_harms_itself_alone() -> None:
+    origin = source()
+    for number in range(12):
+        put(origin, [track(f"m{number}", "Killer" if number == 9 else "Seen", userId=f"u{number}")])
+    codes = []
+    while Interaction.objects.count() < 11 and len(codes) < 6:
+        command = [sys.executable, "-c", KILLER]
+        codes.append(subprocess.run(command, cwd=REPOSITORY, env=process_environment(8231), check=False).returncode)
+    assert codes == [9, 9, 9, 0]
+    row = InboxEntry.objects.get()
+    assert row.due_at is not None
+    put(origin, [track("later", userId="later")])
+    drain("inbox")
+    assert Interaction.objects.filter(message_id="later").exists()
