@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from cdp.common.models import DeadLetter
 from cdp.common.registry import TimelineEntry
 from profiles.changes import Change
 from profiles.models import Profile
@@ -53,6 +54,7 @@ def erase(profile_id: int) -> dict[str, int]:
         "segments_membership": gone,
         "segments_membershipchange": MembershipChange.objects.filter(profile_id=profile_id).delete()[0],
         "segments_touched": TouchedProfile.objects.filter(profile_id=profile_id).delete()[0],
+        "common_deadletter": DeadLetter.objects.filter(queue=touched.NAME, key=str(profile_id)).delete()[0],
     }
 
 

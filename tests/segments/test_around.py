@@ -95,7 +95,12 @@ def test_an_access_request_gets_segments_and_erasure_leaves_none() -> None:
     assert [row["segment"] for row in told["segments"]] == ["Pros"]
     assert [(row["segment"], row["entered"]) for row in told["segment_history"]] == [("Pros", True)]
     gone = holder.erase(anna.pk)
-    assert gone == {"segments_membership": 1, "segments_membershipchange": 1, "segments_touched": 1}
+    assert gone == {
+        "segments_membership": 1,
+        "segments_membershipchange": 1,
+        "segments_touched": 1,
+        "common_deadletter": 0,
+    }
     assert holder.collect(anna.pk) == {"segments": [], "segment_history": []}
     made.refresh_from_db()
     assert (members(made), made.member_count) == ({luc.pk}, 1)
