@@ -307,7 +307,7 @@ def test_a_wake_up_that_finds_the_slot_taken_is_not_lost(toy: Callable[..., Queu
 
 @pytest.mark.django_db
 def test_a_task_that_is_no_queues_runs_once_at_a_time() -> None:
-    task = current_app.tasks["profiles.clear_import_rows"]
+    task = current_app.tasks["consent.finish_erasures"]
     with psycopg.connect(connection_string(connection.settings_dict), autocommit=True) as other:
         with slot(task.name, 1):
             space, number = other.execute(
