@@ -35,5 +35,6 @@ def broken_text(segment: Segment) -> str:
     if not segment.broken_code:
         return ""
     problems = segment.broken_params.get("problems", ())
-    texts = [fill(gettext(TEXTS[item["code"]]), item["values"]) for item in problems if item["code"] in TEXTS]
+    known = [(TEXTS[item["code"]], item["values"]) for item in problems if item["code"] in TEXTS]
+    texts = [fill(gettext(text), values) for text, values in known]
     return " ".join(texts) or BROKEN_REASONS.text(segment.broken_code, segment.broken_params)

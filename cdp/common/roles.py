@@ -22,6 +22,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "profiles.view_source": (MARKETER, ADMINISTRATOR),
     "profiles.add_source": (ADMINISTRATOR,),
     "profiles.change_source": (ADMINISTRATOR,),
+    "profiles.view_identifierkind": (MARKETER, ADMINISTRATOR),
+    "profiles.change_identifierkind": (ADMINISTRATOR,),
     "profiles.view_import": (MARKETER, ADMINISTRATOR),
     "profiles.add_import": (MARKETER, ADMINISTRATOR),
     "profiles.change_import": (MARKETER, ADMINISTRATOR),

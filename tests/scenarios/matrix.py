@@ -60,6 +60,8 @@ PAGES: dict[str, tuple[str, str]] = {
     "profiles:source_edit": (_SOURCE_CHANGE, _SOURCE_CHANGE),
     "profiles:source_rotate": (NEVER, _SOURCE_CHANGE),
     "profiles:source_switch": (NEVER, _SOURCE_CHANGE),
+    "profiles:kinds": ("profiles.view_identifierkind", NEVER),
+    "profiles:kind": ("profiles.view_identifierkind", "profiles.change_identifierkind"),
     "profiles:live": (_SOURCE, NEVER),
     "profiles:live_raw": (f"{_SOURCE}+{_PII}", NEVER),
     "profiles:rejected": ("profiles.view_rejectedmessage", NEVER),

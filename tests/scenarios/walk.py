@@ -13,6 +13,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from tests.scenarios.installation import user_of
 
 ARGUMENTS: dict[str, list[Any]] = {
+    "profiles:kind": ["user_id"],
     "mailbox_mail": ["mail"], "mailbox_html": ["mail"], "profiles:settle_merge": ["merge"],
     "profiles:undo_merge": ["person", "merge"], "profiles:live_raw": ["raw_id", 0],
     "profiles:rejected_detail": ["rejected"], "profiles:rejected_discard": ["rejected"],
