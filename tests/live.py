@@ -58,6 +58,7 @@ def process_environment(port: int) -> dict[str, str]:
         "SECRET_KEY": settings.SECRET_KEY,
         "LINK_KEY": settings.LINK_KEY,
         "SUPPRESSION_KEY": settings.SUPPRESSION_KEY,
+        "JOURNAL_DIR": str(settings.JOURNAL_DIR),
         "PORT": str(port),
         "SITE_URL": f"http://localhost:{port}",
         "LOG_JSON": "0",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -28,6 +30,7 @@ class CampaignStatus(models.TextChoices):
 class Campaign(models.Model):
     """What is sent to whom, when and why. Versions are pinned when it is scheduled."""
 
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # names it outside this database
     name = models.CharField(_("name"), max_length=120)
     purpose = models.ForeignKey(
         "consent.Purpose", null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("purpose")

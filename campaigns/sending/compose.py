@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.utils.text import slugify
@@ -23,6 +24,7 @@ class Job:
     """Everything that a campaign's copies share; made once per drain."""
 
     campaign_id: int
+    campaign_uuid: UUID
     purpose_id: int
     channel: str
     basis: str
@@ -46,6 +48,7 @@ def job_of(campaign: Campaign) -> Job:
     assert campaign.purpose is not None and campaign.message_version is not None
     return Job(
         campaign_id=campaign.pk,
+        campaign_uuid=campaign.uuid,
         purpose_id=campaign.purpose.pk,
         channel=campaign.channel,
         basis=campaign.purpose.basis,

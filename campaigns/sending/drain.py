@@ -12,6 +12,7 @@ from campaigns.sending import queue
 from campaigns.sending.lines import Lines
 from campaigns.sending.starting import finish_campaigns
 from cdp.common import queues
+from cdp.common.journal.restoring import may_work
 from cdp.common.queues import GIVE_WAY_SECONDS, Run
 
 NAME = "sends"
@@ -37,6 +38,8 @@ def drain_sends(*, seconds: float = GIVE_WAY_SECONDS) -> bool:
 
 def work_sends(run: Run) -> int:
     """Take up what dead workers left, send what is due, and close campaigns that are through; return how many."""
+    if not may_work():
+        return 0
     queue.recover()
     done = 0
     if sendable_campaigns():

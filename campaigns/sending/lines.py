@@ -23,6 +23,7 @@ from campaigns.sending.worker import Sender
 from campaigns.services.trouble import begin_probe, hold_campaign
 from campaigns.smtp import Patience, SmtpSession
 from cdp.common.faults import LOST, Fault, fault_of
+from cdp.common.journal.identity import advance
 from cdp.common.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
@@ -121,6 +122,7 @@ class Lines:
 
     def run(self) -> bool:
         """Send until nothing is due or the time is up, hanging messages aside; tell whether there was room to send."""
+        advance()
         for _number in range(self._wanted):
             self._begin()
         if not self._lines:
@@ -180,6 +182,7 @@ class Lines:
             while not self._over.wait(queue.LEASE_SECONDS / 4):
                 try:
                     queue.renew(worker_prefix=self._process)
+                    advance()
                 except Exception:
                     logger.warning("could not renew the leases of %s", self._process, exc_info=True)
                     connection.close()

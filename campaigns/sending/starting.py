@@ -11,8 +11,10 @@ from django.db import connection, transaction
 from campaigns import pauses
 from campaigns.audience import write_decisions
 from campaigns.models import Campaign
+from campaigns.sending.restored import take_out_mailed
 from cdp.common import queues
 from cdp.common.faults import bounded, persist
+from cdp.common.journal.restoring import may_work
 from cdp.common.models import DeadLetter
 from cdp.common.queue_items import Claim, feed, put, work_items
 from cdp.common.queues import Run
@@ -44,6 +46,8 @@ def start_due_campaigns() -> None:
 
 def work_starts(run: Run) -> int:
     """Start what is due and decide about its audience, one campaign, one item; return how many."""
+    if not may_work():
+        return 0
     _take_due()
     feed(NAME, "SELECT id FROM campaigns_campaign WHERE status = 'sending' AND audience_built_at IS NULL")
     return work_items(run, _start, on_failure=_note_failure)
@@ -110,6 +114,7 @@ def build_audience(campaign_id: int, *, patient: bool = False) -> bool:
         return True
     with bounded(ITEM_SECONDS):
         total = write_decisions(campaign)
+        take_out_mailed(campaign)
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE campaigns_campaign SET audience_total = %s, audience_built_at = now() WHERE id = %s",

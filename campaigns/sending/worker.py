@@ -15,6 +15,7 @@ from campaigns.sending.compose import Job, Mail, compose
 from campaigns.sending.isolation import put_off
 from campaigns.sending.lasting import until_written
 from campaigns.sending.queue import Mark, Person, SendOutcome
+from campaigns.sending.sent_log import SentLog
 from campaigns.sending.verdicts import POLICY_STREAK, Verdict, backoff_seconds, judge
 from campaigns.services.trouble import hold_campaign, pause_for_trouble, suppress_bounced, working_again
 from campaigns.smtp import SendResult, SmtpSession
@@ -79,6 +80,7 @@ class Sender:
 
     def _send_block(self, job: Job, attempts: dict[int, int]) -> None:
         outcome: SendOutcome | None = None
+        log = SentLog(job.campaign_uuid)
         try:
             for person, decision, mail in self._permitted(job, sorted(attempts)):
                 mark = Mark(
@@ -94,7 +96,10 @@ class Sender:
                 last, outcome = outcome, None
                 if not self._step(job, last, mark):
                     return  # paused, cancelled or taken over
+                log.begun(person.uuid)
                 result = self.session.send(job.envelope_from, mail.to, mail.content)
+                if result.outcome in ("deferred", "refused"):
+                    log.not_taken(person.uuid)
                 ruling = self._ruling(job, person.profile_id, attempts[person.profile_id] + 1, result, decision)
                 outcome = ruling.outcome
                 for effect in ruling.effects:
@@ -105,6 +110,7 @@ class Sender:
                 if not ruling.go_on:
                     return
         finally:
+            log.close()
             if outcome is not None:
                 self._step(job, outcome, None)
 

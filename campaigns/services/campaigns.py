@@ -138,6 +138,9 @@ def resume_campaign(*, campaign_id: int) -> Campaign:
     campaign = _locked(campaign_id)
     if campaign.audience_built_at is None and (problem := audience_problem(campaign)):
         raise CdpError("campaign.segment_changed", PAUSES.text(problem), status=409)
+    if campaign.audience_built_at is None and campaign.scheduled_at and campaign.scheduled_at > _database_now():
+        # Its hour has not come: it was held while it was only scheduled.
+        return _move(campaign_id, {CampaignStatus.PAUSED}, CampaignStatus.SCHEDULED, pause_code="", pause_params={})
     campaign = _move(
         campaign_id,
         {CampaignStatus.PAUSED},

@@ -195,3 +195,34 @@ class RetentionRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.night}"
+
+
+class JournalEntry(models.Model):
+    """An entry on its way into the journal outside the database (cdp.common.journal): digests, gone within seconds."""
+
+    at = models.DateTimeField(db_default=Now())
+    body = models.JSONField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Installation(models.Model):
+    """One row: which database this was when it last looked, and how far it is (cdp.common.journal)."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    identity = models.JSONField(default=dict)
+    position = models.BigIntegerField(default=0)  # grows while mail is sent
+    journal_generation = models.IntegerField(default=1)
+    journal_offset = models.BigIntegerField(default=0)
+    restored_at = models.DateTimeField(null=True)
+    restored = models.JSONField(default=dict)  # what was found and done then
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.identity} at {self.position}"

@@ -34,6 +34,10 @@ class Registry(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return iter(self._items.values())
 
+    def names(self) -> Iterable[str]:
+        """Return the names in the order of registration."""
+        return self._items.keys()
+
     def items(self) -> Iterable[tuple[str, T]]:
         """Return (name, item) pairs in the order of registration."""
         return self._items.items()
@@ -149,3 +153,22 @@ class HomeCard:
 
 
 home_cards: Registry[HomeCard] = Registry("home card")
+
+
+#: kind of journal entry -> function(entries in order) that applies them to a database that may know them already, and
+#: returns how many changed something (see cdp.common.journal)
+journal_kinds: Registry[Callable[[Sequence[dict[str, Any]]], int]] = Registry("journal kind")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreHandler:
+    """What an app does when its database was put back from a backup. `halt()` stops what must not go on by itself;
+    `settle()`, after the journal was applied, puts right what can be, and returns figures for the health page.
+    Both may be called again after a crash.
+    """
+
+    halt: Callable[[], None]
+    settle: Callable[[], dict[str, int]]
+
+
+restore_handlers: Registry[RestoreHandler] = Registry("restore handler")

@@ -18,6 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from cdp.common.journal.upkeep import journal_health
 from cdp.common.registry import health_checks
 from cdp.health.heartbeats import BEAT, SKEW_ALLOWED, WORKER_PREFIX, clock_skew, heartbeat_ages, is_fresh
 
@@ -168,6 +169,7 @@ OWN: list[tuple[str, Promise, Callable[[], Outcome]]] = [
     ("postgres.clock", gettext_lazy("Clocks of application and database"), _clock),
     ("migrations", gettext_lazy("Migrations"), _migrations),
     ("partitions", gettext_lazy("Partitions of events"), _partitions),
+    ("journal", gettext_lazy("Journal beside the database"), journal_health),
     ("disk", gettext_lazy("Disk space"), _disk),
     ("var_dir", gettext_lazy("VAR_DIR can be written"), _writable),
     ("secrets", gettext_lazy("Files with secrets"), _secret_files),

@@ -221,6 +221,7 @@ class Migration(migrations.Migration):
                             ("merge", "joining of people"),
                             ("rule", "rule (retention)"),
                             ("import_undone", "import undone"),
+                            ("journal", "journal, after a restored backup"),
                         ],
                         max_length=20,
                     ),

@@ -46,6 +46,7 @@ class Method(models.TextChoices):
     MERGE = "merge", _("joining of people")
     RULE = "rule", _("rule (retention)")
     IMPORT_UNDONE = "import_undone", _("import undone")
+    JOURNAL = "journal", _("journal, after a restored backup")
 
 
 class Proof(models.TextChoices):

@@ -25,6 +25,7 @@ from consent.mentions import telling
 from consent.models import ConsentEvidence, ConsentRecord, ConsentState, Erasure, SuppressionReason
 from consent.policy.erasure import Held, kept_out, own
 from consent.services.entries import actor_label
+from consent.services.journaling import note_erasure
 from consent.services.leftovers import find_leftovers
 from consent.services.subjects import lock_profiles
 from consent.services.suppressing import suppress_identifiers
@@ -105,7 +106,9 @@ def _take_out(receipt: Erasure, actor: Any) -> list[Held]:
     if Profile.objects.filter(pk=profile_id).exclude(merged_into=None).exists():
         raise CdpError("consent.joined_person", _("This person was joined into another: erase that one."), status=409)
     held = [Held(row.kind, row.value, row.trusted) for row in Identifier.objects.filter(profile_id=profile_id)]
-    stones = suppress_identifiers(identifiers=kept_out(held), reason=SuppressionReason.ERASURE, actor=actor)
+    theirs = kept_out(held)
+    stones = suppress_identifiers(identifiers=theirs, reason=SuppressionReason.ERASURE, actor=actor)
+    note_erasure(Profile.objects.get(pk=profile_id), theirs)
     counts: Counter[str] = Counter({"consent_suppression": stones})
     for holder in reversed(list(personal_data)):
         if holder.notes is not None:

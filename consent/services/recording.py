@@ -18,6 +18,7 @@ from consent.policy.canonical import GENESIS, clean_payload, payload_digest
 from consent.policy.chain import Link, link_hash
 from consent.services.copying import copy_rows
 from consent.services.entries import ConsentEntry, actor_label, check_entries
+from consent.services.journaling import note_refusals
 from consent.services.states import refresh_states
 from consent.services.subjects import alive_profiles, lock_chains, lock_profiles, profiles_of, strongest_identifiers
 from profiles.changes import Change, announce
@@ -135,6 +136,7 @@ def _append(entries: Sequence[ConsentEntry], purposes: Mapping[int, Purpose]) ->
     records: list[tuple[Any, ...]] = []
     ends: dict[int, int] = {}
     proofs: list[tuple[Any, ...]] = []
+    said: list[tuple[ConsentEntry, datetime]] = []
     randomness = secrets.token_hex(16 * len(entries))
     for number, (record_id, entry) in enumerate(zip(ids, entries, strict=True)):
         subject = _subject(entry)
@@ -164,6 +166,7 @@ def _append(entries: Sequence[ConsentEntry], purposes: Mapping[int, Purpose]) ->
             payload_digest=payload_digest(salt, payload) if payload else "",
             prev_hash=head,
         )
+        said.append((entry, link.occurred_at))
         digest = link_hash(link)
         chains[subject] = (link.position, digest)
         ends[subject] = record_id
@@ -173,6 +176,7 @@ def _append(entries: Sequence[ConsentEntry], purposes: Mapping[int, Purpose]) ->
     copy_rows("consent_consentrecord", RECORD_COLUMNS, records)
     copy_rows("consent_consentevidence", ("record_id", "identifier_id", "salt", "payload"), proofs)
     _write_heads(chains, ends)
+    note_refusals(said)
     return ids
 
 

@@ -15,6 +15,7 @@ from cdp.common.errors import CdpError
 from consent.keys import fitting_ring, note_chains
 from consent.models import Suppression, SuppressionReason
 from consent.services.entries import actor_label
+from consent.services.journaling import note_suppressions
 
 
 def find_suppressions(*, kind: str, value: str) -> QuerySet[Suppression]:
@@ -59,6 +60,10 @@ def suppress_identifiers(*, identifiers: Iterable[tuple[str, str]], reason: str,
     listed.filter(lifted_at__isnull=False).update(
         lifted_at=None, lifted_by="", lift_note="", created_at=now, created_by=actor_label(actor)
     )
+    note_suppressions(
+        {"digest": digest, "key_chain": ring.current.name, "kind": wanted[digest][0], "reason": str(reason)}
+        for digest in sorted(wanted)
+    )
     return len(wanted)
 
 
@@ -73,6 +78,8 @@ def lift_suppression(*, suppression_id: int, actor: Any, note: str) -> Suppressi
     if row.lifted_at is None:
         row.lifted_at, row.lifted_by, row.lift_note = timezone.now(), actor_label(actor), note.strip()[:200]
         row.save(update_fields=["lifted_at", "lifted_by", "lift_note"])
+        entry = {"digest": row.digest, "key_chain": row.key_chain, "kind": row.kind, "reason": row.reason}
+        note_suppressions([entry], lifted=True)
     return row
 
 

@@ -14,12 +14,17 @@ def run(row: Campaign) -> Campaign:
     """Schedule a draft for now, start it and send until nothing is due."""
     row.refresh_from_db()
     if row.status == "draft":
-        schedule_campaign(campaign_id=row.pk, actor=None, confirm=needs_confirmation(forecast_of(row)) or None)
+        schedule_campaign(campaign_id=row.pk, actor=None, confirm=confirmed(row))
     start_due_campaigns()
     while drain_sends(seconds=20):
         pass
     row.refresh_from_db()
     return row
+
+
+def confirmed(row: Campaign) -> int | None:
+    """Return the number that a person types when most of the base would get it."""
+    return needs_confirmation(forecast_of(row)) or None
 
 
 def outcomes(row: Campaign) -> dict[str, tuple[str, str]]:

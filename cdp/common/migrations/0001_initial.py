@@ -89,6 +89,32 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='JournalEntry',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('body', models.JSONField()),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
+            name='Installation',
+            fields=[
+                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ('identity', models.JSONField(default=dict)),
+                ('position', models.BigIntegerField(default=0)),
+                ('journal_generation', models.IntegerField(default=1)),
+                ('journal_offset', models.BigIntegerField(default=0)),
+                ('restored_at', models.DateTimeField(null=True)),
+                ('restored', models.JSONField(default=dict)),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='QueueItem',
             fields=[
                 ('pk', models.CompositePrimaryKey('queue', 'key', blank=True, editable=False, primary_key=True, serialize=False)),
