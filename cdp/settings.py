@@ -198,8 +198,6 @@ BUSINESS_TIME_ZONE = env.text("BUSINESS_TIME_ZONE", "Europe/Amsterdam")
 # What outlives the database: see docs/backup.md --------------------------------------------------------------------
 #: erasures, refusals and who was mailed, as keyed digests. Shared by all processes; never part of a database backup
 JOURNAL_DIR = env.path("JOURNAL_DIR", VAR_DIR / "journal")
-#: the oldest backup that anybody would put back; what the journal knows from before is forgotten
-BACKUP_HORIZON_DAYS = env.integer("BACKUP_HORIZON_DAYS", 400)
 
 # Files ---------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"

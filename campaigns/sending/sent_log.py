@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 import os
-import time
 from pathlib import Path
 from uuid import UUID
 
@@ -66,14 +65,3 @@ class SentLog:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.write(self._descriptor, record)
-
-
-def forget_old_logs() -> int:
-    """Remove the logs that no backup worth restoring could ask for; return how many."""
-    horizon = time.time() - settings.BACKUP_HORIZON_DAYS * 86_400
-    gone = 0
-    for file in (Path(settings.JOURNAL_DIR) / "sent").glob("*.log"):
-        if file.stat().st_mtime < horizon:
-            file.unlink(missing_ok=True)
-            gone += 1
-    return gone

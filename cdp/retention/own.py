@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from cdp.common.journal import upkeep
 from cdp.common.models import ACCESS_LOG_DAYS
 from cdp.common.retention import AgedRows, DataClass, KeptData, Position, Several, Step, Survey, kept_data, retention
 from cdp.mailbox.store import MailStore
@@ -190,7 +191,36 @@ def _register_queues() -> None:
     )
 
 
+def forget_journal(before: datetime, _limit: int, _position: Position) -> Step:
+    """Forget of the journal what is older than any backup that would be put back."""
+    return Step(upkeep.forget(before))
+
+
+def survey_journal(before: datetime) -> Survey:
+    """Say since when the journal tells."""
+    first = upkeep.oldest()
+    return Survey(int(first is not None and first < before), first)
+
+
 def _register_files() -> None:
+    retention.add(
+        "journal",
+        DataClass(
+            group="system",
+            label=_("Journal for restored backups"),
+            what=_(
+                "Erasures, refusals and who was mailed, as keyed digests beside the database: applied again when a "
+                "backup is put back. Longer than the oldest backup that you would use."
+            ),
+            remains=_("Nothing: an older backup must not be put back any more."),
+            holds=("var:journal",),
+            default_days=400,
+            minimum_days=30,
+            atomic=False,
+            remove=forget_journal,
+            survey=survey_journal,
+        ),
+    )
     retention.add(
         "captured_mail",
         DataClass(
@@ -244,10 +274,19 @@ def _register_kept() -> None:
             why=_("Schedules, the periods of this page and the state of the database: a row each, overwritten."),
             holds=(
                 "django_celery_beat_*", "common_retentionperiod", "common_heartbeat", "common_processlease",
-                "django_migrations", "django_content_type",
+                "common_installation", "django_migrations", "django_content_type",
             ),
         ),
     )  # fmt: skip
+    kept_data.add(
+        "journal_entries",
+        KeptData(
+            group="system",
+            label=_("Entries on their way into the journal"),
+            why=_("A queue: a row goes within seconds, when it is in the file. Keyed digests only."),
+            holds=("common_journalentry",),
+        ),
+    )
     kept_data.add(
         "wakes",
         KeptData(

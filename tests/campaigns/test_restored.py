@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from campaigns.models import Campaign, Delivery
@@ -16,11 +18,11 @@ from campaigns.sending.drain import drain_sends
 from campaigns.sending.sent_log import SentLog
 from campaigns.sending.starting import start_due_campaigns
 from campaigns.services.campaigns import pause_campaign, resume_campaign, schedule_campaign
-from cdp.common.journal.folder import JournalFolder
+from cdp.common.journal.folder import JournalFolder, Place
 from cdp.common.journal.identity import journal_folder, signs_of_restore
 from cdp.common.journal.outbox import flush
 from cdp.common.journal.restoring import may_work
-from cdp.common.journal.upkeep import compact, journal_health
+from cdp.common.journal.upkeep import compact, forget, journal_health, oldest
 from cdp.common.models import Installation, JournalEntry
 from cdp.tasks import keep_journal
 from consent.gate import check
@@ -246,6 +248,20 @@ def test_the_journal_is_kept_small_and_a_half_written_line_costs_only_itself(sin
     decisions = check(profile_ids=[one.pk for one in people], purpose_id=news.pk, channel="email")
     # Somebody who said yes again after it must say so once more: a backup that is put back never allows more.
     assert [decisions[one.pk].reason for one in people] == ["withdrawn", "withdrawn", "objected"]
+
+
+def test_what_is_older_than_any_backup_is_forgotten(sink: Sink) -> None:
+    news = purpose()
+    people = readers(2, news)
+    run(campaign(*people, of=news))
+    say(people[0], news, "withdrawn")
+    first = oldest()
+    assert first is not None
+    assert forget(first) == 0  # nothing is older than the oldest
+    folder = journal_folder()
+    assert len(list(folder.read(Place(0, 0)))) == 1 and list((folder.path / "sent").iterdir())
+    assert forget(timezone.now() + timedelta(minutes=1)) == 2
+    assert oldest() is None and may_work() and Installation.objects.get(pk=1).restored_at is None
 
 
 def test_a_backup_asks_before_it_throws_away_and_never_over_a_file(dump: Path, settings: Settings) -> None:
