@@ -11,11 +11,12 @@ from django.db import connection, transaction
 
 from consent.gate import decisions_sql
 from consent.models import Purpose
+from profiles.identity.alive import alive
 
 #: a question about everybody takes longer than a page may
 EFFECT_TIMEOUT = "120s"
 
-_EVERYBODY = "SELECT id AS profile_id FROM profiles_profile WHERE merged_into_id IS NULL AND erased_at IS NULL"
+_EVERYBODY = f"SELECT id AS profile_id FROM profiles_profile WHERE {alive()}"
 _COMPARED = """
 SELECT {channel} AS channel, w.profile_id, w.reason = '' AS was, n.reason = '' AS will
 FROM ({was}) w JOIN ({will}) n ON n.profile_id = w.profile_id

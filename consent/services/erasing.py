@@ -27,10 +27,10 @@ from consent.policy.erasure import Held, kept_out, own
 from consent.services.entries import actor_label
 from consent.services.journaling import note_erasure
 from consent.services.leftovers import find_leftovers
-from consent.services.subjects import lock_profiles
 from consent.services.suppressing import suppress_identifiers
 from profiles.changes import Change, announce
 from profiles.models import Identifier, Profile
+from profiles.resolution.rows import lock_profiles
 from profiles.services.stored_bodies import cut_stored, cut_unreadable, digests_of
 from profiles.tombstones import shut_out_writers
 

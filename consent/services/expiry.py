@@ -19,7 +19,7 @@ from consent.models import ExpiryForecast, Purpose
 from consent.models.ledger import Method, State
 from consent.services.entries import ConsentEntry
 from consent.services.recording import record_consents
-from consent.services.subjects import lock_profiles
+from profiles.resolution.rows import lock_profiles
 
 ACTOR = "system:retention"
 #: how far ahead the page of a purpose looks

@@ -20,9 +20,10 @@ from consent.services.copying import copy_rows
 from consent.services.entries import ConsentEntry, actor_label, check_entries
 from consent.services.journaling import note_refusals
 from consent.services.states import refresh_states
-from consent.services.subjects import alive_profiles, lock_chains, lock_profiles, profiles_of, strongest_identifiers
+from consent.services.subjects import alive_profiles, lock_chains, profiles_of, strongest_identifiers
 from profiles.changes import Change, announce
 from profiles.models import Source
+from profiles.resolution.rows import lock_profiles
 
 
 @transaction.atomic

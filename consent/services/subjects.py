@@ -7,8 +7,9 @@ from collections.abc import Collection
 from django.db import connection
 
 from cdp.common.arrays import numbers
+from profiles.identity.alive import alive
 
-_ALIVE = """
+_ALIVE = f"""
 WITH RECURSIVE path AS (
     SELECT id AS asked, id, merged_into_id, erased_at, 0 AS depth FROM profiles_profile WHERE id = ANY(%s::bigint[])
     UNION ALL
@@ -16,7 +17,7 @@ WITH RECURSIVE path AS (
     FROM path JOIN profiles_profile p ON p.id = path.merged_into_id
     WHERE path.depth < 50
 )
-SELECT asked, id FROM path WHERE merged_into_id IS NULL AND erased_at IS NULL
+SELECT asked, id FROM path WHERE {alive()}
 """
 
 _STRONGEST = """
@@ -32,16 +33,6 @@ def alive_profiles(profile_ids: Collection[int]) -> dict[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(_ALIVE, [numbers(sorted(set(profile_ids)))])
         return dict(cursor.fetchall())
-
-
-def lock_profiles(profile_ids: Collection[int]) -> None:
-    """Lock people in id order until the end of the transaction: two statements about one person wait for each other."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM profiles_profile WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
-            [numbers(sorted(set(profile_ids)))],
-        )
-        cursor.fetchall()
 
 
 def strongest_identifiers(profile_ids: Collection[int]) -> dict[int, int]:

@@ -12,7 +12,8 @@ from consent.models import ConsentState, Purpose
 from consent.policy.states import OBJECTED, WITHDRAWN
 from consent.services.entries import ConsentEntry
 from consent.services.recording import record_consents
-from consent.services.subjects import alive_profiles, lock_profiles
+from consent.services.subjects import alive_profiles
+from profiles.resolution.rows import lock_profiles
 
 
 @transaction.atomic

@@ -24,8 +24,8 @@ from consent.services.entries import actor_label
 from consent.services.ledger_rows import BLOCK, load_digests, read_block, seals_from
 from consent.services.sealing import seal_ledger
 from consent.services.states import derive
-from consent.services.subjects import lock_profiles
 from consent.services.versions import digest_of_version
+from profiles.resolution.rows import lock_profiles
 
 TASK = "consent.verify_ledger"
 #: more problems than this are counted, not listed
