@@ -22,9 +22,6 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 from django.utils.text import capfirst
 
-#: a shorter number or name stands in many places that have nothing to do with the person
-SHORTEST = 7
-
 _COLUMNS = """
 SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relname, a.attname, coalesce(e.typname, t.typname)
 FROM pg_class c
@@ -78,11 +75,6 @@ class Mentions:
 
     found: dict[Place, int] = field(default_factory=dict)
     unsearched: list[Place] = field(default_factory=list)
-
-
-def telling(values: Iterable[str]) -> list[str]:
-    """Return the values that are nobody else's when they are found somewhere."""
-    return sorted({value for value in values if len(value) >= SHORTEST})
 
 
 def find_mentions(values: Collection[str], *, seconds: float | None = None, bytes_too: bool = True) -> Mentions:

@@ -37,7 +37,7 @@ tombstones: Registry[Tombstones] = Registry("tombstones")
 _LOCK = 7_203_301
 #: writers wait behind an erasure for so long at most, and an erasure tries for so long in all
 _STEP_MS = 300
-_TRY_SECONDS = 60.0
+_TRY_SECONDS = 20.0
 
 
 def find_erased(identifiers: Collection[Pair]) -> set[Pair]:
@@ -64,6 +64,12 @@ def refuse_erased(identifiers: Collection[Pair]) -> None:
         raise CdpError("person.erased", _("This person was erased and stays out."), status=409)
 
 
+def busy() -> CdpError:
+    """Return the error of an erasure that has to wait; it goes on by itself."""
+    words = _("Too much is being written just now. The erasure is noted, and goes on by itself within minutes.")
+    return CdpError("erasure.busy", words, status=503)
+
+
 def shut_out_writers(*, seconds: float = _TRY_SECONDS) -> None:
     """Wait until nobody writes on an answer of `find_erased`, and let nobody begin until the end of this transaction.
 
@@ -80,7 +86,5 @@ def shut_out_writers(*, seconds: float = _TRY_SECONDS) -> None:
             if fault_of(error) is not Fault.RACE:
                 raise
             if time.monotonic() > ends:
-                raise CdpError(
-                    "erasure.busy", _("Too much is being written just now; try again in a minute."), status=503
-                ) from error
+                raise busy() from error
         time.sleep(random.uniform(0.05, 0.2))  # noqa: S311 - spreads retries, guards nothing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from typing import Any
 
@@ -12,6 +11,7 @@ from django.utils.translation import gettext_noop as _
 
 from cdp.common.reasons import ReasonTable, ReasonText
 from profiles.identity.normalise import normalise
+from profiles.identity.whole_words import redacted
 from profiles.models import Identifier
 from segments.models import SegmentVersion
 
@@ -48,7 +48,7 @@ def take_out_of_rules(profile_id: int) -> list[tuple[str, dict[str, Any]]]:
             continue
         with pgtrigger.ignore("segments.SegmentVersion:segment_version_read_only"):
             SegmentVersion.objects.filter(pk=version.pk).update(
-                rule=rule, sentence=_without_values(version.sentence, [value for _kind, value in pairs])
+                rule=rule, sentence=redacted(version.sentence, [value for _kind, value in pairs], ERASED_VALUE)
             )
         number = {"segment": version.segment_id, "version": version.number}
         changed.append(("segment_note.value_taken_out", number))
@@ -82,9 +82,3 @@ def _value(value: Any, key: str, pairs: Collection[Pair]) -> Any:
         (kind in _UNMISTAKABLE or kind == key) and normalise(kind, value) == identifier for kind, identifier in pairs
     )
     return ERASED_VALUE if names else value
-
-
-def _without_values(sentence: str, values: Collection[str]) -> str:
-    for value in sorted(values, key=len, reverse=True):
-        sentence = re.sub(rf"(?<![\w.+@-]){re.escape(value)}(?![\w@-])", ERASED_VALUE, sentence, flags=re.IGNORECASE)
-    return sentence

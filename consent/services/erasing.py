@@ -8,7 +8,6 @@ tombstones go up and the person goes, all who write people are shut out (profile
 from __future__ import annotations
 
 import logging
-import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
@@ -21,7 +20,6 @@ from django.utils.translation import gettext as _
 from cdp.common.errors import CdpError
 from cdp.common.faults import persist
 from cdp.common.registry import personal_data
-from consent.mentions import telling
 from consent.models import ConsentEvidence, ConsentRecord, ConsentState, Erasure, SuppressionReason
 from consent.policy.erasure import Held, kept_out, own
 from consent.services.entries import actor_label
@@ -29,10 +27,11 @@ from consent.services.journaling import note_erasure
 from consent.services.leftovers import find_leftovers
 from consent.services.suppressing import suppress_identifiers
 from profiles.changes import Change, announce
+from profiles.identity.whole_words import redacted, telling
 from profiles.models import Identifier, Profile
 from profiles.resolution.rows import lock_profiles
 from profiles.services.stored_bodies import cut_stored, cut_unreadable, digests_of
-from profiles.tombstones import shut_out_writers
+from profiles.tombstones import busy, shut_out_writers
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +49,7 @@ def erase_person(*, profile_id: int, actor: Any, reason: str) -> Erasure:
     try:
         held = persist(lambda: _take_out(receipt, actor))
     except OperationalError as error:
-        raise CdpError(
-            "erasure.busy", _("Too much is being written just now; try again in a minute."), status=503
-        ) from error
+        raise busy() from error
     _add(receipt, cut_unreadable([item.value for item in held]))
     for counts in cut_stored(receipt.digests):
         _add(receipt, counts)
@@ -120,8 +117,7 @@ def _take_out(receipt: Erasure, actor: Any) -> list[Held]:
     receipt.taken_out_at = now
     # What still has to be found is known by digests from here on: by then nothing else names the person.
     receipt.digests = sorted(digests_of(own(held)) | set(receipt.digests))
-    for value in telling(item.value for item in held):
-        receipt.reason = re.sub(re.escape(value), "…", receipt.reason, flags=re.IGNORECASE)
+    receipt.reason = redacted(receipt.reason, telling(item.value for item in held), "…")
     receipt.save(update_fields=["counts", "digests", "notes", "reason", "taken_out_at"])
     announce(Change(profile_ids={profile_id}, cause="erase"))
     return held

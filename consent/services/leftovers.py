@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db import connection
 
-from consent.mentions import Place, file_holds, find_mentions, telling
+from consent.mentions import Place, file_holds, find_mentions
+from profiles.identity.whole_words import telling
 from profiles.models import Import
 
 #: a page waits for this; `manage.py verify_erasure` takes its time

@@ -17,6 +17,7 @@ from cdp.common.counting import capped_count
 from cdp.common.retention import Position, Step, Survey
 from profiles.identity.normalise import normalise
 from profiles.identity.traits import ADDRESS_TRAITS
+from profiles.identity.whole_words import whole_word
 from profiles.models import Identifier, Import, ImportRow, Profile
 from profiles.models.imports import ImportState, Outcome
 from profiles.services.imports import cancel_import
@@ -93,9 +94,8 @@ def _texts(value: Any) -> Iterator[str]:
 
 def speaks_of(text: str, pairs: Collection[tuple[str, str]]) -> bool:
     """Tell whether a text holds one of the identifiers as a whole word, or is one in another form of writing."""
-    folded = text.casefold()
     for kind, value in pairs:
-        if re.search(rf"(?<![\w.+@-]){re.escape(value.casefold())}(?![\w@-])", folded):
+        if whole_word(value).search(text):
             return True
         parts = [part for part in (text, *re.split(r"[;,|\t]", text)) if len(part) < 400]
         if any(normalise(kind, part) == value for part in parts):

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from profiles.catalogue.forgetting import forget_person
+from profiles.identity.traits import ADDRESS_TRAITS
 from profiles.models import (
     Identifier,
     IdentityLink,
@@ -17,6 +18,7 @@ from profiles.models import (
     Profile,
     TraitChange,
 )
+from profiles.services.stored_bodies import redact_rejected
 
 
 def collect(profile_id: int) -> dict[str, Any]:
@@ -51,8 +53,14 @@ def collect(profile_id: int) -> dict[str, Any]:
 
 
 def prepare(profile_id: int) -> dict[str, int]:
-    """Take the person's values out of the catalogue; it reads all that the person did."""
-    return {"profiles_catalogueentry": forget_person(profile_id)}
+    """Take the person's values out of the catalogue, and their identifiers out of rejected messages of others."""
+    held = Identifier.objects.filter(profile_id=profile_id)
+    # What a public key claimed may be a stranger's.
+    own = [(row.kind, row.value) for row in held if row.trusted or row.kind not in ADDRESS_TRAITS]
+    return {
+        "profiles_catalogueentry": forget_person(profile_id),
+        "profiles_rejectedmessage": redact_rejected(own),
+    }
 
 
 def erase(profile_id: int) -> dict[str, int]:

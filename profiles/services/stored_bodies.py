@@ -15,6 +15,7 @@ from django.db import connection, transaction
 
 from cdp.common.arrays import numbers
 from cdp.common.models import DeadLetter
+from profiles.identity.whole_words import redacted, telling
 from profiles.keyring import key_ring
 from profiles.messages.cutting import cut
 from profiles.messages.model import Pair
@@ -24,6 +25,8 @@ from profiles.processing.sources import load_rules
 from profiles.processing.store import rewrite_bodies
 
 _PAGE = 500
+#: stands in a rejected message of somebody else in the place of an identifier of an erased person
+REDACTED = "(erased)"
 
 
 def digests_of(identifiers: Collection[Pair]) -> set[int]:
@@ -107,6 +110,31 @@ def _dead_letters() -> list[Entry]:
     """Return the bodies that could not be processed: nobody noted whom they name."""
     letters = DeadLetter.objects.filter(queue="inbox").values_list("key", "payload")
     return [Entry(int(key), datetime.fromisoformat(payload["received_at"]), 0) for key, payload in letters]
+
+
+@transaction.atomic
+def redact_rejected(identifiers: Collection[Pair]) -> int:
+    """Take a person's identifiers out of the texts of rejected messages that do not name the person, which are
+    emptied as a whole; return how many. Reads all rejected messages.
+    """
+    words, done = telling(value for _kind, value in identifiers), 0
+    if not words:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM profiles_rejectedmessage m WHERE EXISTS (SELECT 1 FROM unnest(%s::text[]) word"
+            " WHERE strpos(lower(m.payload::text || m.params::text || m.message_id), word) > 0)"
+            " AND NOT m.names && %s::bigint[] ORDER BY id",
+            [[word.lower() for word in words], numbers(digests_of(identifiers))],
+        )
+        ids = [row[0] for row in cursor.fetchall()]
+    for start in range(0, len(ids), _PAGE):
+        for row in RejectedMessage.objects.select_for_update().filter(pk__in=ids[start : start + _PAGE]).order_by("pk"):
+            row.payload, row.params = redacted(row.payload, words, REDACTED), redacted(row.params, words, REDACTED)
+            row.message_id = redacted(row.message_id, words, REDACTED)[:128]
+            row.save(update_fields=["payload", "params", "message_id"])
+            done += 1
+    return done
 
 
 def cut_unreadable(values: Collection[str]) -> dict[str, int]:

@@ -256,3 +256,19 @@ def check_counts(before: Batches, waiting: Batches, victim: str) -> None:
     if known is not None:
         assert not [name for name in stored if name.startswith(f"{victim}-")]
         assert counts["erased"] == sum(who == victim for batch in waiting for who, _item in batch)
+
+
+def test_a_rejected_message_of_somebody_else_loses_the_address_and_stays() -> None:
+    origin = source()
+    send(origin, anna_says("m1"))
+    invited = {"friend": ADDRESS.upper(), "text": f"write to <{ADDRESS}>!", "other": f"x{ADDRESS}", "n": [42]}
+    send(origin, {"type": "dance", "messageId": "m2", "userId": "bert", "properties": invited})
+    assert erase().counts["profiles_rejectedmessage"] == 1
+    row = RejectedMessage.objects.get()
+    assert row.payload["userId"] == "bert"
+    assert row.payload["properties"] == {
+        "friend": "(erased)",
+        "text": "write to <(erased)>!",
+        "other": f"x{ADDRESS}",
+        "n": [42],
+    }

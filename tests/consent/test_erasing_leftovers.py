@@ -16,10 +16,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cdp.common.reasons import reason_text
-from consent.mentions import Mentions, Place, files_with, find_mentions, table_label, telling
+from consent.mentions import Mentions, Place, files_with, find_mentions, table_label
 from consent.models import Erasure
 from consent.services import erase_person
 from profiles.catalogue.store import new_tally, write
+from profiles.identity.whole_words import telling
 from profiles.models import Import, ImportRow
 from profiles.models.imports import ImportState
 from profiles.services.imports import cancel_import
