@@ -1,4 +1,4 @@
-"""The door: requests of one event and of a hundred, each answered after its commit."""
+"""The collector: requests of one event and of a hundred, each answered after its commit."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class AccessLogPage(ListPage):
         """Give every row its words and, where there is one, the page it speaks of."""
         for row in rows:
             row.words = ACTIONS.get(row.action, row.action)
-            row.kind_words = KINDS.get(row.object_kind, row.object_kind)
+            row.kind_label = KINDS.get(row.object_kind, row.object_kind)
             row.url = page_of(row)
         return rows
 

@@ -98,8 +98,8 @@ def changed_terms(older: PurposeTerms, newer: PurposeTerms) -> list[dict[str, An
     return [
         {
             "label": _label(name),
-            "before": _in_words(name, was[name]),
-            "after": _in_words(name, now[name]),
+            "before": _value_text(name, was[name]),
+            "after": _value_text(name, now[name]),
         }
         for name in now
         if was[name] != now[name]
@@ -111,7 +111,7 @@ def _label(name: str) -> Any:
     return _("words shown") if name == "text_version" else getattr(field, "verbose_name", name)
 
 
-def _in_words(name: str, value: Any) -> str:
+def _value_text(name: str, value: Any) -> str:
     if name == "basis":
         return str(Basis(value).label)
     if name == "channels":

@@ -27,7 +27,7 @@ class Source(models.Model):
     public_key = models.CharField(max_length=64, blank=True, editable=False)  # browser keys only
     key_digest = models.CharField(max_length=64, blank=True, editable=False)  # sha256 hex of the write key
     key_hint = models.CharField(max_length=8, blank=True, editable=False)
-    #: the key before the last change; it still opens the door until the given time
+    #: the key before the last change; it is still accepted until the given time
     previous_key_digest = models.CharField(max_length=64, blank=True, editable=False)
     previous_key_until = models.DateTimeField(null=True, blank=True, editable=False)
     enabled = models.BooleanField(_("enabled"), default=True)

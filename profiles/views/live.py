@@ -1,4 +1,4 @@
-"""Live events: the stream at the door, and what was rejected with the reason, to mend and send through again."""
+"""Live events: what comes in, and what was rejected with the reason, to correct and send through again."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def trait_history(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "person": profile,
         "key": key,
         "changes": changes,
-        "ignored": ignored_words(profile, key, see_pii=see),
+        "ignored": ignored_values(profile, key, see_pii=see),
         "pinned": bool(profile.origins.get(key, {}).get("pin")),
         "has_value": value is not None,
         "kinds": KINDS,
@@ -199,7 +199,7 @@ UNUSED = {
 }
 
 
-def ignored_words(profile: Profile, key: str, *, see_pii: bool) -> list[dict[str, Any]]:
+def ignored_values(profile: Profile, key: str, *, see_pii: bool) -> list[dict[str, Any]]:
     """Return what else sources say about a trait, and why it is not used."""
     words = [word for word in said_about(profile.pk, key) if word.unused]
     names = source_names({source for word in words if (source := source_of(word.slot)) is not None})

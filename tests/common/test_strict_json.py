@@ -1,4 +1,4 @@
-"""The parser of API bodies: what PostgreSQL cannot hold is refused at the door, with a sentence."""
+"""The parser of API bodies: what PostgreSQL cannot hold is refused at once, with a sentence."""
 
 from __future__ import annotations
 

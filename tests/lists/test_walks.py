@@ -36,7 +36,7 @@ ROWS = {"api": 1_502, "page": 190, "admin": 190}
 
 
 def make_rest() -> None:
-    """Make the rows that a working house has and the world of the scenarios has not."""
+    """Make the rows that a working installation has and the world of the scenarios has not."""
     now = timezone.now()
     record_access(action="profile.viewed", object_kind="profile", object_id="1")
     ApiToken.issue(user=user_of("Administrator"), name="first")

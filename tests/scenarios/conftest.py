@@ -15,14 +15,14 @@ from pytest_django import Settings
 from cdp.mailbox.store import MailStore
 from tests import database
 from tests.live import Site
-from tests.scenarios.installation import House, user_of, whole_house
+from tests.scenarios.installation import Installation, running_installation, user_of
 from tests.scenarios.world import make_world
 
 
 @pytest.fixture(scope="package")
-def house(
+def installation(
     django_db_setup: None, django_db_keepdb: bool, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[House]:
+) -> Iterator[Installation]:
     """Run web, worker, beat and mailbox on the test database; give the database back as it was."""
     with django_db_blocker.unblock():
         # pytest-django makes the test database only when it sees a test with its mark; these commit, so bear none.
@@ -31,8 +31,8 @@ def house(
             mine = setup_databases(verbosity=0, interactive=False, keepdb=django_db_keepdb)
         database.keep_copy()
         try:
-            with whole_house(tmp_path_factory.mktemp("house")) as house:
-                yield house
+            with running_installation(tmp_path_factory.mktemp("installation")) as installation:
+                yield installation
         finally:
             database.bring_back()
             if mine is not None:
@@ -40,13 +40,13 @@ def house(
 
 
 @pytest.fixture
-def site(house: House) -> Site:
-    """Let browsers and SDKs of these tests visit the one house."""
-    return house.site
+def site(installation: Installation) -> Site:
+    """Let browsers and SDKs of these tests visit the one installation."""
+    return installation.site
 
 
 @pytest.fixture
-def user_as(house: House) -> Callable[[str], User]:
+def user_as(installation: Installation) -> Callable[[str], User]:
     """Return a function that gives the user of a role, committed, so that every process knows them."""
     return user_of
 

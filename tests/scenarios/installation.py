@@ -29,7 +29,7 @@ STOP_SECONDS = 20
 
 
 @dataclass
-class House:
+class Installation:
     """A running installation, and what a test asks of it."""
 
     site: Site
@@ -78,7 +78,7 @@ def eventually(look: Callable[[], T | None], what: str) -> T:
 
 
 @contextmanager
-def whole_house(folder: Path) -> Iterator[House]:
+def running_installation(folder: Path) -> Iterator[Installation]:
     """Start every process on the test database; stop them all at the end."""
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it would tell of every look at a page
     smtp_port = free_port()
@@ -107,9 +107,9 @@ def whole_house(folder: Path) -> Iterator[House]:
             [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""],
         ):
             stack.enter_context(running(command, site.environment))
-        house = House(site=site, mail=MailStore(mailbox))
+        installation = Installation(site=site, mail=MailStore(mailbox))
         eventually(lambda: httpx.get(site.url + "/readyz", trust_env=False).status_code == 200, "every part is ready")
-        yield house
+        yield installation
         assert "Traceback" not in site.log(), f"the web process met something unexpected:\n{site.log()}"
 
 

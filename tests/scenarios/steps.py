@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 from segment.analytics.client import Client
 
 from profiles.services.sources import create_source
-from tests.scenarios.installation import House, eventually
+from tests.scenarios.installation import Installation, eventually
 
 #: where to keep pictures of the pages that the stories pass, for people to look at; unset: nowhere
 PICTURES = os.environ.get("SCENARIO_PICTURES", "")
@@ -21,11 +21,11 @@ WIDTHS = (390, 1280)
 
 
 @contextmanager
-def sdk(house: House, name: str) -> Iterator[Client]:
+def sdk(installation: Installation, name: str) -> Iterator[Client]:
     """Give the Python SDK with the key of a new server source; at the end, everything was sent and taken."""
     _source, key = create_source(name=name, kind="server")
     troubles: list[str] = []
-    client = Client(key, host=house.url, on_error=lambda error, _batch: troubles.append(str(error)))
+    client = Client(key, host=installation.url, on_error=lambda error, _batch: troubles.append(str(error)))
     yield client
     client.shutdown()
     assert troubles == []

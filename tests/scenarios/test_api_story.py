@@ -10,7 +10,7 @@ import httpx
 import pytest
 from drf_spectacular.validation import validate_schema
 
-from tests.scenarios.installation import House, eventually
+from tests.scenarios.installation import Installation, eventually
 from tests.scenarios.steps import find_person, make_purpose, say, sdk, taken
 
 CITY = "Zwolle"
@@ -24,13 +24,13 @@ MESSAGE = {
 }
 
 
-def test_a_campaign_from_segment_to_report(house: House) -> None:
+def test_a_campaign_from_segment_to_report(installation: Installation) -> None:
     names = ("gus", "han", "ivo")
-    with sdk(house, "Integration") as client:
+    with sdk(installation, "Integration") as client:
         for name in names:
             traits = {"email": f"{name}@api.example", "first_name": name.title(), "city": CITY}
             client.identify(f"api-{name}", traits)
-    with house.api() as api:
+    with installation.api() as api:
         purpose = make_purpose(api, "Integration news")
         people = {name: find_person(api, f"{name}@api.example")["id"] for name in names}
         for name in ("gus", "han"):
@@ -61,12 +61,12 @@ def test_a_campaign_from_segment_to_report(house: House) -> None:
             row["consent_record_id"] for row in deliveries if row["consent_record_id"] in {r["id"] for r in records}
         ]
         assert taken(api.get(f"permissions/{people['ivo']}/"))
-    got = {name: len(house.mails_to(f"{name}@api.example")) for name in names}
+    got = {name: len(installation.mails_to(f"{name}@api.example")) for name in names}
     assert got == {"gus": 1, "han": 1, "ivo": 0}
 
 
 def schedule(api: httpx.Client, at: str) -> None:
-    """Send now, first confirming the number of people if the house asks for it; a time that has passed is refused."""
+    """Send now, first confirming the number of people where that is asked; a time that has passed is refused."""
     past = datetime.now(ZoneInfo("Europe/Amsterdam")) - timedelta(minutes=5)
     wanted: dict[str, Any] = {"local_time": past.strftime("%Y-%m-%dT%H:%M"), "time_zone": "Europe/Amsterdam"}
     answer = api.post(at + "schedule/", json=wanted)
@@ -78,8 +78,8 @@ def schedule(api: httpx.Client, at: str) -> None:
     assert taken(api.post(at + "schedule/", json=now))["status"] in ("scheduled", "sending", "done")
 
 
-def test_the_schema_is_valid_and_holds_the_routes(house: House) -> None:
-    with house.api() as api:
+def test_the_schema_is_valid_and_holds_the_routes(installation: Installation) -> None:
+    with installation.api() as api:
         schema = taken(api.get("schema/", headers={"Accept": "application/vnd.oai.openapi+json"}))
         page = api.get("docs/")
     validate_schema(schema)  # type: ignore[no-untyped-call]  # the library states no types here
@@ -101,9 +101,9 @@ def test_the_schema_is_valid_and_holds_the_routes(house: House) -> None:
 
 
 @pytest.mark.parametrize("header", ["", "Bearer nonsense", "Basic bm9ib2R5Og=="])
-def test_without_a_token_nothing_is_told(house: House, header: str) -> None:
+def test_without_a_token_nothing_is_told(installation: Installation, header: str) -> None:
     answer = httpx.get(
-        house.url + "/api/profiles/", headers={"Authorization": header} if header else {}, trust_env=False
+        installation.url + "/api/profiles/", headers={"Authorization": header} if header else {}, trust_env=False
     )
     assert answer.status_code == 401
     assert set(answer.json()) >= {"code", "message"}

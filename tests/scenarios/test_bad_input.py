@@ -20,7 +20,7 @@ from consent.models import ConsentRecord, Purpose, Suppression
 from profiles.models import Import, Profile, RawMessage, Source
 from profiles.services.sources import create_source
 from segments.models import Segment, SegmentVersion
-from tests.scenarios.installation import House, eventually, user_of
+from tests.scenarios.installation import Installation, eventually, user_of
 from tests.scenarios.matrix import API, NEVER, PAGES
 from tests.scenarios.steps import fits, until
 from tests.scenarios.walk import address, api_arguments, ask, browser_of, routes
@@ -48,10 +48,12 @@ def kept() -> dict[str, int]:
         (b'{"userId": "' + b"x" * 5_000_000 + b'"}', 400, "body_too_large", "4,194,304"),
     ],
 )
-def test_the_collector_refuses_in_words(house: House, body: bytes, status: int, code: str, words: str) -> None:
+def test_the_collector_refuses_in_words(
+    installation: Installation, body: bytes, status: int, code: str, words: str
+) -> None:
     _source, key = create_source(name="Bad input", kind="server")
     before = RawMessage.objects.count()
-    answer = httpx.post(house.url + "/v1/track", content=body, auth=(key, ""), trust_env=False)
+    answer = httpx.post(installation.url + "/v1/track", content=body, auth=(key, ""), trust_env=False)
     told = answer.json()
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.status_code == status or answer.status_code == 413, answer.text
@@ -59,18 +61,18 @@ def test_the_collector_refuses_in_words(house: House, body: bytes, status: int, 
     assert RawMessage.objects.count() == before
 
 
-def test_the_collector_refuses_a_wrong_key(house: House) -> None:
+def test_the_collector_refuses_a_wrong_key(installation: Installation) -> None:
     before = RawMessage.objects.count()
     event = {"userId": "u1", "event": "E"}
-    answer = httpx.post(house.url + "/v1/track", json=event, auth=("kb_sec_nonsense", ""), trust_env=False)
+    answer = httpx.post(installation.url + "/v1/track", json=event, auth=("kb_sec_nonsense", ""), trust_env=False)
     assert answer.status_code in (400, 401) and answer.json()["code"] == "invalid_key"
     assert RawMessage.objects.count() == before
 
 
-def test_a_body_beyond_all_limits_is_refused_by_every_door(house: House) -> None:
+def test_a_body_beyond_all_limits_is_refused_by_every_door(installation: Installation) -> None:
     before = kept()
     giant = b'{"name": "' + b"x" * 20_000_000 + b'"}'
-    with house.api() as api:
+    with installation.api() as api:
         for path in ("segments/", "messages/", "profiles/"):
             answer = api.post(path, content=giant, headers={"Content-Type": "application/json"})
             assert answer.status_code in (400, 413), f"{path}: {answer.status_code}"
@@ -78,13 +80,13 @@ def test_a_body_beyond_all_limits_is_refused_by_every_door(house: House) -> None
     assert kept() == before | {"User": kept()["User"]}
 
 
-def test_one_hopeless_event_of_a_batch_is_shown(house: House, page_as: Callable[[str], Page]) -> None:
+def test_one_hopeless_event_of_a_batch_is_shown(installation: Installation, page_as: Callable[[str], Page]) -> None:
     _source, key = create_source(name="Half bad", kind="server")
     batch = [
         {"type": "track", "event": "Good", "userId": "half-1", "messageId": "half-good"},
         {"type": "track", "event": "Huge", "userId": "half-1", "properties": {"text": "x" * 40_000}},
     ]
-    answer = httpx.post(house.url + "/v1/batch", json={"batch": batch}, auth=(key, ""), trust_env=False)
+    answer = httpx.post(installation.url + "/v1/batch", json={"batch": batch}, auth=(key, ""), trust_env=False)
     assert answer.status_code == 200
     page = page_as("Marketer")
     page.goto("/live/rejected/")
@@ -243,7 +245,7 @@ def test_no_form_breaks_a_page(world: dict[str, Any]) -> None:
     ],
 )
 def test_a_broken_file_is_told_and_changes_nobody(
-    house: House, page_as: Callable[[str], Page], content: bytes, words: str, tmp_path: Any
+    installation: Installation, page_as: Callable[[str], Page], content: bytes, words: str, tmp_path: Any
 ) -> None:
     file = tmp_path / "broken.csv"
     file.write_bytes(content)

@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 
 from campaigns.models import Delivery
 from consent.models import ConsentRecord
-from tests.scenarios.installation import House, eventually
+from tests.scenarios.installation import Installation, eventually
 from tests.scenarios.steps import find_person, fits, make_purpose, say, sdk, taken, until
 
 Sign = Callable[[str], Page]
@@ -41,12 +41,12 @@ class Letter:
     purpose: str = "Spring news"
 
 
-def people_and_segment(house: House, letter: Letter) -> None:
+def people_and_segment(installation: Installation, letter: Letter) -> None:
     """Let people come in by an SDK and say what they allow; make the segment of them all."""
-    with sdk(house, "Letter shop") as client:
+    with sdk(installation, "Letter shop") as client:
         for name in READERS:
             client.identify(name, {"email": address(name), "first_name": name.title(), "letter": "yes"})
-    with house.api() as api:
+    with installation.api() as api:
         purpose = make_purpose(api, letter.purpose)
         for name, said in READERS.items():
             person = find_person(api, address(name))["id"]
@@ -103,27 +103,27 @@ def plan_the_campaign(page: Page, letter: Letter) -> None:
     fits(page, "campaign-scheduled")
 
 
-def test_a_letter_from_the_first_word_to_the_proof(house: House, page_as: Sign) -> None:
+def test_a_letter_from_the_first_word_to_the_proof(installation: Installation, page_as: Sign) -> None:
     letter = Letter()
-    people_and_segment(house, letter)
+    people_and_segment(installation, letter)
     page = page_as("Marketer")
     write_the_message(page)
     page.get_by_role("button", name="Send a test to me").click()
-    test_mail = eventually(lambda: house.mails_to("marketer@klantbeeld.example"), "the test mail")[0]
+    test_mail = eventually(lambda: installation.mails_to("marketer@klantbeeld.example"), "the test mail")[0]
     assert test_mail["X-Klantbeeld-Test"] == "yes"
     plan_the_campaign(page, letter)
-    assert all(not house.mails_to(address(name)) for name in READERS), "the minute has not come"
+    assert all(not installation.mails_to(address(name)) for name in READERS), "the minute has not come"
     state = page.locator("#campaign-state")
     until(page, lambda: state.inner_text() == "done", "beat started it and everybody was dealt with")
-    mails = {name: house.mails_to(address(name)) for name in READERS}
+    mails = {name: installation.mails_to(address(name)) for name in READERS}
     assert {name for name, got in mails.items() if len(got) == 1} == ALLOWING
     assert {name for name, got in mails.items() if not got} == set(READERS) - ALLOWING
     the_report_adds_up(page, letter)
     mail = mails["ada"][0]
     assert mail["Subject"] == "Ada, it is spring"
     token_url = unsubscribe_by_one_click(mail)
-    assert token_url.startswith(house.url)
-    the_officer_sees_it(house, page_as("Privacy officer"), letter)
+    assert token_url.startswith(installation.url)
+    the_officer_sees_it(installation, page_as("Privacy officer"), letter)
 
 
 def the_report_adds_up(page: Page, letter: Letter) -> None:
@@ -163,7 +163,7 @@ def unsubscribe_by_one_click(mail: EmailMessage) -> str:
     return url
 
 
-def the_officer_sees_it(house: House, page: Page, letter: Letter) -> None:
+def the_officer_sees_it(installation: Installation, page: Page, letter: Letter) -> None:
     """Find the withdrawal with its evidence in the log, and no way to change it."""
     page.goto("/privacy/log/")
     page.get_by_label("Said", exact=True).select_option("withdrawn")
@@ -181,7 +181,7 @@ def the_officer_sees_it(house: House, page: Page, letter: Letter) -> None:
     for path in (f"{record.pk}/change/", f"{record.pk}/delete/", "add/"):
         refused = page.request.post(f"/admin/consent/consentrecord/{path}", form={"state": "given", "post": "yes"})
         assert refused.status in (403, 405), f"{path}: {refused.status}"
-    with house.api("Privacy officer") as api:
+    with installation.api("Privacy officer") as api:
         for method in ("PUT", "PATCH", "DELETE"):
             assert api.request(method, f"consent-records/{record.pk}/", json={}).status_code in (403, 405)
     for sql in ("UPDATE consent_consentrecord SET state = 'given' WHERE id = %s",

@@ -11,15 +11,15 @@ from playwright.sync_api import Page, expect
 
 from profiles.services.sources import create_source
 from profiles.views.snippets import snippets_for
-from tests.scenarios.installation import House
+from tests.scenarios.installation import Installation
 from tests.scenarios.steps import find_person, fits, sdk, until
 from tests.shop import shop
 
 Sign = Callable[[str], Page]
 
 
-def test_what_a_server_sends_is_a_person_within_moments(house: House, page_as: Sign) -> None:
-    with sdk(house, "Till") as client:
+def test_what_a_server_sends_is_a_person_within_moments(installation: Installation, page_as: Sign) -> None:
+    with sdk(installation, "Till") as client:
         client.identify("till-1", {"email": "anna@till.example", "first_name": "Anna", "last_name": "de Vries"})
         client.track("till-1", "Order Completed", {"total": 89.5, "currency": "EUR", "order_id": "1001"})
         client.page("till-1", name="Helmets", properties={"url": "https://shop.example/helmets"})
@@ -40,15 +40,17 @@ def test_what_a_server_sends_is_a_person_within_moments(house: House, page_as: S
     fits(page, "person")
 
 
-def test_a_visitor_of_a_web_page_becomes_a_known_person(house: House, page_as: Sign) -> None:
+def test_a_visitor_of_a_web_page_becomes_a_known_person(installation: Installation, page_as: Sign) -> None:
     source, key = create_source(name="Web shop", kind="browser")
     snippet = next(item.code for item in snippets_for(source, key) if item.slug == "browser")
     page = page_as("Marketer")
-    with shop(f"<html><head>{snippet.replace(settings.SITE_URL, house.url)}</head><title>Bells</title></html>") as url:
+    with shop(
+        f"<html><head>{snippet.replace(settings.SITE_URL, installation.url)}</head><title>Bells</title></html>"
+    ) as url:
         page.goto(url)
         page.evaluate("analytics.track('Product Viewed', {name: 'Bell', price: 19.95})")
         page.evaluate("analytics.identify('web-1', {email: 'luc@web.example', first_name: 'Luc'})")
-        with house.api() as api:
+        with installation.api() as api:
             person = find_person(api, "luc@web.example")
     page.goto(f"/people/{person['id']}/")
     timeline = page.locator("#timeline")
@@ -57,7 +59,7 @@ def test_a_visitor_of_a_web_page_becomes_a_known_person(house: House, page_as: S
     expect(page.locator(".card", has=page.get_by_role("heading", name="Identifiers"))).to_contain_text("web-1")
 
 
-def test_a_file_of_contacts_becomes_people(house: House, page_as: Sign, tmp_path: Path) -> None:
+def test_a_file_of_contacts_becomes_people(installation: Installation, page_as: Sign, tmp_path: Path) -> None:
     file = tmp_path / "contacts.csv"
     rows = "".join(f"file{n}@file.example;Person {n};Utrecht\n" for n in range(300))
     file.write_bytes(f"E-mailadres;Naam;Plaats\n{rows}no address;Néé;Gent\n".encode("cp1252"))
@@ -73,7 +75,7 @@ def test_a_file_of_contacts_becomes_people(house: House, page_as: Sign, tmp_path
     page.get_by_role("button", name="Start the dry run").click()
     expect(page.get_by_text("Nothing has been written to people")).to_be_visible(timeout=60_000)
     fits(page, "import-dry-run")
-    with house.api() as api:
+    with installation.api() as api:
         assert api.get("profiles/", params={"search": "file7@file.example"}).json()["results"] == []
     page.get_by_role("button", name="Commit…").click()
     dialog = page.get_by_role("dialog")
@@ -86,8 +88,8 @@ def test_a_file_of_contacts_becomes_people(house: House, page_as: Sign, tmp_path
     expect(page.get_by_text("Utrecht").first).to_be_visible()
 
 
-def test_a_segment_built_by_clicks_follows_what_people_do(house: House, page_as: Sign) -> None:
-    with sdk(house, "Segment shop") as client:
+def test_a_segment_built_by_clicks_follows_what_people_do(installation: Installation, page_as: Sign) -> None:
+    with sdk(installation, "Segment shop") as client:
         for number, orders in ((1, 2), (2, 1), (3, 0)):
             user = f"buyer-{number}"
             traits = {"email": f"{user}@clicks.example", "first_name": f"Buyer{number}", "club": "cyclists"}
@@ -95,7 +97,7 @@ def test_a_segment_built_by_clicks_follows_what_people_do(house: House, page_as:
             for order in range(orders):
                 client.track(user, "Bike Bought", {"total": 80 + order})
         client.flush()
-        with house.api() as api:
+        with installation.api() as api:
             for number in (1, 2, 3):
                 find_person(api, f"buyer-{number}@clicks.example")
         page = page_as("Marketer")

@@ -42,7 +42,7 @@ def wrong(role: str, need: str, answer: Any) -> bool:
     """Tell whether an answer is not the one that this role should get."""
     status = answer.status_code
     if status >= 500:
-        return bool(status != 503)  # the probe of a house without worker and beat
+        return bool(status != 503)  # the probe of a installation without worker and beat
     to_login = status == 302 and "/login/?next=" in answer.get("Location", "")
     refused = status in (401, 403) or to_login
     if need == NEVER:

@@ -1,4 +1,4 @@
-"""What existing SDKs need of the door, rule by rule (the numbers are those of the protocol's checklist)."""
+"""What existing SDKs need of the collector, rule by rule (the numbers are those of the protocol's checklist)."""
 
 from __future__ import annotations
 

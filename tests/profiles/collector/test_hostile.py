@@ -1,4 +1,4 @@
-"""Hostile bodies at the door (A1 to A18 of the reliability table): never a 500, never a lost neighbour."""
+"""Hostile bodies at the collector (A1 to A18 of the reliability table): never a 500, never a lost neighbour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The small parts of the door: keys, origins, addresses, buckets, routes."""
+"""The small parts of the collector: keys, origins, addresses, buckets, routes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the door to the people: what came in once counts once, and every message is accounted for."""
+"""From the collector to the people: what came in once counts once, and every message is accounted for."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ NODES = st.recursive(
     max_leaves=5,
 )
 RULES = st.builds(lambda include, exclude: {"include": include, "exclude": exclude}, NODES, st.none() | NODES)
-HAPPENINGS = st.lists(
+PAST_EVENTS = st.lists(
     st.tuples(
         st.sampled_from(EVENTS),
         st.sampled_from([0.0, 0.5, 2.0, 3.0, 5.5, 8.0, 11.9]),
@@ -129,7 +129,7 @@ HAPPENINGS = st.lists(
 )
 PERSON = st.tuples(
     st.dictionaries(st.sampled_from(KEYS), STORED, max_size=4),
-    HAPPENINGS,
+    PAST_EVENTS,
     st.sampled_from([None, "given", "withdrawn"]),
     st.booleans(),
     st.floats(0, 12),
