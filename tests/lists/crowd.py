@@ -28,7 +28,7 @@ DIFFERENT: dict[str, dict[str, str]] = {
     "segments_membership": {"profile_id": "(SELECT id FROM profiles_profile ORDER BY id OFFSET n + 5 LIMIT 1)"},
     "segments_membershipchange": {},
     "campaigns_message": {},
-    "campaigns_campaign": {},
+    "campaigns_campaign": {"uuid": "gen_random_uuid()"},
     "campaigns_delivery": {"profile_id": "1000000 + n", "uuid": "gen_random_uuid()"},
     "common_accesslog": {},
     "common_deadletter": {"key": "'copy-' || n"},

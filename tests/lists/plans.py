@@ -73,6 +73,8 @@ def _faults(node: dict[str, Any], *, limited: bool, greedy: list[str]) -> Iterat
         greedy = [*greedy, kind]
     if table and LARGE.match(table):
         condition = str(node.get("Index Cond", ""))
+        if condition:  # of two indexes that narrow, the planner takes the one that is better for these few rows
+            condition += f" {node.get('Filter', '')}"
         if kind == "Seq Scan":
             yield f"reads all of {table}"
         elif not _NARROWED.search(condition):
