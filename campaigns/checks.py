@@ -16,6 +16,7 @@ from campaigns.forecast import Forecast, forecast
 from campaigns.models import Campaign
 from campaigns.rendering.problems import TemplateProblem
 from campaigns.services.messages import check_content, content_of, sender_identity
+from consent.models import Purpose
 from profiles.models import CatalogueEntry
 from segments.models import Segment
 
@@ -107,9 +108,51 @@ def _purpose_checks(campaign: Campaign) -> list[Check]:
                 "purpose_channel", "stop", _("The purpose “%(name)s” is not meant for mail.") % {"name": purpose.name}
             )
         ]
-    return [
-        Check("purpose_active", "ok", _("The purpose is active; permission is asked again at the moment of sending."))
-    ]
+    active = Check(
+        "purpose_active", "ok", _("The purpose is active; permission is asked again at the moment of sending.")
+    )
+    return [active, *_necessity_checks(campaign, purpose)]
+
+
+_SAID_NO = """
+SELECT count(DISTINCT m.profile_id) FROM segments_membership m
+JOIN consent_consentstate s ON s.profile_id = m.profile_id AND s.state IN ('objected', 'withdrawn', 'refused')
+JOIN consent_purpose p ON p.id = s.purpose_id AND p.is_marketing
+WHERE m.segment_id = %s
+"""
+
+
+def _necessity_checks(campaign: Campaign, purpose: Purpose) -> list[Check]:
+    """Ask for a reason before people who said no to marketing are written to for another purpose.
+
+    A no to marketing does not stop what a contract or the law demands, nor should it: a recall must reach everybody.
+    Nobody can tell by program whether a message advertises. So who sends says why these people need it, and that stays
+    with the campaign.
+    """
+    if purpose.is_marketing or campaign.segment_id is None:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_SAID_NO, [campaign.segment_id])
+        people = int(cursor.fetchone()[0])
+    words = {"name": purpose.name, "people": people, "reason": campaign.necessary_because}
+    if not people:
+        message = _("“%(name)s” is no marketing, so no advertising may be in the message.") % words
+        return [Check("necessary", "look", message)]
+    if not campaign.necessary_because:
+        message = ngettext(
+            "“%(name)s” is no marketing, so %(people)s person who said no to marketing gets it too. Say above why they "
+            "need it, or choose a purpose that is marketing.",
+            "“%(name)s” is no marketing, so %(people)s people who said no to marketing get it too. Say above why they "
+            "need it, or choose a purpose that is marketing.",
+            people,
+        )
+        return [Check("necessary_unexplained", "stop", message % words)]
+    message = ngettext(
+        "%(people)s person who said no to marketing gets it too, because: %(reason)s. No advertising may be in it.",
+        "%(people)s people who said no to marketing get it too, because: %(reason)s. No advertising may be in it.",
+        people,
+    )
+    return [Check("necessary", "look", message % words)]
 
 
 def _message_checks(campaign: Campaign) -> list[Check]:

@@ -101,6 +101,15 @@ class PlanForm(forms.Form):
         empty_label=_("Not chosen yet"),
         help_text=_("What they get. Scheduling keeps the version of that moment."),
     )
+    necessary_because = forms.CharField(
+        label=_("Why everybody needs it"),
+        max_length=300,
+        required=False,
+        help_text=_(
+            "Only for a purpose that is no marketing: it reaches people who said no to marketing too, so say why they "
+            "must get this message, such as a recall. No advertising may be in it."
+        ),
+    )
     field_order = ("name", "segment", "purpose", "message", "exclude")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -126,6 +135,7 @@ class PlanForm(forms.Form):
             segment_id=data["segment"].pk if data["segment"] else None,
             exclude_segment_ids=tuple(segment.pk for segment in data["exclude"]),
             message_id=data["message"].pk if data["message"] else None,
+            necessary_because=data["necessary_because"],
         )
 
 

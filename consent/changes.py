@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 
 from consent.events import ConsentStatement, speaks_of_consent, statements_of
 from consent.models import ConsentState, ConsentText, Purpose
-from consent.policy.states import GIVEN, REFUSED, WITHDRAWN
+from consent.policy.states import GIVEN, REFUSED, SOFT_OPT_IN, WITHDRAWN
 from consent.services.entries import ConsentEntry
 from consent.services.joining import keep_strictest
 from consent.services.recording import record_consents
+from consent.services.sales import record_sales
 from consent.services.states import refresh_states
 from profiles.changes import Change, NewInteraction
 from profiles.models import Source
@@ -24,6 +25,8 @@ def on_change(change: Change) -> None:
     spoken = [item for item in change.interactions if speaks_of_consent(item)]
     if spoken:
         _hear(spoken)
+    if change.interactions:
+        record_sales(change.interactions)
     if change.moved:
         keep_strictest(change.moved)
         refresh_states({move.from_profile_id for move in change.moved} | {move.to_profile_id for move in change.moved})
@@ -97,7 +100,7 @@ def _texts(purposes: Iterable[Purpose]) -> dict[tuple[int, int], dict[str, int]]
 
 
 def _given_states(profile_ids: set[int]) -> set[tuple[int, int, str]]:
-    rows = ConsentState.objects.filter(profile_id__in=profile_ids, state=GIVEN)
+    rows = ConsentState.objects.filter(profile_id__in=profile_ids, state__in=(GIVEN, SOFT_OPT_IN))
     return set(rows.values_list("profile_id", "purpose_id", "channel"))
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from django.db import connection, transaction
 
 from consent.gate import decisions_sql
 from consent.models import Purpose
+from consent.policy.soft_opt_in import SoftOptIn
+from consent.policy.terms import Terms
 from profiles.identity.alive import alive
 
 #: a question about everybody takes longer than a page may
@@ -86,11 +88,17 @@ def _compared(purpose: Purpose, proposed: Purpose) -> tuple[str, list[Any]]:
             purpose_id=purpose.pk, channel=channel, audience_sql=_EVERYBODY, terms=purpose.terms
         )
         will, will_params = decisions_sql(
-            purpose_id=purpose.pk, channel=channel, audience_sql=_EVERYBODY, terms=proposed.terms
+            purpose_id=purpose.pk, channel=channel, audience_sql=_EVERYBODY, terms=_prospective(proposed)
         )
         pieces.append(_COMPARED.format(channel=f"'{channel}'", was=was, will=will))
         params += [*was_params, *will_params]
     return " UNION ALL ".join(pieces), params
+
+
+def _prospective(proposed: Purpose) -> Terms:
+    """Return the terms with the sales that would count by them."""
+    facts = SoftOptIn.from_json(proposed.soft_opt_in) if proposed.basis == "soft_opt_in" else None
+    return replace(proposed.terms, prospective=facts)
 
 
 def _fetch(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:

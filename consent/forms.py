@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from consent.models import Channel, Purpose, SuppressionReason
+from consent.models import Basis, Channel, Purpose, SuppressionReason
 from consent.models.ledger import Method, State
 
 LANGUAGES = [("en", _("English")), ("nl", _("Dutch")), ("de", _("German")), ("fr", _("French"))]
@@ -19,9 +19,49 @@ OFFICER_STATES = [
 ]
 
 
-class PurposeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """Define or change a purpose."""
+SALE_FACTS = ("event", "seller", "products", "offered_since", "offered_how", "refused_property")
 
+
+class PurposeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """Define or change a purpose. The facts of soft opt-in stand below, and count only with that basis."""
+
+    event = forms.CharField(
+        label=_("Soft opt-in: the event that is a sale"),
+        max_length=200,
+        required=False,
+        help_text=_("As a trusted source sends it, such as Order Completed. Sales of public keys do not count."),
+    )
+    seller = forms.CharField(
+        label=_("Soft opt-in: who sells"),
+        max_length=200,
+        required=False,
+        help_text=_("The same legal entity that sends the messages; not a partner or subsidiary."),
+    )
+    products = forms.CharField(
+        label=_("Soft opt-in: own similar products"),
+        max_length=500,
+        required=False,
+        help_text=_("What the messages are about: own products or services like those that were sold."),
+    )
+    offered_since = forms.CharField(
+        label=_("Soft opt-in: refusal offered at the sale since"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=_("Sales before this day make nobody reachable."),
+    )
+    offered_how = forms.CharField(
+        label=_("Soft opt-in: how people can refuse at the sale"),
+        max_length=1000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("The words beside the box, and where it stands. A line in the terms and conditions is not enough."),
+    )
+    refused_property = forms.CharField(
+        label=_("Soft opt-in: property that says “refused”"),
+        max_length=100,
+        required=False,
+        help_text=_("Of the sale's event; true for those who refused. Every message offers the refusal by itself."),
+    )
     channels = forms.MultipleChoiceField(
         label=_("channels"), choices=Channel.choices, widget=forms.CheckboxSelectMultiple, initial=["email"]
     )
@@ -61,6 +101,18 @@ class PurposeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         }
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Show the facts that are kept."""
+        super().__init__(*args, **kwargs)
+        for name, value in (self.instance.soft_opt_in or {}).items():
+            self.fields[name].initial = value
+
+    def terms(self) -> dict[str, Any]:
+        """Return what was chosen as fields of a purpose."""
+        data = dict(self.cleaned_data)
+        facts = {name: data.pop(name).strip() for name in SALE_FACTS}
+        return data | {"soft_opt_in": facts if data["basis"] == Basis.SOFT_OPT_IN else {}}
+
 
 class TextForm(forms.Form):
     """Add a version of the words."""
@@ -99,7 +151,12 @@ class StatementForm(forms.Form):
     """What a person told the privacy officer."""
 
     state = forms.ChoiceField(label=_("The person"), choices=OFFICER_STATES)
-    topic = forms.ChoiceField(label=_("For"), choices=[])
+    topic = forms.ChoiceField(
+        label=_("For"),
+        choices=[],
+        required=False,
+        help_text=_("An objection is never for one topic: it ends all direct marketing by every channel."),
+    )
     method = forms.ChoiceField(label=_("How it was said"), choices=OFFICER_METHODS)
     proof = forms.CharField(
         label=_("Proof"),
@@ -113,6 +170,13 @@ class StatementForm(forms.Form):
         """Offer the topics (`purpose id:channel`)."""
         super().__init__(*args, **kwargs)
         self.fields["topic"].choices = topics  # type: ignore[attr-defined]  # a ChoiceField
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for a topic, but of an objection."""
+        data = super().clean() or {}
+        if data.get("state") != State.OBJECTED and not data.get("topic"):
+            self.add_error("topic", _("Choose what it is about."))
+        return data
 
 
 class EraseForm(forms.Form):

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import connection
 
 from consent.keys import fitting_ring
 from consent.models import ConsentState, Purpose
 from consent.policy.addresses import KIND_OF_CHANNEL
 from consent.policy.decisions import Decision, Facts, decide, usable
+from consent.policy.soft_opt_in import SoftOptIn
 from consent.policy.states import OBJECTED, Statement
 from consent.policy.terms import NO_TERMS, Terms
 from profiles.identity.digests import normalise
@@ -45,7 +48,7 @@ SELECT f.profile_id, coalesce(f.address, '') AS address,
         WHEN {objectable} AND f.state = 'objected' THEN 'objected'
         WHEN {objectable} AND f.state = 'withdrawn' THEN 'withdrawn'
         WHEN {objectable} AND f.state IN ('refused', 'expired') THEN 'no_consent'
-        WHEN {opt_in} AND f.state IS DISTINCT FROM 'given' THEN 'no_consent'
+        WHEN {opt_in} AND (f.state IS NULL OR f.state NOT IN ({allowing})) THEN 'no_consent'
         WHEN {opt_in} AND {seen_only} AND f.proof <> 'seen' THEN 'proof_not_seen'
         WHEN f.address = '' AND EXISTS (
             SELECT 1 FROM profiles_identifier u WHERE u.profile_id = f.profile_id AND u.kind = '{kind}'
@@ -63,14 +66,14 @@ SELECT f.profile_id, coalesce(f.address, '') AS address,
     CASE
         WHEN NOT {active} OR NOT f.alive OR f.restricted THEN NULL
         WHEN f.objection_id IS NOT NULL THEN f.objection_id
-        WHEN {objectable} OR f.state = 'given' THEN f.state_record_id
+        WHEN {objectable} OR f.state IN ('given', 'soft_opt_in') THEN f.state_record_id
     END AS record_id
 FROM (
     SELECT a.profile_id,
         coalesce(p.id IS NOT NULL AND p.merged_into_id IS NULL AND p.erased_at IS NULL, false) AS alive,
         p.restricted_at IS NOT NULL AS restricted,
         coalesce({address}, '') AS address,
-        s.state, s.proof, s.record_id AS state_record_id, o.record_id AS objection_id
+        {state} AS state, s.proof, s.record_id AS state_record_id, o.record_id AS objection_id
     FROM ({audience}) a
     LEFT JOIN profiles_profile p ON p.id = a.profile_id
     LEFT JOIN consent_consentstate s ON s.profile_id = a.profile_id AND s.purpose_id = %s AND s.channel = %s
@@ -83,6 +86,35 @@ FROM (
     ) o ON true
 ) f
 """
+
+
+#: the state as it will be once the sales of the past are gone through (consent.services.sales)
+_AFTER_SALES = """
+CASE
+    WHEN s.state IN ('given', 'soft_opt_in') THEN CASE WHEN {refused} THEN 'withdrawn' ELSE s.state END
+    WHEN s.state IS NULL OR s.state = 'expired' THEN
+        CASE WHEN {refused} THEN 'refused' WHEN {bought} THEN 'soft_opt_in' ELSE s.state END
+    ELSE s.state
+END
+"""
+_SALE = """
+EXISTS (SELECT 1 FROM profiles_interaction e JOIN profiles_source c ON c.id = e.source_id AND c.kind <> 'browser'
+        WHERE e.profile_id = a.profile_id AND e.kind = 'track' AND e.name = %s AND e.occurred_at >= %s
+          AND (s.since IS NULL OR e.occurred_at >= s.since){refusal})
+"""
+_REFUSAL = " AND lower(btrim(e.properties ->> %s)) IN ('true', 'yes', '1', 'ja', 'on')"
+
+
+def _state_sql(facts: SoftOptIn | None) -> tuple[str, list[Any]]:
+    """Return (SQL, params) of what holds: what is kept, or what will hold by the sales of the past."""
+    if facts is None:
+        return "s.state", []
+    sale, refusal = [facts.event, facts.begin(ZoneInfo(settings.BUSINESS_TIME_ZONE))], [facts.refused_property]
+    if not facts.refused_property:
+        return _AFTER_SALES.format(refused="false", bought=_SALE.format(refusal="")), sale
+    refused = _SALE.format(refusal=_REFUSAL)
+    text = _AFTER_SALES.format(refused=refused, bought=_SALE.format(refusal=""))
+    return text, [*sale, *refusal, *sale, *refusal, *sale]
 
 
 def decisions_sql(
@@ -99,7 +131,10 @@ def decisions_sql(
     kind = KIND_OF_CHANNEL.get(channel) or "email"
     # A literal percent sign would be read as a placeholder; there is none in these constants.
     digests, digest_params = fitting_ring().sql(f"'{kind}:' || {_NORMAL[kind]}")
+    state, state_params = _state_sql(terms.prospective)
     sql = _DECISIONS.format(
+        state=state,
+        allowing=", ".join(f"'{name}'" for name in terms.allowing_states),
         active=_bool(usable(terms, channel)),
         objectable=_bool(terms.objectable),
         opt_in=_bool(terms.opt_in),
@@ -112,7 +147,7 @@ def decisions_sql(
         digests=digests,
         audience=audience_sql,
     )
-    return sql, [*digest_params, *params, purpose_id, channel]
+    return sql, [*digest_params, *state_params, *params, purpose_id, channel]
 
 
 def terms_in_force(purpose_id: int) -> Terms:

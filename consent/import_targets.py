@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from consent.models import Channel, ConsentState, Purpose
-from consent.policy.states import GIVEN, OBJECTED, REFUSED, WITHDRAWN
+from consent.policy.states import GIVEN, OBJECTED, REFUSED, SOFT_OPT_IN, WITHDRAWN
 from consent.services.entries import ConsentEntry, actor_label
 from consent.services.recording import record_consents
 from profiles.importing.targets import ImportTarget, TargetJob, TargetOutcome, TargetRow
@@ -142,7 +142,7 @@ def _verdict(value: str, kept: ConsentState | None, objected: bool, job: TargetJ
             return "refused", "consent.objected", ""
         if job.proof is None:
             return "refused", "no_proof", ""
-        if kept is not None and _said_at(job) < kept.since:
+        if kept is not None and held != SOFT_OPT_IN and _said_at(job) < kept.since:
             return "refused", "consent.withdrawn_later", ""
         return "raised", "", GIVEN
     if held in (value, OBJECTED) or (held in (WITHDRAWN, REFUSED) and value == WITHDRAWN):

@@ -12,10 +12,13 @@ from cdp.common.registry import TimelineEntry
 from consent.actors import actor_names, proof_text
 from consent.gate import Answer, answers_for
 from consent.models import Channel, ConsentRecord
-from consent.policy.states import GIVEN
+from consent.policy.states import GIVEN, SOFT_OPT_IN
 from consent.querysets.records import of_person
 from consent.reasons import gate_text
 from profiles.models import Profile
+
+#: states that may allow
+ALLOWING = (GIVEN, SOFT_OPT_IN)
 
 
 def consent_panel(request: HttpRequest, profile: Profile) -> dict[str, Any]:
@@ -37,13 +40,15 @@ def _row(answer: Answer, records: dict[int, ConsentRecord], names: dict[str, str
         "channel_label": dict(Channel.choices).get(answer.channel, answer.channel),
         "decision": answer.decision,
         "reason": _allowed_because(answer) if answer.decision.allowed else gate_text(answer.decision.reason),
-        "proof": proof_text(record, names[record.actor]) if record is not None and record.state == GIVEN else "",
+        "proof": proof_text(record, names[record.actor]) if record is not None and record.state in ALLOWING else "",
         "since": record.occurred_at if record is not None else None,
         "words": record.text.text if record is not None and record.text is not None else "",
     }
 
 
 def _allowed_because(answer: Answer) -> str:
+    if answer.state is not None and answer.state.state == SOFT_OPT_IN:
+        return _("bought, and did not refuse (soft opt-in)")
     if answer.decision.record_id is not None:
         return _("gave permission")
     return _("needs none (%(basis)s)") % {"basis": answer.purpose.get_basis_display()}

@@ -69,7 +69,7 @@ def register() -> None:
             group="privacy",
             label=_("What holds today"),
             why=_("Follows from the consent log, for as long as the person is there."),
-            holds=("consent_consentstate", "consent_expiryforecast"),
+            holds=("consent_consentstate", "consent_expiryforecast", "consent_salescan"),
         ),
     )
     kept_data.add(

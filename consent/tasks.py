@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from cdp.common.queues import Queue, register
 from consent.ledger_watch import measure, retry, work_checks
 from consent.services.erasing import go_on_with_erasures
+from consent.services.sales import TASK as SALES_TASK
+from consent.services.sales import retry_scan, scans_waiting, work_scans
 from consent.services.verifying import TASK
 
 verify = register(
@@ -19,6 +21,21 @@ verify = register(
         work=work_checks,
         measure=measure,
         retry=retry,
+        every=60,
+        late_seconds=6 * 3600,
+    )
+)
+
+
+sales = register(
+    Queue(
+        name="sales",
+        label=_("Past sales to go through for soft opt-in"),
+        task=SALES_TASK,
+        item_seconds=60,
+        work=work_scans,
+        measure=scans_waiting,
+        retry=retry_scan,
         every=60,
         late_seconds=6 * 3600,
     )

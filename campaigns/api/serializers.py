@@ -75,6 +75,13 @@ class PlanSerializer(StrictSerializer):
         child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), max_length=50, default=list
     )
     message = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1, max_value=2**63 - 1)
+    necessary_because = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=300,
+        help_text="why people who said no to marketing must get it; asked when the purpose is no marketing",
+    )
 
     def plan(self) -> Plan:
         """Return the plan for the service."""
@@ -85,6 +92,7 @@ class PlanSerializer(StrictSerializer):
             segment_id=data["segment"],
             exclude_segment_ids=tuple(data["exclude_segments"]),
             message_id=data["message"],
+            necessary_because=data["necessary_because"],
         )
 
 
@@ -100,7 +108,8 @@ class CampaignSerializer(serializers.ModelSerializer[Campaign]):
         model = Campaign
         fields = (
             "id", "name", "status", "purpose", "segment", "exclude_segments", "message", "message_version",
-            "segment_version", "scheduled_at", "local_time", "time_zone", "started_at", "finished_at", "audience_total",
+            "segment_version", "necessary_because", "scheduled_at", "local_time", "time_zone", "started_at",
+            "finished_at", "audience_total",
             "pause_code", "pause_reason", "created_at", "changed_at",
         )  # fmt: skip
         read_only_fields = fields

@@ -35,6 +35,8 @@ class Campaign(models.Model):
     purpose = models.ForeignKey(
         "consent.Purpose", null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("purpose")
     )
+    #: why people who said no to marketing must get it; asked when the purpose is no marketing
+    necessary_because = models.CharField(_("why everybody needs it"), max_length=300, blank=True)
     segment = models.ForeignKey(
         "segments.Segment", null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("segment")
     )

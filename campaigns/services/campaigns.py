@@ -34,6 +34,7 @@ class Plan:
     segment_id: int | None = None
     exclude_segment_ids: tuple[int, ...] = ()
     message_id: int | None = None
+    necessary_because: str = ""
 
 
 @transaction.atomic
@@ -250,6 +251,7 @@ def _fit(campaign: Campaign, plan: Plan) -> None:
     if not name or len(name) > 120:
         raise CdpError("campaign.name_invalid", _("Give a name of at most 120 characters."), place="name")
     campaign.name = name
+    campaign.necessary_because = one_line(plan.necessary_because)[:300]
     campaign.purpose = _found(Purpose, plan.purpose_id, "purpose")
     campaign.segment = _found(Segment, plan.segment_id, "segment")
     campaign.message = _found(Message, plan.message_id, "message")

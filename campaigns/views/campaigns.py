@@ -187,6 +187,7 @@ def _initial(campaign: Campaign) -> dict[str, Any]:
         "exclude": campaign.exclude_segment_ids,
         "purpose": campaign.purpose_id,
         "message": campaign.message_id,
+        "necessary_because": campaign.necessary_because,
     }
 
 

@@ -26,11 +26,29 @@ class TextSerializer(serializers.ModelSerializer[ConsentText]):
         read_only_fields = ("version", "created_at")
 
 
+class SoftOptInSerializer(serializers.Serializer[Any]):
+    """The facts of soft opt-in; with another basis, empty."""
+
+    event = serializers.CharField(max_length=200, help_text="the event that is a sale, as a trusted source sends it")
+    seller = serializers.CharField(max_length=200, help_text="who sells: the same legal entity that sends")
+    products = serializers.CharField(max_length=500, help_text="the own similar products that messages are about")
+    offered_since = serializers.CharField(max_length=10, help_text="date since which people can refuse at the sale")
+    offered_how = serializers.CharField(max_length=1000, help_text="in which words, and where")
+    refused_property = serializers.CharField(
+        max_length=100, required=False, allow_blank=True, help_text="property of the event, true for who refused"
+    )
+
+    def to_representation(self, instance: Any) -> Any:
+        """Give an empty object where there are no facts."""
+        return super().to_representation(instance) if instance else {}
+
+
 class PurposeSerializer(serializers.ModelSerializer[Purpose]):
     """A purpose with its words."""
 
     channels = serializers.ListField(child=serializers.ChoiceField(choices=Channel.choices), default=["email"])
     basis = serializers.ChoiceField(choices=Basis.choices, default=Basis.CONSENT)
+    soft_opt_in = SoftOptInSerializer(required=False)
     texts = TextSerializer(many=True, read_only=True)
     version = serializers.IntegerField(source="current.version", read_only=True)
 
@@ -46,6 +64,7 @@ class PurposeSerializer(serializers.ModelSerializer[Purpose]):
             "is_marketing",
             "requires_seen_proof",
             "requires_confirmed",
+            "soft_opt_in",
             "retention_days",
             "active",
             "version",
@@ -64,7 +83,7 @@ class PurposeChange(PurposeSerializer):
     class Meta(PurposeSerializer.Meta):
         fields = (
             *("name", "description", "channels", "basis", "is_marketing", "requires_seen_proof"),
-            *("requires_confirmed", "retention_days", "active", "confirm"),
+            *("requires_confirmed", "soft_opt_in", "retention_days", "active", "confirm"),
         )
         read_only_fields = ()
 
@@ -97,6 +116,7 @@ class VersionSerializer(serializers.ModelSerializer[PurposeVersion]):
             *("id", "version", "name", "description", "channels", "basis", "is_marketing", "requires_seen_proof"),
             *(
                 "requires_confirmed",
+                "soft_opt_in",
                 "retention_days",
                 "active",
                 "text_version",

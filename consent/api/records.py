@@ -33,6 +33,7 @@ class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
     purpose = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
     purpose_version = serializers.SlugRelatedField[Any](slug_field="version", read_only=True)
     words = serializers.SerializerMethodField()
+    ends_all_marketing = serializers.SerializerMethodField()
     evidence = serializers.SerializerMethodField()
 
     class Meta:
@@ -50,6 +51,7 @@ class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
             "method",
             "actor",
             "source_id",
+            "ends_all_marketing",
             "reference",
             "occurred_at",
             "recorded_at",
@@ -63,6 +65,10 @@ class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
     def get_words(self, record: ConsentRecord) -> str:
         """Return the words that were shown."""
         return record.text.text if record.text is not None else ""
+
+    def get_ends_all_marketing(self, record: ConsentRecord) -> bool:
+        """Tell whether it is an objection to marketing, which ends all of it whatever the purpose."""
+        return record.state == OBJECTED and record.purpose.is_marketing
 
     def get_evidence(self, record: ConsentRecord) -> dict[str, Any] | None:
         """Return the personal part; null when there is none, or it was erased."""
@@ -109,6 +115,9 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
     @extend_schema(request=RecordInput, responses={201: RecordSerializer})
     def create(self, request: Request) -> Response:
         """Record what a person said. A permission needs words (`text_version`) or `evidence.proof`.
+
+        `objected` to one marketing purpose ends all direct marketing to the person (GDPR art. 21(3)); to stop one
+        purpose, give `withdrawn`.
 
         Whatever the method, it is kept as a claim of the token: only pages of ours see people themselves.
         """

@@ -60,6 +60,10 @@ class Migration(migrations.Migration):
                     models.BooleanField(default=False, verbose_name="only addresses that the person answered at"),
                 ),
                 (
+                    "soft_opt_in",
+                    models.JSONField(blank=True, default=dict, editable=False, verbose_name="soft opt-in"),
+                ),
+                (
                     "retention_days",
                     models.PositiveIntegerField(
                         blank=True, null=True, verbose_name="days a permission holds without contact"
@@ -117,6 +121,10 @@ class Migration(migrations.Migration):
                     models.BooleanField(default=False, verbose_name="only addresses that the person answered at"),
                 ),
                 (
+                    "soft_opt_in",
+                    models.JSONField(blank=True, default=dict, editable=False, verbose_name="soft opt-in"),
+                ),
+                (
                     "retention_days",
                     models.PositiveIntegerField(
                         blank=True, null=True, verbose_name="days a permission holds without contact"
@@ -155,6 +163,28 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.CreateModel(
+            name="SaleScan",
+            fields=[
+                (
+                    "purpose",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="sale_scan",
+                        serialize=False,
+                        to="consent.purpose",
+                    ),
+                ),
+                ("person", models.BigIntegerField(default=0)),
+                ("recorded", models.BigIntegerField(default=0)),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("finished_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
             name="ConsentChain",
             fields=[
                 ("identifier_id", models.BigIntegerField(primary_key=True, serialize=False)),
@@ -184,6 +214,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("given", "given"),
+                            ("soft_opt_in", "soft opt-in"),
                             ("refused", "refused"),
                             ("withdrawn", "withdrawn"),
                             ("objected", "objected"),
@@ -284,6 +315,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("given", "given"),
+                            ("soft_opt_in", "soft opt-in"),
                             ("refused", "refused"),
                             ("withdrawn", "withdrawn"),
                             ("objected", "objected"),

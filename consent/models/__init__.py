@@ -9,7 +9,16 @@ from consent.models.ledger import (
     ConsentState,
     LedgerSeal,
 )
-from consent.models.purpose import Basis, Channel, ConsentText, ExpiryForecast, Purpose, PurposeTerms, PurposeVersion
+from consent.models.purpose import (
+    Basis,
+    Channel,
+    ConsentText,
+    ExpiryForecast,
+    Purpose,
+    PurposeTerms,
+    PurposeVersion,
+    SaleScan,
+)
 from consent.models.suppression import Suppression, SuppressionKey, SuppressionReason
 
 __all__ = [
@@ -27,6 +36,7 @@ __all__ = [
     "Purpose",
     "PurposeTerms",
     "PurposeVersion",
+    "SaleScan",
     "Suppression",
     "SuppressionKey",
     "SuppressionReason",

@@ -20,6 +20,7 @@ class State(models.TextChoices):
     """What was said."""
 
     GIVEN = "given", _("given")
+    SOFT_OPT_IN = "soft_opt_in", _("soft opt-in")
     REFUSED = "refused", _("refused")
     WITHDRAWN = "withdrawn", _("withdrawn")
     OBJECTED = "objected", _("objected")

@@ -43,6 +43,8 @@ class PurposeTerms(models.Model):
     #: a permission counts only when Klantbeeld itself saw the person give it; a token's or a file's word is not enough
     requires_seen_proof = models.BooleanField(_("only permissions that we saw ourselves"), default=False)
     requires_confirmed = models.BooleanField(_("only addresses that the person answered at"), default=False)
+    #: the facts of consent.policy.soft_opt_in.SoftOptIn, for a purpose that rests on them
+    soft_opt_in = models.JSONField(_("soft opt-in"), default=dict, blank=True, editable=False)
     retention_days = models.PositiveIntegerField(_("days a permission holds without contact"), null=True, blank=True)
     active = models.BooleanField(_("active"), default=True)
     #: the latest version of the words when this was laid down; 0 when there were none
@@ -140,6 +142,19 @@ class PurposeVersion(PurposeTerms):
     def terms_version_id(self) -> int | None:
         """Return the id of this version."""
         return self.pk
+
+
+class SaleScan(models.Model):
+    """How far the sales of the past were gone through for a purpose that rests on soft opt-in."""
+
+    purpose = models.OneToOneField(Purpose, primary_key=True, on_delete=models.CASCADE, related_name="sale_scan")
+    person = models.BigIntegerField(default=0)  # the last whose sales were looked at
+    recorded = models.BigIntegerField(default=0)
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
 
 
 class ExpiryForecast(models.Model):

@@ -8,7 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from consent.policy.addresses import KIND_OF_CHANNEL
-from consent.policy.states import EXPIRED, GIVEN, OBJECTED, REFUSED, SEEN, WITHDRAWN, Statement, overrides_objection
+from consent.policy.states import (
+    EXPIRED,
+    GIVEN,
+    OBJECTED,
+    REFUSED,
+    SEEN,
+    SOFT_OPT_IN,
+    WITHDRAWN,
+    Statement,
+    overrides_objection,
+)
 from consent.policy.terms import Terms
 
 PURPOSE_INACTIVE = "purpose_inactive"
@@ -71,7 +81,8 @@ def decide(facts: Facts) -> Decision:
     refusal = _refusal_of_person(facts) or _refusal_of_permission(facts) or _refusal_of_address(facts)
     if refusal is not None:
         return refusal
-    record_id = facts.standing.record_id if facts.standing is not None and facts.standing.state == GIVEN else None
+    standing = facts.standing
+    record_id = standing.record_id if standing is not None and standing.state in (GIVEN, SOFT_OPT_IN) else None
     return Decision(True, "", record_id, facts.address, facts.terms.version_id, facts.terms.silent_basis)
 
 
@@ -103,7 +114,7 @@ def _refusal_of_permission(facts: Facts) -> Decision | None:
         return Decision(False, OBJECTED_REASON, record_id)
     if state == WITHDRAWN:
         return Decision(False, WITHDRAWN_REASON, record_id)
-    if state in (REFUSED, EXPIRED) or (state != GIVEN and facts.terms.opt_in):
+    if state in (REFUSED, EXPIRED) or (facts.terms.opt_in and state not in facts.terms.allowing_states):
         return Decision(False, NO_CONSENT, record_id)
     if facts.terms.requires_seen_proof and facts.terms.opt_in and facts.standing and facts.standing.proof != SEEN:
         return Decision(False, PROOF_NOT_SEEN, record_id)

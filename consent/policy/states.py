@@ -7,7 +7,8 @@
    A yes does not take the place of one that is better proven.
 4. An objection is lifted only by a `given` with a proof, seen or claimed.
 
-5. What was invalidated (an import that was undone) never was said, nor what followed from it.
+5. A soft opt-in stands where nothing was said or all has expired: it takes the place of no yes and of no no.
+6. What was invalidated (an import that was undone) never was said, nor what followed from it.
 
 Proof has three grades. *Seen*: our own page took the answer from the person. *Claimed*: a token, a file, a trusted
 source or an officer says so, and names the words or the document. *None*: nothing was named.
@@ -20,14 +21,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 GIVEN, REFUSED, WITHDRAWN, OBJECTED, EXPIRED = "given", "refused", "withdrawn", "objected", "expired"
-STATES = (GIVEN, REFUSED, WITHDRAWN, OBJECTED, EXPIRED)
+#: bought from us and was offered the refusal (consent.policy.soft_opt_in): no yes, and allows only where that is enough
+SOFT_OPT_IN = "soft_opt_in"
+STATES = (GIVEN, SOFT_OPT_IN, REFUSED, WITHDRAWN, OBJECTED, EXPIRED)
 #: says of another statement that it does not count; never an answer itself
 INVALIDATED = "invalidated"
 SEEN, CLAIMED, UNPROVEN = "seen", "claimed", "none"
 PROOFS = (UNPROVEN, CLAIMED, SEEN)
 _RANK = {proof: rank for rank, proof in enumerate(PROOFS)}
 #: the higher, the more it forbids
-RESTRICTIVENESS = {GIVEN: 0, EXPIRED: 1, REFUSED: 2, WITHDRAWN: 3, OBJECTED: 4}
+RESTRICTIVENESS = {GIVEN: 0, SOFT_OPT_IN: 0, EXPIRED: 1, REFUSED: 2, WITHDRAWN: 3, OBJECTED: 4}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +84,10 @@ def counts_after(holding: Statement, later: Statement) -> bool:
     """Tell whether `later` replaces what holds."""
     if later.state not in STATES:
         raise ValueError(f"unknown state {later.state!r}")
+    if later.state == SOFT_OPT_IN:
+        return holding.state in (SOFT_OPT_IN, EXPIRED) and later.occurred_at >= holding.occurred_at
+    if later.state == GIVEN and holding.state == SOFT_OPT_IN:
+        return True
     if later.state == GIVEN and holding.state != GIVEN:
         if later.occurred_at < holding.occurred_at:
             return False

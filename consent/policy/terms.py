@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from consent.policy.canonical import canonical, sha256
+from consent.policy.soft_opt_in import SoftOptIn
+from consent.policy.states import GIVEN, SOFT_OPT_IN
 
 OPT_IN_BASES = frozenset({"consent", "soft_opt_in"})  # nothing without a yes
 OBJECTABLE_BASES = frozenset({"consent", "soft_opt_in", "legitimate_interest"})  # a no counts
@@ -14,7 +16,7 @@ OBJECTABLE_BASES = frozenset({"consent", "soft_opt_in", "legitimate_interest"}) 
 NECESSARY_BASES = frozenset({"contract", "legal_obligation"})
 
 #: the fields that decide whom a purpose reaches
-DECIDING = ("channels", "basis", "is_marketing", "requires_seen_proof", "requires_confirmed", "active")
+DECIDING = ("channels", "basis", "is_marketing", "requires_seen_proof", "requires_confirmed", "soft_opt_in", "active")
 #: every field of a version, in the order in which its digest covers them
 FIELDS = ("name", "description", *DECIDING, "retention_days", "text_version")
 
@@ -30,11 +32,18 @@ class Terms:
     is_marketing: bool
     requires_seen_proof: bool = False
     requires_confirmed: bool = False
+    #: the sales that would count, for terms that are only proposed: those in force have their records
+    prospective: SoftOptIn | None = None
 
     @property
     def opt_in(self) -> bool:
         """Tell whether nothing is allowed without a yes."""
         return self.basis in OPT_IN_BASES
+
+    @property
+    def allowing_states(self) -> tuple[str, ...]:
+        """Return the states that allow: a yes, and where the basis says so, having bought."""
+        return (GIVEN, SOFT_OPT_IN) if self.basis == "soft_opt_in" else (GIVEN,)
 
     @property
     def silent_basis(self) -> str:

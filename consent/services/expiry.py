@@ -30,7 +30,7 @@ _GIVEN = """
 SELECT s.profile_id, s.record_id, r.identifier_id, greatest(s.since, p.last_seen_at) AS contact
 FROM consent_consentstate s JOIN consent_consentrecord r ON r.id = s.record_id
 LEFT JOIN profiles_profile p ON p.id = s.profile_id
-WHERE s.purpose_id = %s AND s.channel = %s AND s.state = 'given'
+WHERE s.purpose_id = %s AND s.channel = %s AND s.state IN ('given', 'soft_opt_in')
 """
 
 

@@ -8,8 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from consent.models import ConsentState, Purpose
-from consent.policy.states import GIVEN, OBJECTED, WITHDRAWN
-from consent.policy.terms import OPT_IN_BASES
+from consent.policy.states import GIVEN, OBJECTED, SOFT_OPT_IN, WITHDRAWN
 from consent.services.entries import ConsentEntry, actor_label
 from consent.services.purposes import current_text
 from consent.services.recording import record_consents
@@ -83,6 +82,11 @@ def save_preferences(
     return record_consents(entries)
 
 
+def marketing_topics() -> list[str]:
+    """Return the names of all that an objection ends."""
+    return list(Purpose.objects.filter(is_marketing=True, active=True).order_by("name").values_list("name", flat=True))
+
+
 def marketing_states(profile_id: int) -> dict[tuple[int, str], str]:
     """Return what holds for the marketing purposes of a person."""
     rows = ConsentState.objects.filter(profile_id=profile_id, purpose__is_marketing=True)
@@ -96,4 +100,5 @@ def unsaid_state(states: Iterable[str]) -> str:
 
 def holds_yes(purpose: Purpose, state: str) -> bool:
     """Tell whether the answer that holds is a yes; where no opt-in is needed, silence is one."""
-    return state == GIVEN or (not state and purpose.basis not in OPT_IN_BASES)
+    terms = purpose.terms
+    return state in terms.allowing_states or (not terms.opt_in and state in ("", SOFT_OPT_IN))

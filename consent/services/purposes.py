@@ -15,8 +15,10 @@ from cdp.common.access import record_access
 from cdp.common.errors import CdpError
 from consent.effects import Effect, effect_of, with_changes
 from consent.models import Basis, Channel, ConsentRecord, ConsentText, ExpiryForecast, Purpose, PurposeVersion
+from consent.policy.soft_opt_in import SoftOptIn
 from consent.policy.terms import DECIDING, NECESSARY_BASES
 from consent.services.entries import actor_label
+from consent.services.sales import scan_sales
 from consent.services.versions import add_version
 
 EDITABLE = frozenset({"name", "description", "retention_days", *DECIDING})
@@ -35,14 +37,18 @@ def create_purpose(*, name: str, actor: Any = None, slug: str = "", **terms: Any
     _refuse_unknown(terms)
     purpose = Purpose(slug=short, name=name.strip(), **{"channels": [Channel.EMAIL], **terms})
     purpose.channels = [str(channel) for channel in purpose.channels]
+    _let_go_of_sales(purpose)
     _check(purpose)
     if Purpose.objects.filter(slug=short).exists():
         raise CdpError("consent.name_taken", _("There is a purpose with this short name."), place="slug", status=409)
     purpose.save()
     # Where no yes is needed, the purpose reaches people from its first moment on: say so in its first version.
-    effect = Effect() if purpose.terms.opt_in else effect_of(with_changes(purpose, {"active": False}), purpose)
+    asks = purpose.basis == Basis.CONSENT
+    effect = Effect() if asks else effect_of(with_changes(purpose, {"active": False}), purpose)
     version = add_version(purpose, actor=actor, effect=effect.as_json())
     _note(purpose, None, version, actor)
+    if purpose.basis == Basis.SOFT_OPT_IN:
+        scan_sales(purpose)
     return purpose
 
 
@@ -60,7 +66,8 @@ def update_purpose(
     proposed = proposed_purpose(purpose, changes)
     if proposed.term_values() == purpose.term_values():
         return purpose
-    effect = effect_of(purpose, proposed) if decides(purpose, proposed) else Effect()
+    deciding = decides(purpose, proposed)
+    effect = effect_of(purpose, proposed) if deciding else Effect()
     _refuse_unconfirmed(effect, confirmed)
     before = purpose.current
     if proposed.retention_days != purpose.retention_days:
@@ -69,6 +76,8 @@ def update_purpose(
         setattr(purpose, name, value)
     version = add_version(purpose, actor=actor, effect=effect.as_json())
     _note(purpose, before, version, actor)
+    if deciding and purpose.basis == Basis.SOFT_OPT_IN:
+        scan_sales(purpose)
     return purpose
 
 
@@ -76,6 +85,7 @@ def proposed_purpose(purpose: Purpose, changes: Mapping[str, Any]) -> Purpose:
     """Return the purpose as it would be after a change, saving nothing; raise CdpError for one that may not be."""
     _refuse_unknown(changes)
     proposed = with_changes(purpose, changes)
+    _let_go_of_sales(proposed)
     _check(proposed)
     if proposed.is_marketing != purpose.is_marketing and ConsentRecord.objects.filter(purpose=purpose).exists():
         raise CdpError(
@@ -167,6 +177,33 @@ def _locked(purpose_id: int) -> Purpose:
     return purpose
 
 
+def _let_go_of_sales(purpose: Purpose) -> None:
+    """Keep the facts of soft opt-in only where the purpose rests on them."""
+    if purpose.basis != Basis.SOFT_OPT_IN:
+        purpose.soft_opt_in = {}
+
+
+def _check_soft_opt_in(purpose: Purpose) -> None:
+    try:
+        facts = SoftOptIn.from_json(purpose.soft_opt_in)
+    except TypeError:  # a name that is none of its fields
+        facts = None
+    missing = facts.missing() if facts is not None else "event"
+    if missing:
+        raise CdpError(
+            "consent.soft_opt_in_incomplete",
+            _(
+                "Soft opt-in needs all its facts: which event is the sale, who sells, which own similar products the "
+                "messages are about, and since when and how people can refuse at the sale."
+            ),
+            place=missing,
+        )
+    if not purpose.is_marketing:
+        raise CdpError(
+            "consent.soft_opt_in_is_marketing", _("Soft opt-in is a basis for direct marketing."), place="is_marketing"
+        )
+
+
 def _refuse_unknown(terms: Mapping[str, Any]) -> None:
     unknown = set(terms) - EDITABLE
     if unknown:
@@ -181,6 +218,8 @@ def _check(purpose: Purpose) -> None:
         raise CdpError("consent.wrong_channel", _("Choose at least one channel."), place="channels")
     if purpose.basis not in Basis.values:
         raise CdpError("consent.wrong_basis", _("Choose a legal basis."), place="basis")
+    if purpose.basis == Basis.SOFT_OPT_IN:
+        _check_soft_opt_in(purpose)
     if purpose.basis in NECESSARY_BASES and purpose.is_marketing:
         raise CdpError(
             "consent.necessary_is_no_marketing",

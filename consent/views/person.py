@@ -21,7 +21,7 @@ from consent.forms import EraseForm, StatementForm
 from consent.models import Channel, Purpose
 from consent.policy.states import OBJECTED
 from consent.services.erasing import collect_consent_data, erase_person
-from consent.services.objections import object_to_marketing
+from consent.services.objections import marketing_topics, object_to_marketing
 from consent.services.recording import record_consent
 from profiles.models import Profile
 
@@ -44,7 +44,7 @@ def topic_choices() -> list[tuple[str, str]]:
 @needs("consent.add_consentrecord")
 @require_http_methods(["GET", "POST"])
 def record_statement(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Record what a person data by letter, phone or paper."""
+    """Record what a person said by letter, phone or paper."""
     profile = alive_or_404(uuid)
     form = StatementForm(request.POST or None, topics=topic_choices(), initial={"state": request.GET.get("state", "")})
     if request.method == "POST" and form.is_valid():
@@ -67,10 +67,20 @@ def record_statement(request: HttpRequest, uuid: UUID) -> HttpResponse:
         except CdpError as error:
             form.add_error("proof" if error.place == "evidence" else None, error.message)
         else:
-            messages.success(request, _("Recorded. It took effect at once."))
+            messages.success(request, recorded_text(data["state"]))
             return redirect("profiles:person", uuid=uuid)
-    context = {"person": profile, "form": form}
+    context = {"person": profile, "form": form, "marketing": marketing_topics()}
     return render(request, "consent/statement.html", context, status=422 if form.errors else 200)
+
+
+def recorded_text(state: str) -> str:
+    """Say what a statement did; an objection ends more than one topic."""
+    topics = ", ".join(marketing_topics())
+    if state != OBJECTED or not topics:
+        return _("Recorded. It took effect at once.")
+    return _("Recorded. All direct marketing to this person has ended, by every channel: %(topics)s.") % {
+        "topics": topics
+    }
 
 
 @needs("consent.view_consentrecord")

@@ -16,6 +16,7 @@ from cdp.common.access import record_access
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from consent.effects import Effect, effect_of, people_affected
+from consent.forms import SALE_FACTS
 from consent.models import Basis, Channel, Purpose, PurposeTerms
 from consent.services.expiry import count_due, ends_sooner
 from consent.services.purposes import proposed_purpose, update_purpose
@@ -53,6 +54,8 @@ def purpose_change(request: HttpRequest, slug: str) -> HttpResponse:
             confirmed = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 16 else None
             update_purpose(purpose_id=purpose.pk, changes=changes, actor=request.user, confirmed=confirmed)
             messages.success(request, _("Saved as a new version. It took effect at once."))
+            if purpose.basis != Basis.SOFT_OPT_IN and proposed.basis == Basis.SOFT_OPT_IN:
+                messages.info(request, _("The sales of the past are gone through in the background."))
             return redirect("consent:purpose", slug=slug)
     except CdpError as refused:
         if refused.code != "consent.widens":
@@ -120,6 +123,8 @@ def _value_text(name: str, value: Any) -> str:
         return str(value) if value else _("no end")
     if name == "text_version":
         return _("version %(number)s") % {"number": value} if value else _("none")
+    if name == "soft_opt_in":
+        return "; ".join(filter(None, (value.get(fact, "") for fact in SALE_FACTS))) or "–"
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     return str(value) or "–"

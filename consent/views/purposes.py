@@ -19,12 +19,12 @@ from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from consent.actors import actor_names
 from consent.forms import PurposeForm, TextForm
-from consent.models import Channel, ConsentText, ExpiryForecast, Purpose
+from consent.models import Channel, ConsentText, ExpiryForecast, Purpose, SaleScan
 from consent.querysets.states import people_by_text, people_who_agree
 from consent.services.expiry import SOON, ending_soon, ends_sooner
 from consent.services.purposes import add_text, create_purpose, decides, proposed_purpose, update_purpose
 from consent.views.purpose_changes import changed_terms, pack_changes
-from profiles.models import Profile
+from profiles.models import CatalogueEntry, Profile
 
 PAGE = 100
 
@@ -45,7 +45,7 @@ def purpose_new(request: HttpRequest) -> HttpResponse:
     """Define a purpose."""
     form = PurposeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        wanted = dict(form.cleaned_data)
+        wanted = form.terms()
         wanted.pop("active")
         try:
             purpose = create_purpose(actor=request.user, **wanted)
@@ -54,6 +54,7 @@ def purpose_new(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("The purpose exists. Now write the words that people see."))
             _tell_reach(request, purpose)
+            _tell_unknown_event(request, purpose)
             return redirect("consent:purpose", slug=purpose.slug)
     status = 422 if form.errors else 200
     return render(request, "consent/purpose_new.html", {"form": form}, status=status)
@@ -72,7 +73,7 @@ def purpose_detail(request: HttpRequest, slug: str) -> HttpResponse:
             return render(request, "403.html", status=403)
         if form.is_valid():
             try:
-                return _begin_change(request, purpose, form.cleaned_data)
+                return _begin_change(request, purpose, form.terms())
             except CdpError as error:
                 form.add_error(error.place if error.place in form.fields else None, error.message)
     context = purpose_context(purpose, form, TextForm())
@@ -87,6 +88,7 @@ def purpose_context(purpose: Purpose, form: PurposeForm | None, text_form: TextF
         "texts": texts_of(purpose),
         "text_form": text_form,
         "versions": versions_of(purpose),
+        "sale_scan": SaleScan.objects.filter(purpose=purpose).first() if purpose.soft_opt_in else None,
         "forecast": ExpiryForecast.objects.filter(purpose=purpose).first(),
     }
 
@@ -110,6 +112,16 @@ def _tell_reach(request: HttpRequest, purpose: Purpose) -> None:
             reach["after"],
         )
         messages.warning(request, words % {"count": reach["after"], "channel": Channel(channel).label})
+
+
+def _tell_unknown_event(request: HttpRequest, purpose: Purpose) -> None:
+    """Warn when no sale of this name was ever seen: then nobody comes within reach."""
+    event = purpose.soft_opt_in.get("event", "")
+    entries = CatalogueEntry.objects
+    if event and not entries.events().filter(event=event).exists():
+        near = ", ".join(f"“{name}”" for name in entries.similar_events(event))
+        words = _("No event “%(event)s” was ever received, so nobody comes within reach by it.") % {"event": event}
+        messages.warning(request, f"{words} {_('Near it: %(names)s.') % {'names': near}}" if near else words)
 
 
 def versions_of(purpose: Purpose) -> list[dict[str, Any]]:

@@ -322,6 +322,7 @@ SEEN: Mapping[tuple[str, str], str] = {
 }
 CONSENT_STATES: Mapping[str, str] = {
     "given": _("given"),
+    "soft_opt_in": _("soft opt-in, by having bought"),
     "refused": _("refused"),
     "withdrawn": _("withdrawn"),
     "objected": _("objected to"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from campaigns.checks import checks_of
 from campaigns.models import Campaign, Delivery
 from campaigns.sending import starting
 from campaigns.sending.starting import start_due_campaigns
@@ -16,7 +17,7 @@ from cdp.common.errors import CdpError
 from cdp.common.models import QueueItem
 from segments.models import Segment
 from tests.campaigns.factories import campaign, readers, segment
-from tests.consent.factories import purpose
+from tests.consent.factories import purpose, say
 
 pytestmark = pytest.mark.django_db
 
@@ -108,3 +109,21 @@ def test_a_campaign_waits_for_a_segment_that_is_being_counted_anew() -> None:
     Segment.objects.filter(pk=row.segment_id or 0).update(behind_since=None)
     QueueItem.objects.update(due_at=timezone.now() - timedelta(hours=1))
     assert started(row).audience_total == 2
+
+
+def test_people_who_said_no_are_not_written_to_without_a_reason() -> None:
+    """A purpose of a contract reaches objectors: the campaign stops until it says why they need it."""
+    news, recall = purpose(), purpose("recall", basis="contract", is_marketing=False)
+    people = readers(3, news)
+    row = campaign(*people, of=recall)
+    assert [check.level for check in checks_of(row, None) if check.code.startswith("necessary")] == ["look"]
+    say(people[0], news, "objected")
+    say(people[1], news, "withdrawn")
+    with pytest.raises(CdpError) as refused:
+        schedule_campaign(campaign_id=row.pk, actor=None)
+    assert "2 people who said no to marketing get it too" in str(refused.value.message)
+    Campaign.objects.filter(pk=row.pk).update(necessary_because="the brakes may fail")
+    row = schedule_campaign(campaign_id=row.pk, actor=None)
+    assert row.status == "scheduled"
+    found = next(check for check in checks_of(row, None) if check.code == "necessary")
+    assert (found.level, "the brakes may fail" in found.message) == ("look", True)

@@ -50,8 +50,21 @@ def identifier(profile: Profile, kind: str, value: str, *, trusted: bool = True,
     )
 
 
+#: what a purpose needs that rests on soft opt-in
+SALE_FACTS = {
+    "event": "Order Completed",
+    "seller": "Shop B.V.",
+    "products": "the same",
+    "offered_since": "2026-01-01",
+    "offered_how": "a box at the checkout",
+    "refused_property": "",
+}
+
+
 def purpose(slug: str = "newsletter", **fields: Any) -> Purpose:
     """Make a purpose."""
+    if fields.get("basis") == "soft_opt_in":
+        fields.setdefault("soft_opt_in", SALE_FACTS)
     return create_purpose(name=slug.title(), slug=slug, **fields)
 
 

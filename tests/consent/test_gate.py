@@ -27,7 +27,7 @@ def random_world(dice: random.Random) -> tuple[list[int], list[Purpose]]:
             f"p{number}-{basis}",
             basis=basis,
             channels=["email", "sms"],
-            is_marketing=basis not in NECESSARY_BASES and dice.random() < 0.7,
+            is_marketing=basis == "soft_opt_in" or (basis not in NECESSARY_BASES and dice.random() < 0.7),
             requires_seen_proof=dice.random() < 0.4,
             requires_confirmed=dice.random() < 0.4,
         )

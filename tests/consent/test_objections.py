@@ -14,6 +14,7 @@ from cdp.common.errors import CdpError
 from consent.gate import check
 from consent.import_targets import consent_targets
 from consent.import_undo import undo_permissions
+from consent.links import make_token
 from consent.models import ConsentRecord, Purpose
 from profiles.changes import Change, IdentifierMove, announce, kept_people
 from profiles.importing.targets import ImportTarget, Proof, TargetJob, TargetRow
@@ -177,3 +178,36 @@ def test_undo_of_an_import_keeps_who_spoke_for_themselves() -> None:
     people = [spoke.pk, imported.pk, silent.pk]
     assert kept_people(people, "import:7") & set(people) == {spoke.pk}
     assert kept_people(people, "import:8") & set(people) == {spoke.pk, imported.pk}
+
+
+def test_pages_say_that_an_objection_ends_everything(client_as: Callable[[str], Client]) -> None:
+    """Before and after, to the officer and to the person, and on the desk (GDPR art. 21(3))."""
+    anna, newsletter = person(), purpose()
+    purpose("offers")
+    officer = client_as("Privacy officer")
+    page = f"/privacy/people/{anna.uuid}/record/"
+    every = "by every channel: Newsletter, Offers"
+    assert f"ends all direct marketing to this person at once, {every}" in officer.get(page).text
+    done = officer.post(page, {"state": "objected", "method": "mail", "proof": "letter"}, follow=True).text
+    assert f"All direct marketing to this person has ended, {every}" in done
+    assert ConsentRecord.objects.filter(state="objected").count() == 2
+    assert officer.post(page, {"state": "withdrawn", "method": "mail"}).status_code == 422  # a topic is needed
+    assert "ends all marketing" in officer.get("/privacy/").text
+    record = ConsentRecord.objects.latest("pk")
+    assert "This ends all direct marketing" in officer.get(f"/privacy/log/{record.pk}/").text
+    link = make_token(profile_id=anna.pk, purpose_id=newsletter.pk, channel="email", reference="delivery:1:1")
+    assert f"This objects to all our marketing at once, {every}" in Client().get(f"/preferences/{link}/").text
+    assert "This ended: Newsletter, Offers" in Client().post(f"/preferences/{link}/", {"stop": "1"}).text
+
+
+def test_the_api_says_that_an_objection_ends_everything(api_token: Callable[[str], dict[str, str]]) -> None:
+    """In the answer; not for what is no marketing."""
+    anna = person()
+    purpose()
+    purpose("service", basis="legitimate_interest", is_marketing=False)
+    for slug, ends in (("newsletter", True), ("service", False)):
+        body = {"profile": str(anna.uuid), "purpose": slug, "state": "objected"}
+        made = Client().post(
+            "/api/consent-records/", body, content_type="application/json", headers=api_token("Privacy officer")
+        )
+        assert made.json()["ends_all_marketing"] is ends
