@@ -15,6 +15,7 @@ from cdp.common.registry import (
     home_cards,
     journal_kinds,
     navigation,
+    person_columns,
     personal_data,
     profile_panels,
     start_checks,
@@ -25,6 +26,7 @@ from consent.api.others import PermissionViewSet, SuppressionViewSet
 from consent.api.purposes import PurposeViewSet
 from consent.api.records import ConsentRecordViewSet
 from consent.changes import keep_people, on_change
+from consent.exports import permissions
 from consent.home import agreed_card
 from consent.import_targets import consent_targets
 from consent.import_undo import permissions_undoer
@@ -45,6 +47,7 @@ __all__ = ["register", "tasks"]  # tasks are imported so that Celery knows them 
 def register() -> None:
     """Fill the registries."""
     change_handlers.add("consent", on_change)
+    person_columns.add("consent", permissions)
     tombstones.add("consent", Tombstones(find=erased_identifiers, count=erasures_done))
     keepers.add("consent", keep_people)
     import_targets.add("consent", consent_targets)

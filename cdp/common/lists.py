@@ -6,9 +6,10 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, ClassVar
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models import QuerySet
 from django.http import (
     HttpRequest,
@@ -26,6 +27,9 @@ from cdp.common.formulas import escape_formula
 from cdp.common.guards import GuardedView
 from cdp.common.keyset import CursorInvalid, Order, Page, keyset_page
 from cdp.common.masking import can_see_pii
+from cdp.common.registry import person_columns
+
+EXPORT_BLOCK = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +78,8 @@ class ListPage(GuardedView):
     export_permission = ""
     export_action = ""
     export_name = "export"
+    #: of an export of people: the field of a row that names the person
+    export_person = ""
     count_rows = True
 
     # What subclasses give ------------------------------------------------------------------------------------------
@@ -169,6 +175,7 @@ class ListPage(GuardedView):
             "lost": lost,
             "empty_state": self.empty_state(),
             "exportable": self.may_export(),
+            "person_columns": self.person_columns if self.may_export() else [],
             **self.extra_context(),
         }
 
@@ -237,6 +244,7 @@ class ListPage(GuardedView):
             "rows": self.count,
             "searched": bool(self.text),
             "filters": {name: str(value) for name, value in self.chosen.items()},
+            **({"only": self.export_only} if self.export_only else {}),
         }
         record_access(request=self.request, action=self.export_action or f"{self.export_name}.exported", detail=detail)
         response: HttpResponse | StreamingHttpResponse = StreamingHttpResponse(
@@ -249,10 +257,42 @@ class ListPage(GuardedView):
     def csv_lines(self, rows: QuerySet[Any]) -> Iterator[str]:
         """Yield the lines of the CSV; memory stays flat."""
         columns = [column for column in self.columns if column.export]
+        more = self.person_columns
         writer = csv.writer(Echo())
-        yield "\ufeff" + writer.writerow([escape_formula(str(column.label)) for column in columns])
-        for row in rows.order_by(self.key).iterator(chunk_size=2000):
-            yield writer.writerow([cell(column.export(row)) for column in columns if column.export])
+        labels = [*(str(column.label) for column in columns), *(label for _key, label in more)]
+        yield "\ufeff" + writer.writerow([escape_formula(label) for label in labels])
+        source = rows.order_by(self.key).iterator(chunk_size=EXPORT_BLOCK)
+        while block := list(islice(source, EXPORT_BLOCK)):
+            known = _person_values([getattr(row, self.export_person) for row in block]) if more else {}
+            for row in block:
+                values = known.get(getattr(row, self.export_person), {}) if more else {}
+                if self.export_only and not values.get(self.export_only, (False, ""))[0]:
+                    continue
+                own = [cell(column.export(row)) for column in columns if column.export]
+                yield writer.writerow([*own, *(cell(values[key][1] if key in values else "") for key, _l in more)])
+
+    @cached_property
+    def person_columns(self) -> list[tuple[str, str]]:
+        """What an export of people says of each beside the list's own columns: (key, label)."""
+        if not self.export_person:
+            return []
+        return [pair for provider in person_columns for pair in provider.columns()]
+
+    @cached_property
+    def export_only(self) -> str:
+        """The column in which people of the export must have a yes, "" for all; raise for one that there is not."""
+        wanted = self.request.GET.get("only", "")
+        if wanted and wanted not in {key for key, _label in self.person_columns}:
+            raise BadRequest("there is no such permission to narrow the export by")
+        return wanted
+
+
+def _person_values(profile_ids: Sequence[int]) -> dict[int, dict[str, tuple[bool, str]]]:
+    found: dict[int, dict[str, tuple[bool, str]]] = {profile_id: {} for profile_id in profile_ids}
+    for provider in person_columns:
+        for profile_id, values in provider.values(profile_ids).items():
+            found.setdefault(profile_id, {}).update(values)
+    return found
 
 
 def page_asked(request: HttpRequest, rows: QuerySet[Any], order: Order, size: int = 50) -> tuple[Page, bool]:

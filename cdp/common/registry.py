@@ -172,3 +172,18 @@ class RestoreHandler:
 
 
 restore_handlers: Registry[RestoreHandler] = Registry("restore handler")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonColumns:
+    """Columns that every export of people carries, whoever made the list: what may be done with each of them.
+
+    `columns()` returns (key, label) pairs; `values(profile_ids)` returns {person: {key: (yes or no, text of the
+    cell)}}, for a block at a time. An export can be narrowed to the people with a yes in one of them.
+    """
+
+    columns: Callable[[], Sequence[tuple[str, str]]]
+    values: Callable[[Sequence[int]], dict[int, dict[str, tuple[bool, str]]]]
+
+
+person_columns: Registry[PersonColumns] = Registry("columns of exported people")

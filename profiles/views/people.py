@@ -74,6 +74,7 @@ class PeopleList(ListPage):
     )
     export_permission = "profiles.export_profile"
     export_name = "people"
+    export_person = "pk"
     export_action = "profile.exported"
 
     def get_queryset(self) -> QuerySet[Profile]:

@@ -150,6 +150,7 @@ class MemberList(_OfSegment):
     export_permission = "segments.export_segment"
     export_action = "segment.exported"
     export_name = "members"
+    export_person = "profile_id"
 
     def get_queryset(self) -> QuerySet[Membership]:
         """Return the members."""
