@@ -121,7 +121,8 @@ def _tell_unknown_event(request: HttpRequest, purpose: Purpose) -> None:
     if event and not entries.events().filter(event=event).exists():
         near = ", ".join(f"“{name}”" for name in entries.similar_events(event))
         words = _("No event “%(event)s” was ever received, so nobody comes within reach by it.") % {"event": event}
-        messages.warning(request, f"{words} {_('Near it: %(names)s.') % {'names': near}}" if near else words)
+        hint = _("Near it: %(names)s.") % {"names": near} if near else ""
+        messages.warning(request, f"{words} {hint}".strip())
 
 
 def versions_of(purpose: Purpose) -> list[dict[str, Any]]:
