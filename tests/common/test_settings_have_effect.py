@@ -46,6 +46,7 @@ FORMS = {
     "AnnounceForm": "profiles.CatalogueEntry",
     "DescribeForm": "profiles.CatalogueEntry",
     "PeriodForm": "common.RetentionPeriod",
+    "KindForm": "profiles.IdentifierKind",
 }
 #: fields that people read and no code acts upon
 ONLY_SHOWN = {

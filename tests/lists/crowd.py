@@ -20,6 +20,7 @@ DIFFERENT: dict[str, dict[str, str]] = {
     "consent_ledgerseal": {"prev_hash": "md5(n::text)"},
     "consent_ledgercheck": {},
     "consent_purposeversion": {"version": "1000 + n"},
+    "consent_consentstate": {"profile_id": "1000000 + n"},
     "consent_suppression": {"digest": "md5(n::text)"},
     "consent_purpose": {"slug": "'copy-' || n"},
     "consent_consenttext": {"version": "1000 + n"},

@@ -49,7 +49,8 @@ def world(db: None, settings: Any, tmp_path: Any, caplog: Any) -> dict[str, Any]
     cache.clear()
     made = make_world(MailStore(tmp_path / "mailbox"))
     make_rest()
-    for table in ("profiles_profile", "profiles_interaction", "campaigns_delivery", "consent_consentrecord"):
+    large = ("profiles_profile", "profiles_interaction", "campaigns_delivery", "consent_consentrecord")
+    for table in (*large, "consent_consentstate"):
         multiply(table, 260)
     with connection.cursor() as cursor:
         cursor.execute(
