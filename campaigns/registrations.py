@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import personal_data, retention, tasks
+from campaigns import panels, personal_data, retention, tasks
 from campaigns.api.views import CampaignViewSet, DeliveryViewSet, MessageViewSet
 from campaigns.sending import restored
 from cdp.common import registry
@@ -35,22 +35,22 @@ def register() -> None:
     registry.personal_data.add(
         "campaigns", registry.PersonalDataHolder(collect=personal_data.collect, erase=personal_data.erase)
     )
-    registry.timeline.add("campaigns", personal_data.timeline_entries)
+    registry.timeline.add("campaigns", panels.timeline_entries)
     registry.profile_panels.add(
         "campaigns",
         registry.ProfilePanel(
             template="campaigns/_profile_panel.html",
-            context=personal_data.profile_panel,
+            context=panels.profile_panel,
             order=60,
             permission="campaigns.view_delivery",
         ),
     )
     registry.restore_handlers.add("campaigns", registry.RestoreHandler(halt=restored.halt, settle=restored.settle))
-    registry.search_providers.add("campaigns", personal_data.search)
+    registry.search_providers.add("campaigns", panels.search)
     registry.home_cards.add(
         "campaigns",
         registry.HomeCard(
-            template="campaigns/_home_card.html", context=personal_data.home_card, slot="wide", order=20,
+            template="campaigns/_home_card.html", context=panels.home_card, slot="wide", order=20,
             permission="campaigns.view_campaign",
         ),
     )  # fmt: skip

@@ -27,13 +27,13 @@ from consent.api.purposes import PurposeViewSet
 from consent.api.records import ConsentRecordViewSet
 from consent.changes import keep_people, on_change
 from consent.exports import permissions
-from consent.home import agreed_card
 from consent.import_targets import consent_targets
 from consent.import_undo import permissions_undoer
 from consent.keys import keys_health, problem_with_keys
 from consent.ledger_watch import ledger_health
-from consent.panels import consent_panel, consent_timeline
-from consent.services.erasing import collect_consent_data, erase_consent_data, erasures_done
+from consent.panels import agreed_card, consent_panel, consent_timeline
+from consent.personal_data import collect_consent_data, erase_consent_data
+from consent.services.erasing import erasures_done
 from consent.services.journaling import ERASURE, REFUSAL, SUPPRESSION
 from consent.services.reapplying import apply_erasures, apply_refusals, apply_suppressions
 from consent.services.suppressing import erased_identifiers

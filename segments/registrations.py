@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cdp.common import registry
 from profiles.changes import change_handlers
-from segments import changes, home, retention
+from segments import changes, panels, personal_data, retention
 from segments.api import SegmentViewSet
 from segments.erasing import take_out_of_rules
 
@@ -25,21 +25,22 @@ def register() -> None:
     )
     change_handlers.add("segments", changes.touch)
     registry.personal_data.add(
-        "segments", registry.PersonalDataHolder(collect=changes.collect, erase=changes.erase, notes=take_out_of_rules)
+        "segments",
+        registry.PersonalDataHolder(collect=personal_data.collect, erase=personal_data.erase, notes=take_out_of_rules),
     )
-    registry.timeline.add("segments", changes.timeline)
+    registry.timeline.add("segments", panels.timeline)
     registry.profile_panels.add(
         "segments",
         registry.ProfilePanel(
-            template="segments/panel.html", context=changes.panel, order=30, permission="segments.view_segment"
+            template="segments/panel.html", context=panels.panel, order=30, permission="segments.view_segment"
         ),
     )
-    registry.search_providers.add("segments", changes.search)
+    registry.search_providers.add("segments", panels.search)
     registry.home_cards.add(
         "segments_moved",
         registry.HomeCard(
             template="segments/home_card.html",
-            context=home.moved_card,
+            context=panels.moved_card,
             slot="side",
             order=30,
             permission="segments.view_segment",
@@ -47,7 +48,7 @@ def register() -> None:
     )
     registry.health_checks.add(
         "segments",
-        registry.HealthCheck(label=_("Segments"), run=home.broken_check, critical=False),
+        registry.HealthCheck(label=_("Segments"), run=panels.broken_check, critical=False),
     )
     registry.api_routes.add("segments", SegmentViewSet)
     retention.register()

@@ -19,8 +19,9 @@ from cdp.common.registry import personal_data
 from consent.evidence import evidence_of
 from consent.forms import EraseForm, StatementForm
 from consent.models import Channel, Purpose
+from consent.personal_data import collect_consent_data
 from consent.policy.states import OBJECTED
-from consent.services.erasing import collect_consent_data, erase_person
+from consent.services.erasing import erase_person
 from consent.services.objections import marketing_topics, object_to_marketing
 from consent.services.recording import record_consent
 from profiles.models import Profile

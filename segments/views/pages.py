@@ -24,8 +24,8 @@ from profiles.models import Profile
 from segments import services
 from segments.catalog_loader import event_names, known_catalog, load_person, moment_now
 from segments.filters import ChangeFilters, MemberFilters, SegmentFilters
-from segments.home import movements
 from segments.models import Membership, MembershipChange, Segment, SegmentVersion, Status
+from segments.panels import movements
 from segments.reasons import broken_text
 from segments.rules.catalog import Catalog
 from segments.rules.check import check

@@ -12,7 +12,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from cdp.common import registry
-from segments import home, membership
+from segments import membership, panels
 from segments.membership_diff import Moved
 from segments.models import Membership, MembershipChange, Segment, SegmentSize, TouchedProfile
 from segments.touched import TOUCHED
@@ -43,12 +43,12 @@ def test_the_persons_page_shows_segments_and_the_timeline_tells_of_moves(client_
 
 def test_home_shows_what_moved_most_and_what_is_broken() -> None:
     request = RequestFactory().get("/")
-    assert home.moved_card(request) is None
+    assert panels.moved_card(request) is None
     for number in range(3):
         person(traits={"plan": "pro" if number else "free"})
     segment("Pros", trait("plan", "is", "pro"))
     segment("Free", trait("plan", "is", "free"))
-    card = home.moved_card(request)
+    card = panels.moved_card(request)
     assert card is not None
     assert [(row["segment"].name, row["entered"], row["left"]) for row in card["moved_segments"]] == [
         ("Pros", 2, 0),
@@ -56,11 +56,11 @@ def test_home_shows_what_moved_most_and_what_is_broken() -> None:
     ]
     MembershipChange.objects.update(at=timezone.now() - timedelta(hours=25))
     Segment.objects.filter(name="Free").update(status="broken")
-    card = home.moved_card(request)
+    card = panels.moved_card(request)
     assert card is not None
     assert card["moved_segments"] == []
     assert [row.name for row in card["broken_segments"]] == ["Free"]
-    assert home.broken_check()[0] is False
+    assert panels.broken_check()[0] is False
 
 
 def test_home_draws_the_card(client_as: Clients) -> None:

@@ -1,16 +1,19 @@
-"""The home page's card of segments that moved, and the health check of broken ones."""
+"""What segments show elsewhere: on a person's page and timeline, on the home page, in the search box, in health."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from segments.models import Segment, Status
+from cdp.common.registry import TimelineEntry
+from profiles.models import Profile
+from segments.models import Membership, MembershipChange, Segment, Status
 
 SHOWN = 6
 #: rows of history looked at for a segment; more movement than this is shown as this much
@@ -53,3 +56,50 @@ def broken_check() -> tuple[bool, str, str]:
     if names:
         return False, _("Broken: %(names)s") % {"names": ", ".join(names)}, _("Open each segment and mend its rule.")
     return True, _("No segment is broken."), ""
+
+
+def timeline(profile_id: int, before: datetime | None, limit: int, kinds: set[str] | None) -> list[TimelineEntry]:
+    """Return what segments a person came into and left."""
+    if kinds is not None and "change" not in kinds:
+        return []
+    rows = MembershipChange.objects.filter(profile_id=profile_id).select_related("segment")
+    if before is not None:
+        rows = rows.filter(at__lt=before)
+    return [
+        TimelineEntry(
+            at=row.at,
+            kind="change",
+            title=(_("Entered segment %(name)s") if row.entered else _("Left segment %(name)s"))
+            % {"name": row.segment.name},
+            chip=_("segment"),
+            url=row.segment.get_absolute_url(),
+        )
+        for row in rows.order_by("-at", "-id")[:limit]
+    ]
+
+
+def panel(request: HttpRequest, profile: Profile) -> dict[str, Any]:
+    """Return the segments of a person for the 360 page."""
+    rows = (
+        Membership.objects.filter(profile_id=profile.pk)
+        .exclude(segment__status=Status.ARCHIVED)
+        .select_related("segment")
+        .order_by("-since")[:30]
+    )
+    return {"segment_memberships": list(rows), "segment_profile": profile}
+
+
+def search(user: Any, text: str, limit: int) -> list[dict[str, str]]:
+    """Return segments by name for the search box."""
+    if not user.has_perm("segments.view_segment"):
+        return []
+    rows = Segment.objects.exclude(status=Status.ARCHIVED).filter(name__icontains=text).order_by("name")[:limit]
+    return [
+        {
+            "label": row.name,
+            "detail": _("%(count)s people") % {"count": row.member_count},
+            "url": reverse("segments:detail", args=[row.slug]),
+            "kind": _("segment"),
+        }
+        for row in rows
+    ]
