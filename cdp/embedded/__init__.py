@@ -1,1 +1,1 @@
-"""What `make run` brings along on a machine with nothing: PostgreSQL, secrets, the supervisor, demo credentials."""
+"""What `make run` brings along on a machine with nothing: PostgreSQL, secrets, demo credentials."""
