@@ -85,7 +85,7 @@ def _audience_checks(campaign: Campaign) -> list[Check]:
             Check(
                 "segment_broken",
                 "stop",
-                _("Broken or put away: %(names)s. Mend the segment first.") % {"names": ", ".join(bad)},
+                _("Broken or put away: %(names)s. Correct the segment first.") % {"names": ", ".join(bad)},
             )
         ]
     # Without a refresh since its last change a segment holds the members of its former rule, or none.

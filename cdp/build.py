@@ -25,7 +25,7 @@ WANTED_SUFFIXES = (".js",)
 
 
 class BuildError(Exception):
-    """A step that failed, with the mend."""
+    """A step that failed, with the remedy."""
 
 
 def build_assets(*, with_test_packages: bool = False) -> bool:

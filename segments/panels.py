@@ -54,7 +54,7 @@ def broken_check() -> tuple[bool, str, str]:
     """Tell whether any segment is broken."""
     names = list(Segment.objects.filter(status=Status.BROKEN).values_list("name", flat=True)[:20])
     if names:
-        return False, _("Broken: %(names)s") % {"names": ", ".join(names)}, _("Open each segment and mend its rule.")
+        return False, _("Broken: %(names)s") % {"names": ", ".join(names)}, _("Open each segment and correct its rule.")
     return True, _("No segment is broken."), ""
 
 

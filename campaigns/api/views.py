@@ -49,7 +49,7 @@ class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
 
     @extend_schema(request=ContentSerializer, responses={201: MessageSerializer})
     def create(self, request: Request) -> Response:
-        """Create a message; a template error names the field, the line and the mend."""
+        """Create a message; a template error names the field, the line and the remedy."""
         given = ContentSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         row = create_message(name=given.validated_data["name"], content=given.content(), actor=request.user)

@@ -63,7 +63,7 @@ class Compiled:
 
 
 def compile_message(draft: Draft, *, known_traits: Collection[str] | None = None) -> Compiled:
-    """Check and compile a message; raise TemplateProblem with the place and the mend (A32).
+    """Check and compile a message; raise TemplateProblem with the place and the remedy (A32).
 
     `known_traits` are the traits seen in the base; a mention of another one gives a warning.
     """

@@ -59,7 +59,7 @@ _PLAIN = _environment(escape=False)
 
 
 def parse(source: str, *, field: str, html: bool) -> BoundTemplate:
-    """Parse a template; raise TemplateProblem with the line and the mend."""
+    """Parse a template; raise TemplateProblem with the line and the remedy."""
     if len(source) > MAX_SOURCE:
         raise TemplateProblem(
             _("The text is longer than %(limit)s characters; mail programs cut such mails off.")

@@ -1,4 +1,4 @@
-"""What can be wrong with a message, said with the place and the mend."""
+"""What can be wrong with a message, said with the place and the remedy."""
 
 from __future__ import annotations
 

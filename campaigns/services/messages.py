@@ -70,7 +70,7 @@ def archive_message(*, message_id: int) -> Message:
 
 
 def check_content(content: Content, known_traits: set[str] | None = None) -> Compiled:
-    """Check and compile; raise CdpError naming field, line and mend."""
+    """Check and compile; raise CdpError naming field, line and remedy."""
     if content.format not in BodyFormat.values:
         raise CdpError("message.format_unknown", _("The format is letter or mjml."), place="format")
     if not content.subject.strip():

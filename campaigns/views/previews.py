@@ -122,7 +122,7 @@ def _framed(
     request: HttpRequest, version: MessageVersion | None, error: CdpError | None, purpose: Purpose | None = None
 ) -> HttpResponse:
     if version is None:
-        waiting = _("The preview comes back once what is said above is mended.")
+        waiting = _("The preview comes back once what is said above is corrected.")
         return sandboxed_html(_note(waiting if error else _("No message is chosen yet.")))
     try:
         copy, _links = preview(

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class CdpError(Exception):
-    """Refuse a request with a stable code, a message for a person and, where known, the place and the mend.
+    """Refuse a request with a stable code, a message for a person and, where known, the place and the remedy.
 
     `code` is dotted and stable (`segment.rule_invalid`); `message` is a translated sentence; `place` names the
     offending part (a line, a column, a node path); `status` is the HTTP status that fits.

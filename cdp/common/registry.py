@@ -124,7 +124,7 @@ search_providers: Registry[Callable[..., list[dict[str, str]]]] = Registry("sear
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """One line of `manage.py doctor` and of the Health page. `run()` returns (ok, what was found, how to mend it)."""
+    """One line of `manage.py doctor` and of the Health page. `run()` returns (ok, what was found, the remedy)."""
 
     label: Any
     run: Callable[[], tuple[bool, str, str]]

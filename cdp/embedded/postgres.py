@@ -41,7 +41,7 @@ def ensure_running(var_dir: Path) -> str:
     """Start the embedded server unless it runs; return the URL of its database.
 
     Safe when several processes call it at once: a file lock lets one of them make and start the server.
-    Raises PostgresError with the mend in its message.
+    Raises PostgresError with the remedy in its message.
     """
     with _lock(var_dir):
         server = Server(var_dir, socket_dir(var_dir))

@@ -44,7 +44,7 @@ SETTINGS = {
 
 
 class PostgresError(Exception):
-    """The embedded server cannot run; the message says why and how to mend it."""
+    """The embedded server cannot run; the message says why and how to put it right."""
 
 
 class Server:
@@ -210,8 +210,8 @@ def make_private_folder(folder: Path, uid: int, gid: int) -> None:
 
 
 def explain(what: str, output: str, log: Path | None) -> str:
-    """Return a sentence that says what went wrong, with the mend for the causes that are known."""
-    mends = {
+    """Return a sentence that says what went wrong, with the remedy for the causes that are known."""
+    remedies = {
         "No space left on device": "The disk is full: free some space, or set VAR_DIR to a folder on another disk.",
         "Permission denied": "The user that runs the database may not read or write there: see the owner of VAR_DIR.",
         "could not create shared memory": "The machine has too little shared memory: end other PostgreSQL servers.",
@@ -219,11 +219,11 @@ def explain(what: str, output: str, log: Path | None) -> str:
         "invalid checkpoint": "The data are damaged: restore VAR_DIR/postgres from a backup.",
         "cannot be run as root": f"Make a system user named {SYSTEM_USER}.",
     }
-    mend = next((mend for sign, mend in mends.items() if sign in output), "")
+    remedy = next((found for sign, found in remedies.items() if sign in output), "")
     lines = [line for line in output.strip().splitlines() if line.strip()]
     last = "\n".join(f"  {line}" for line in lines[-8:])
     where = f"\nWhole log: {log}" if log else ""
-    return f"{what} {mend}".rstrip() + (f"\n{last}" if last else "") + where
+    return f"{what} {remedy}".rstrip() + (f"\n{last}" if last else "") + where
 
 
 def _binaries() -> Path:

@@ -1,4 +1,4 @@
-"""What must be true before a start; each failure is one sentence with its mend."""
+"""What must be true before a start; each failure is one sentence with its remedy."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def _run(name: str, label: str, run: Callable[[], Outcome], critical: bool) -> R
         ok, found, fix = (
             False,
             f"{type(error).__name__}: {str(error).strip()[:300]}",
-            _("Mend what the message names."),
+            _("Correct what the message names."),
         )
     return Result(name, label, ok, critical, found, "" if ok else fix)
 

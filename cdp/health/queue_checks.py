@@ -32,7 +32,7 @@ def dead_letters() -> tuple[bool, str, str]:
     if not dead:
         return True, _("nothing was given up"), ""
     found = "; ".join(f"{queue.label}: {queue.dead_letters}" for queue in dead)
-    return False, found, _("Open System, Health, Dead letters: mend the cause, then retry or discard them.")
+    return False, found, _("Open System, Health, Dead letters: remove the cause, then retry or discard them.")
 
 
 def register() -> None:

@@ -1,4 +1,4 @@
-"""The file of rejected rows: to be mended and uploaded again."""
+"""The file of rejected rows: to be corrected and uploaded again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from profiles.importing.reasons import ROW_REASONS, explain
 from profiles.models import Import, ImportRow
 
 #: columns added in front; the underscore keeps them out of the mapping when the file comes back
-EXTRA = ("_line", "_column", "_reason", "_mend", "_text")
+EXTRA = ("_line", "_column", "_reason", "_hint", "_text")
 _ABOUT_A_CELL = frozenset(
     [
         "text_too_long",

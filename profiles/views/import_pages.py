@@ -104,7 +104,7 @@ def result_context(job: Import) -> dict[str, Any]:
             "outcome": Outcome(outcome).label,
             "tone": _TONES.get(outcome, ""),
             "reason": ROW_REASONS.label(code),
-            "mend": ROW_REASONS.hint(code),
+            "hint": ROW_REASONS.hint(code),
             "count": count,
             "url": rows_url(job, outcome=outcome, reason=code),
         }
@@ -198,7 +198,7 @@ def shown_row(row: ImportRow) -> dict[str, Any]:
         "outcome": row.get_outcome_display(),
         "tone": _TONES.get(row.outcome, ""),
         "reason": explain(row.reason, row.params) if row.reason else "",
-        "mend": ROW_REASONS.hint(row.reason),
+        "hint": ROW_REASONS.hint(row.reason),
         "profile": getattr(row, "profile", None),
         "identifiers": data.get("i", []),
         "changes": [(key, change[0], change[1]) for key, change in (row.changes or {}).items()],

@@ -216,7 +216,7 @@ def why_draft(request: HttpRequest, uuid: str) -> HttpResponse:
     name = person.display_name if can_see_pii(request.user) else mask_name(person.display_name)
     context: dict[str, Any] = {"question": _("Why %(name)s") % {"name": name or _("this visitor")}}
     if item.rule is None or item.catalog is None:
-        context["error"] = _("Mend the rule first.")
+        context["error"] = _("Correct the rule first.")
     else:
         facts = load_person(person, item.catalog, event_names(item.rule, item.catalog))
         context["findings"] = explain(item.rule, facts, item.catalog, moment_now(), _)
@@ -232,7 +232,7 @@ def compare(request: HttpRequest) -> HttpResponse:
     item = read_draft(request)
     context: dict[str, Any] = {"segment": item.segment}
     if item.segment is None or item.rule is None or item.catalog is None:
-        context["error"] = _("Mend the rule first.") if item.problems else _("Nothing is saved yet.")
+        context["error"] = _("Correct the rule first.") if item.problems else _("Nothing is saved yet.")
     else:
         try:
             context["difference"] = services.compare_with_saved(item.segment, item.rule, item.catalog)

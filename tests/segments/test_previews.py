@@ -59,7 +59,7 @@ def test_the_builder_compares_and_says_when_there_is_nothing_to_compare(client_a
     assert "+1" in html
     assert "Nothing is saved yet" in client.post("/segments/builder/compare/", FORM).content.decode()
     form["n:include.0:key"] = ""
-    assert "Mend the rule first" in client.post("/segments/builder/compare/", form).content.decode()
+    assert "Correct the rule first" in client.post("/segments/builder/compare/", form).content.decode()
 
 
 def test_why_in_the_builder_explains_the_draft_and_not_what_is_saved(client_as: Clients) -> None:
@@ -75,7 +75,7 @@ def test_why_in_the_builder_explains_the_draft_and_not_what_is_saved(client_as: 
     assert "did so 1 times" in html
     assert "is DE" not in html
     assert AccessLog.objects.filter(action="segment.explained").count() == 1
-    assert "Mend the rule first" in client.post(url, {**form, "n:include.0:key": ""}).content.decode()
+    assert "Correct the rule first" in client.post(url, {**form, "n:include.0:key": ""}).content.decode()
     assert client_as("Analyst").post(url, form).status_code == 403
     assert client.get(url).status_code == 405
     assert url in client.post("/segments/builder/look/", {**form, "n:include.1:times": "1"}).content.decode()
