@@ -72,10 +72,12 @@ $(VENV)/.chromium: | $(DEV_STAMP)
 	  $(BIN)/python -m playwright install --with-deps chromium || $(BIN)/python -m playwright install chromium
 	@touch $@
 
-test: $(DEV_STAMP) $(VENV)/.chromium ## run all tests, also in a real browser (ARGS="-k word": some)
+# Each job has a database of its own; more than the cores are no faster.
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+test: $(DEV_STAMP) $(VENV)/.chromium ## run all tests, also in a real browser (ARGS="-k word": some, one after the other)
 	@$(BIN)/python -m cdp.build test-assets
 	@$(BIN)/python -m cdp.build translations
-	@VAR_DIR=$(or $(VAR_DIR),$(CURDIR)/var/test) $(BIN)/python -m pytest $(ARGS)
+	@VAR_DIR=$(or $(VAR_DIR),$(CURDIR)/var/test) $(BIN)/python -m pytest $(or $(ARGS),-n $(JOBS) --dist loadgroup)
 
 faults: $(DEV_STAMP) ## kill, hang, fill and cut every part for half an hour (ARGS="-k disk": some); `test` has the short ones
 	@FAULTS=long VAR_DIR=$(or $(VAR_DIR),$(CURDIR)/var/test) $(BIN)/python -m pytest tests/faults $(ARGS)

@@ -36,6 +36,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         postgres.stop(django_settings.VAR_DIR)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name what is no plain text by its length: what is compressed holds the time, and workers must agree on names."""
+    if isinstance(val, bytes) and not (val.isascii() and len(val) < 40):
+        return f"{argname}-{len(val)}-bytes"
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share something costly (an installation, a server) in one worker."""
+    for item in items:
+        shared = getattr(item, "_fixtureinfo", None)
+        scopes = {one.scope for some in shared.name2fixturedefs.values() for one in some} if shared else set()
+        if "package" in scopes:
+            item.add_marker(pytest.mark.xdist_group(str(item.path.parent)))
+        elif "module" in scopes:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """Start the embedded server before the first test that needs a database; plain tests never wait for it."""

@@ -56,6 +56,7 @@ def test_a_drain_finds_no_slot_while_others_hold_them_all() -> None:
             assert mine == 0
             key, number = other.execute(
                 "SELECT classid::bigint, objid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             ).fetchone() or (None, None)
             assert number == 0
         key = key - 2**32 if key is not None and key >= 2**31 else key

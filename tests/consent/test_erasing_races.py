@@ -243,5 +243,8 @@ def test_a_merge_by_hand_at_the_same_time_ends_either_way() -> None:
                 done.result(timeout=60)
         assert set(outcomes) <= {"person.not_found", "consent.joined_person", "person.erased"}, outcomes
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7203301")
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7203301"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
         assert cursor.fetchone()[0] == 0

@@ -312,6 +312,7 @@ def test_a_task_that_is_no_queues_runs_once_at_a_time() -> None:
         with slot(task.name, 1):
             space, number = other.execute(
                 "SELECT classid::bigint, objid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             ).fetchone() or (0, 0)
         space = space - 2**32 if space >= 2**31 else space
         other.execute("SELECT pg_advisory_lock(%s::int, %s::int)", [space, number])

@@ -144,7 +144,7 @@ class _Undo(Exception):
 
 
 def _people(made: list[Any]) -> list[Profile]:
-    purpose, _new = Purpose.objects.get_or_create(slug="news", defaults={"name": "News"})
+    purpose, _new = Purpose.objects.get_or_create(slug="news", defaults={"name": "News", "channels": ["email"]})
     people = []
     for number, (traits, done, consent, known, seen) in enumerate(made):
         profile = person(traits=traits, first=NOW - timedelta(days=seen + 1), last=NOW - timedelta(days=seen))
