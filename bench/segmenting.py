@@ -17,7 +17,7 @@ PEOPLE = int(os.environ.get("BENCH_PEOPLE", "100000"))
 #: people looked at again in one go, and the segments that each goes through
 TOUCHED = (10, 1_000, 5_000)
 SEGMENTS = 100
-_ALIVE = "p.merged_into_id IS NULL AND p.erased_at IS NULL"
+_ALIVE = "p.merged_into_id IS NULL AND p.erased_at IS NULL AND p.restricted_at IS NULL"
 
 
 def _did(name: str, count: str = "at_least", times: int = 1, days: int | None = None, **more: Any) -> dict[str, Any]:

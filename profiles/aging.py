@@ -17,6 +17,7 @@ from cdp.common.retention import (
 )
 from profiles import partitions
 from profiles.changes import Change, announce, kept_people
+from profiles.identity.alive import alive, last_seen
 from profiles.models import SourceCounter
 from profiles.services.removal import remove_people
 
@@ -107,18 +108,20 @@ _STRANGER = """
 NOT p.identified AND p.restricted_at IS NULL AND p.merged_into_id IS NULL AND p.erased_at IS NULL AND NOT EXISTS (
     SELECT 1 FROM profiles_identifier i WHERE i.profile_id = p.id AND i.kind <> 'anonymous_id')
 """
+#: since when nothing was heard of a person; who was never seen is known since then
+_HEARD = "coalesce(p.last_seen_at, p.first_seen_at)"
 #: people last seen before a moment, oldest first, in the order of the index on that
 _SEEN_BEFORE = f"""
-SELECT p.id, p.last_seen_at, {_STRANGER} FROM profiles_profile p
-WHERE p.merged_into_id IS NULL AND p.erased_at IS NULL AND p.last_seen_at < %s AND (p.last_seen_at, p.id) > (%s, %s)
-ORDER BY p.last_seen_at, p.id LIMIT %s
+SELECT p.id, {last_seen("p")}, {_STRANGER} AND {_HEARD} < %s FROM profiles_profile p
+WHERE {alive("p")} AND {last_seen("p")} < %s AND ({last_seen("p")}, p.id) > (%s, %s)
+ORDER BY {last_seen("p")}, p.id LIMIT %s
 """
 _STRANGERS = f"""
-SELECT p.id, p.last_seen_at FROM profiles_profile p
-WHERE p.merged_into_id IS NULL AND p.erased_at IS NULL AND {_STRANGER} ORDER BY p.last_seen_at, p.id LIMIT %s
+SELECT p.id, {_HEARD} FROM profiles_profile p
+WHERE {alive("p")} AND {_STRANGER} ORDER BY {last_seen("p")}, p.id LIMIT %s
 """
 _LOCK = "SELECT id FROM profiles_profile WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE SKIP LOCKED"
-_STILL = f"SELECT p.id FROM profiles_profile p WHERE p.id = ANY(%s::bigint[]) AND p.last_seen_at < %s AND {_STRANGER}"
+_STILL = f"SELECT p.id FROM profiles_profile p WHERE p.id = ANY(%s::bigint[]) AND {_HEARD} < %s AND {_STRANGER}"
 _BEGINNING = "0001-01-01T00:00:00+00:00"
 
 
@@ -127,7 +130,7 @@ def remove_strangers(before: datetime, limit: int, position: Position) -> Step:
     """Remove people of whom only a device is known and who were not seen since; who said or got something stays."""
     with connection.cursor() as cursor:
         seen, last = position.get("seen", _BEGINNING), position.get("id", 0)
-        cursor.execute(_SEEN_BEFORE, [before, seen, last, limit])
+        cursor.execute(_SEEN_BEFORE, [before, before, seen, last, limit])
         rows = cursor.fetchall()
         if not rows:
             return Step(0)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from cdp.common.filters import ChoiceFilter, ListFilters, MomentFilter, TextFilter, within_days
+from cdp.common.filters import ChoiceFilter, ListFilters, MomentFilter, TextFilter
 from profiles.forms.catalogue import TYPE_LABELS
 from profiles.models import Source
 from profiles.models.identity import MergeState
@@ -32,7 +32,7 @@ class ProfileFilters(ListFilters):
     seen_in = ChoiceFilter(
         label=_("Seen in the last"),
         choices=(("1", _("24 hours")), ("7", _("7 days")), ("30", _("30 days")), ("90", _("90 days"))),
-        method=within_days("last_seen_at"),
+        method="filter_seen_in",
         empty_label=_("any time"),
     )
     state = ChoiceFilter(label=_("State"), choices=(("restricted", _("restricted")),), method="filter_state")
@@ -44,6 +44,10 @@ class ProfileFilters(ListFilters):
     def filter_identified(self, rows: Any, _name: str, value: str) -> Any:
         """Keep those who are known, or those who are not."""
         return rows.filter(identified=value == "true")
+
+    def filter_seen_in(self, rows: Any, _name: str, value: str) -> Any:
+        """Keep those who did something in so many days."""
+        return rows.seen_within(int(value))
 
     def filter_state(self, rows: Any, _name: str, _value: str) -> Any:
         """Keep those whose data is restricted."""

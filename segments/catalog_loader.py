@@ -151,7 +151,7 @@ def load_person(profile: Profile, catalog: Catalog, names: set[str]) -> Person:
         events=events,
         identifiers=frozenset(Identifier.objects.filter(profile_id=profile.pk).values_list("kind", flat=True)),
         consents=consents,
-        alive=profile.merged_into_id is None and profile.erased_at is None,
+        usable=profile.merged_into_id is None and profile.erased_at is None and profile.restricted_at is None,
     )
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import override
 
 from cdp.common.faults import Fault, OutOfTime, bounded, fault_of, persist
 from cdp.common.queues import Run
-from profiles.identity.alive import alive
+from profiles.identity.alive import alive, last_seen
 from segments.catalog_loader import known_catalog, moment_now
 from segments.membership import (
     break_segment,
@@ -148,6 +148,6 @@ def _crossing(edge: Edge, before: Moment, now: Moment) -> tuple[str, list[Any]]:
             """OR left(traits ->> %s, 10) COLLATE "C" BETWEEN %s AND %s)"""
         )
         return sql, [edge.key, edge.key, *written[:2], edge.key, *written[2:]]
-    column = {"first": "first_seen_at", "last": "last_seen_at"}[edge.kind]
+    column = {"first": "first_seen_at", "last": last_seen()}[edge.kind]
     # Without the condition of the index of people alive it could not be used.
     return f"SELECT id FROM profiles_profile WHERE {column} > %s AND {column} <= %s AND {alive()}", list(past)

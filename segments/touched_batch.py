@@ -25,7 +25,7 @@ WORTH = 4
 _PEOPLE = (
     "CREATE TEMP TABLE IF NOT EXISTS segments_blockpeople ("
     "id bigint, traits jsonb, first_seen_at timestamptz, last_seen_at timestamptz, "
-    "merged_into_id bigint, erased_at timestamptz"
+    "merged_into_id bigint, erased_at timestamptz, restricted_at timestamptz"
     ") ON COMMIT DELETE ROWS"
 )
 _DONE = (
@@ -33,8 +33,8 @@ _DONE = (
     "profile_id bigint, name text, occurred_at timestamptz, properties jsonb) ON COMMIT DELETE ROWS"
 )
 _FILL_PEOPLE = (
-    "INSERT INTO segments_blockpeople SELECT id, traits, first_seen_at, last_seen_at, merged_into_id, erased_at "
-    "FROM profiles_profile WHERE id = ANY (%s::bigint[])"
+    "INSERT INTO segments_blockpeople SELECT id, traits, first_seen_at, last_seen_at, merged_into_id, erased_at,"
+    " restricted_at FROM profiles_profile WHERE id = ANY (%s::bigint[])"
 )
 _FILL_DONE = (
     "INSERT INTO segments_blockdone SELECT profile_id, name, occurred_at, "

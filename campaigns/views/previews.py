@@ -84,7 +84,7 @@ def find_person(request: HttpRequest) -> HttpResponse:
     people: list[Profile] = []
     if len(text) >= 2 and can_see_pii(request.user):
         rows = Profile.objects.alive().filter(identified=True, search_text__contains=text)
-        people = list(rows.order_by("-last_seen_at")[:FOUND])
+        people = list(rows.by_last_seen()[:FOUND])
     return render(request, "campaigns/_people_found.html", {"people": people, "text": text})
 
 

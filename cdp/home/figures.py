@@ -56,8 +56,7 @@ def people() -> Count:
 
 def active_people() -> Count:
     """Return how many people were seen in the last 30 days."""
-    since = timezone.now() - timedelta(days=DAYS)
-    rows = Profile.objects.alive().filter(last_seen_at__gte=since)
+    rows = Profile.objects.alive().seen_within(DAYS)
     return _kept("active", lambda: estimated_count(rows))
 
 

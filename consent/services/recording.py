@@ -12,11 +12,11 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from cdp.common.arrays import numbers, texts
+from cdp.common.copying import copy_rows
 from cdp.common.errors import CdpError
 from consent.models import ConsentRecord, ConsentText, Purpose, PurposeVersion
 from consent.policy.canonical import GENESIS, clean_payload, payload_digest
 from consent.policy.chain import Link, link_hash
-from consent.services.copying import copy_rows
 from consent.services.entries import ConsentEntry, actor_label, check_entries
 from consent.services.journaling import note_refusals
 from consent.services.states import refresh_states

@@ -37,7 +37,7 @@ def _given_by(profile_ids: list[int]) -> Tally:
     total, chunk = new_tally(), new_tally()
     for profile in Profile.objects.filter(pk__in=profile_ids):
         for name, value in profile.traits.items():
-            chunk.trait(name, None, value, at=profile.last_seen_at, source_id=None)
+            chunk.trait(name, None, value, at=profile.last_seen_at or profile.first_seen_at, source_id=None)
     for change in TraitChange.objects.filter(profile_id__in=profile_ids).iterator(_CHUNK):
         for value in (change.old, change.new):
             chunk.trait(change.key, None, value, at=change.at, source_id=None)

@@ -71,6 +71,7 @@ def slot_of(source_id: int, *, trusted: bool, import_id: int | None = None) -> s
     return slot if import_id is None else f"{slot}:{import_id}"
 
 
+@lru_cache(maxsize=4096)
 def source_of(slot: str) -> int | None:
     """Return the source of a slot; None for what staff pinned."""
     return None if slot == PIN else int(slot[1:].partition(":")[0])
@@ -179,8 +180,9 @@ def winners(of: Iterable[tuple[Assertions, bool]]) -> tuple[dict[str, Any], dict
     best: dict[str, tuple[str, Assertion, bool]] = {}
     for assertions, tied in of:
         for name, slots in assertions.items():
+            protected = is_protected(name)
             for slot, item in slots.items():
-                if is_protected(name) and not belief(slot, tied).trusted:
+                if protected and not belief(slot, tied).trusted:
                     continue
                 there = best.get(name)
                 if there is None or rank(*there) < rank(slot, item, tied):

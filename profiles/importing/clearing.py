@@ -26,7 +26,7 @@ from profiles.services.imports import cancel_import
 _TO_NOBODY = (Outcome.REJECTED, Outcome.SKIPPED)
 _ENDED = (ImportState.DONE, ImportState.CANCELLED, ImportState.FAILED, ImportState.UNDONE)
 _WAITING = (ImportState.UPLOADED, ImportState.READY, ImportState.FAILED)
-_EMPTY: dict[str, Any] = {"cells": None, "data": None, "changes": None, "params": None}
+_EMPTY: dict[str, Any] = {"cells": None, "data": None, "changes": None, "before": None, "params": None}
 _WITH_TEXT = Q(cells__isnull=False) | Q(data__isnull=False)
 
 # Numbers are written in many ways (06-12 34 56 78): their last digits find the candidates.

@@ -20,9 +20,9 @@ from cdp.common.queue_items import Claim
 from profiles.changes import Change, announce
 from profiles.importing.dryrun import target_job
 from profiles.importing.jobs import renew
-from profiles.importing.people import load_identifiers
 from profiles.importing.targets import ImportTarget, TargetRow
 from profiles.models import Import
+from profiles.resolution.rows import find_identifiers
 
 BLOCK = 2_000
 
@@ -68,7 +68,7 @@ def _apply_block(job: Import, claim: Claim, targets: Sequence[ImportTarget]) -> 
     rows, last = next(_blocks(job, done["line"], targets), ([], 0))
     if not last:
         return False
-    known = load_identifiers([pair for row in rows for pair in row.identifiers])
+    known = find_identifiers({pair for row in rows for pair in row.identifiers})
     totals: dict[str, dict[str, int]] = job.counts.setdefault("targets", {})
     people: set[int] = set()
     for target in targets:

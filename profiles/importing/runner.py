@@ -174,7 +174,8 @@ def _commit(job: Import, claim: Claim, run: Run) -> None:
     targets = _targets_of(parsed_mapping(job))
     source_id = _source(job)
     if not job.rows_done:
-        renew(job, claim, counts={**job.counts, "targets": {}, "opt_outs": {}})
+        counts = {**job.counts, "targets": {}, "opt_outs": {}}
+        renew(job, claim, counts=counts, said_at=job.said_at or timezone.now())
     size, failing, more = BLOCK, 0, True
     while more:
         try:

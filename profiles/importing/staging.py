@@ -11,8 +11,8 @@ from typing import Any
 from django.db import connection
 from psycopg import sql
 
+from cdp.common.copying import copy_json, copy_text
 from cdp.common.reasons import Params
-from profiles.importing.copying import copy_json, copy_text
 
 #: line, outcome, reason, its parameters, original cells, checked data, identifiers in the order of the checker's kinds
 StageRow = tuple[int, str, str, Params | None, Sequence[str] | None, dict[str, Any] | None]

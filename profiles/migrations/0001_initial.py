@@ -1,11 +1,13 @@
 """The rows of profiles, as one clean set."""
 
+import datetime
 import uuid
 
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.expressions
+import django.db.models.functions.comparison
 import django.db.models.functions.datetime
 import django.utils.timezone
 from django.conf import settings
@@ -86,9 +88,10 @@ class Migration(migrations.Migration):
                 ('trusted_at', models.DateTimeField(null=True)),
                 ('confirmed_at', models.DateTimeField(null=True)),
                 ('tied', models.BooleanField(db_default=True)),
+                ('restricted_at', models.DateTimeField(null=True)),
                 ('in_use', models.BooleanField(db_default=True)),
                 ('first_seen_at', models.DateTimeField()),
-                ('last_seen_at', models.DateTimeField()),
+                ('last_seen_at', models.DateTimeField(null=True)),
                 ('assertions', models.JSONField(default=dict)),
             ],
             options={
@@ -164,6 +167,7 @@ class Migration(migrations.Migration):
                 ('data', models.JSONField(null=True)),
                 ('profile_id', models.BigIntegerField(null=True)),
                 ('changes', models.JSONField(null=True)),
+                ('before', models.JSONField(null=True)),
             ],
             options={
                 'default_permissions': (),
@@ -183,7 +187,7 @@ class Migration(migrations.Migration):
                 ('identified', models.BooleanField(default=False)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('first_seen_at', models.DateTimeField()),
-                ('last_seen_at', models.DateTimeField()),
+                ('last_seen_at', models.DateTimeField(null=True)),
                 ('restricted_at', models.DateTimeField(blank=True, null=True)),
                 ('erased_at', models.DateTimeField(blank=True, null=True)),
                 ('merged_into', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='profiles.profile')),
@@ -288,6 +292,7 @@ class Migration(migrations.Migration):
                 ('error_params', models.JSONField(default=dict)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('checked_at', models.DateTimeField(null=True)),
+                ('said_at', models.DateTimeField(null=True)),
                 ('started_at', models.DateTimeField(null=True)),
                 ('finished_at', models.DateTimeField(null=True)),
                 ('rows_removed_at', models.DateTimeField(null=True)),
@@ -358,7 +363,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='profile',
-            index=models.Index(condition=models.Q(('erased_at', None), ('merged_into', None)), fields=['-last_seen_at', '-id'], name='profile_alive_seen_idx'),
+            index=models.Index(models.OrderBy(django.db.models.functions.comparison.Coalesce('last_seen_at', models.Value(datetime.datetime(1970, 1, 1, 0, 0, tzinfo=datetime.timezone.utc))), descending=True), models.OrderBy(models.F('id'), descending=True), condition=models.Q(('erased_at', None), ('merged_into', None)), name='profile_alive_seen_idx'),
         ),
         migrations.AddIndex(
             model_name='profile',

@@ -62,14 +62,16 @@ class Identifier(models.Model):
     confirmed_at = models.DateTimeField(null=True)  # when the person last answered at it
     #: links of trusted sources tie it to its person; else only a public key did, and it is never mailed
     tied = models.BooleanField(db_default=True)
+    #: GDPR art. 18, kept here so that an unmerge gives it back to the right person: one is enough for the whole person
+    restricted_at = models.DateTimeField(null=True)
     #: something hangs on it (interactions, assertions, records of consent); what is not in use may be dropped
     in_use = models.BooleanField(db_default=True)
     #: no index and no database constraint: a handful of sources, millions of rows, and nobody asks by it
     source = models.ForeignKey(
         Source, null=True, on_delete=models.SET_NULL, db_constraint=False, db_index=False, related_name="+"
     )
-    first_seen_at = models.DateTimeField()
-    last_seen_at = models.DateTimeField()
+    first_seen_at = models.DateTimeField()  # known since
+    last_seen_at = models.DateTimeField(null=True)  # when the person last did something under it; see the profile
     #: what was said of the person under this identifier: {trait: {slot: {"v": value, "t": time, "m": tie-break,
     #: "c": cause}}} (see profiles.identity.traits); a profile's traits are the winners over its identifiers
     assertions = models.JSONField(default=dict)

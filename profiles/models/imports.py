@@ -62,6 +62,7 @@ class Import(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     checked_at = models.DateTimeField(null=True)
     confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    said_at = models.DateTimeField(null=True)  # the moment that all its words bear: when the commit began
     started_at = models.DateTimeField(null=True)  # of the step under way: dry run, commit or undo
     finished_at = models.DateTimeField(null=True)
     rows_removed_at = models.DateTimeField(null=True)  # by retention: from then on it cannot be undone
@@ -88,6 +89,7 @@ class ImportRow(models.Model):
     data = models.JSONField(null=True)  # the checked values of the others, see profiles.importing.rows
     profile_id = models.BigIntegerField(null=True)
     changes = models.JSONField(null=True)  # {trait: [old, new]}, of updated rows
+    before = models.JSONField(null=True)  # what an undo puts back, see profiles.importing.people
 
     class Meta:
         default_permissions = ()

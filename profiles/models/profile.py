@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from profiles.models.source import Source
-from profiles.querysets.people import ProfileManager
+from profiles.querysets.people import ProfileManager, last_seen_key
 
 
 class Profile(models.Model):
@@ -26,10 +26,13 @@ class Profile(models.Model):
     search_text = models.TextField(blank=True)  # lower-case names, addresses and ids, for the search box
     identified = models.BooleanField(default=False)  # has a user id or a mail address
     created_at = models.DateTimeField(db_default=Now())
-    first_seen_at = models.DateTimeField()
-    last_seen_at = models.DateTimeField()
+    first_seen_at = models.DateTimeField()  # known since, from whatever source
+    #: when the person last did something: a message of a website, app or server. Imports, the API, staff and merges are
+    #: not the person's doing; null: never seen
+    last_seen_at = models.DateTimeField(null=True)
     merged_into = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, db_constraint=False, related_name="+")
-    restricted_at = models.DateTimeField(null=True, blank=True)  # GDPR art. 18: stored, not used
+    #: GDPR art. 18: stored, not used. Follows from the identifiers, of which the strictest counts
+    restricted_at = models.DateTimeField(null=True, blank=True)
     erased_at = models.DateTimeField(null=True, blank=True)
 
     objects = ProfileManager()
@@ -45,7 +48,8 @@ class Profile(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["-last_seen_at", "-id"],
+                last_seen_key().desc(),
+                models.F("id").desc(),
                 name="profile_alive_seen_idx",
                 condition=models.Q(merged_into=None, erased_at=None),
             ),

@@ -22,12 +22,14 @@ from profiles.processing import store
 from profiles.processing.claim import Entry, RawBody, fitting, load_bodies
 from profiles.processing.sources import SourceInfo, load_rules, load_sources
 from profiles.processing.store import RejectedRow, SeenKey, Tally
-from profiles.resolution import profiles as people
+from profiles.resolution import people
 from profiles.resolution.resolve import Observation, Resolved, resolve
 from profiles.resolution.rows import Pair, find_identifiers
 from profiles.tombstones import find_erased
 
 Place = tuple[int, int]  # raw id, position within the body
+#: kinds of message that are something a person does; a group or an alias is bookkeeping
+ACTIVITY = frozenset({"track", "page", "screen", "identify"})
 
 
 class PartitionsMissing(Prepare):
@@ -215,25 +217,15 @@ def store_items(items: Sequence[Item], rules: Rules, sources: Mapping[int, Sourc
     if not items:
         return
     assertions = _assertions_of(items)
-    resolved = resolve(_observations(items), rules.kinds, assertions=assertions)
+    resolved = resolve(_observations(items), rules.kinds, assertions=assertions, asked=True)
     interactions = _interactions(items, resolved)
-    created_ids = resolved.created_profile_ids
-    changed = set(resolved.changed_profile_ids)
-    by_id = {
-        resolved.identifiers[pair].id: (resolved.identifiers[pair].profile_id, values)
-        for pair, values in assertions.items()
-        if resolved.identifiers[pair].profile_id not in created_ids or resolved.identifiers[pair].anchored is None
-    }
-    changed_ids = people.add_assertions({id: values for id, (_profile, values) in by_id.items()})
-    changed |= {by_id[id][0] for id in changed_ids}
     spans, profile_spans = _spans(items, resolved)
+    created_ids = resolved.created_profile_ids
     people.touch(spans, {id: span for id, span in profile_spans.items() if id not in created_ids})
-    people.refresh(
-        changed, created=created_ids, cause="merge" if resolved.moves else "", at=items[0].origin.received_at
-    )
+    written = people.write(resolved, assertions, at=items[0].origin.received_at)
     announce(
         Change(
-            profile_ids=set(profile_spans) | changed,
+            profile_ids=profile_spans.keys() | written.profile_ids,
             cause="collect",
             interactions=interactions,
             moved=resolved.moves,
@@ -273,6 +265,7 @@ def _observations(items: Sequence[Item]) -> list[Observation]:
             item.tie,
             item.origin.source_id,
             item.origin.trusted,
+            active=item.message.kind in ACTIVITY,
         )
         for item in items
     ]
@@ -337,25 +330,18 @@ def _interactions(items: Sequence[Item], resolved: Resolved) -> list[NewInteract
     return news
 
 
-Spans = dict[int, tuple[datetime, datetime]]
-
-
-def _spans(items: Sequence[Item], resolved: Resolved) -> tuple[Spans, Spans]:
-    """Return when each known identifier, and each person, was first and last seen in this block."""
-    spans: Spans = {}
-    profiles: Spans = {}
+def _spans(items: Sequence[Item], resolved: Resolved) -> tuple[people.Spans, people.Spans]:
+    """Return since when each known identifier, and each person, is known, and when they were last active, by id."""
+    spans: people.Spans = {}
+    profiles: people.Spans = {}
     for item in items:
         at = item.message.occurred_at
+        active = item.message.kind in ACTIVITY
         for pair in item.message.identifiers:
             row = resolved.identifiers.get(pair)
             if row is None:  # beyond the person's limit, and nothing hangs on it
                 continue
             for table, id in ((spans, row.id), (profiles, row.profile_id)):
-                known = table.get(id)
-                if known is None:
-                    table[id] = (at, at)
-                elif at < known[0]:
-                    table[id] = (at, known[1])
-                elif at > known[1]:
-                    table[id] = (known[0], at)
+                first, last = table.get(id) or (at, None)
+                table[id] = (min(first, at), max(last or at, at) if active else last)
     return spans, profiles

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from django.db import connection, transaction
 
 from cdp.common import queues
 from cdp.common.faults import Fault, OutOfTime, bounded, describe_error, fault_of, persist
+from cdp.common.garbage import no_cycle_search
 from cdp.common.models import DeadLetter
 from cdp.common.queue_blocks import ALONE, BlockTable, Row, work_blocks
 from cdp.common.queues import GIVE_WAY_SECONDS, Run
@@ -51,25 +49,10 @@ def retry_body(letter: DeadLetter) -> None:
 
 
 def _process(rows: list[Row]) -> int:
-    with _no_cycle_search():
+    with no_cycle_search():
         done = process_entries([Entry(*row[:3]) for row in rows])
     INBOX.delete([entry.raw_id for entry in done])
     return len(done)
-
-
-@contextmanager
-def _no_cycle_search() -> Iterator[None]:
-    """Keep the garbage collector from searching a block again and again while it grows.
-
-    A block makes some 100,000 objects, hardly a cycle among them; counting references frees them when it ends.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 # One body that fails -----------------------------------------------------------------------------------------------

@@ -11,13 +11,13 @@ import msgspec
 from django.db import connection
 
 from cdp.common.arrays import binaries, moments, numbers, texts
+from cdp.common.copying import copy_json, copy_lines, copy_text
 from profiles.keyring import key_ring
 from profiles.messages.model import Pair
 from profiles.models import RawIdentifier
 from profiles.processing.claim import Entry
 
 _encode = msgspec.json.encode
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +69,6 @@ def count_once(keys: Sequence[SeenKey]) -> tuple[set[bytes], dict[bytes, bytes]]
         return new, {row[0].bytes: bytes(row[1]) for row in cursor.fetchall()}
 
 
-def text_field(value: str) -> str:
-    """Return text as COPY wants it."""
-    return value.translate(_ESCAPES) if not value.isprintable() or "\\" in value else value
-
-
-def json_field(value: Any) -> str:
-    """Return JSON as COPY wants it; JSON itself holds no raw control characters."""
-    return _encode(value).decode().replace("\\", "\\\\") if value else "{}"
-
-
 _COPY = (
     "COPY profiles_interaction (profile_id, identifier_id, occurred_at, received_at, kind, name, properties, context,"
     " source_id, message_id) FROM STDIN"
@@ -90,9 +80,7 @@ _COPY_NAMES = "COPY profiles_rawidentifier (received_at, raw_id, digest) FROM ST
 
 def copy_interactions(lines: Sequence[str]) -> None:
     """Write interactions; every line comes from `interaction_line`."""
-    if lines:
-        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            copy.write("".join(lines).encode())
+    copy_lines(_COPY, lines)
 
 
 def interaction_line(
@@ -109,8 +97,8 @@ def interaction_line(
 ) -> str:
     """Return one line for COPY."""
     return (
-        f"{profile_id}\t{identifier_id}\t{occurred_at.isoformat()}\t{received_at}\t{kind}\t{text_field(name)}\t"
-        f"{json_field(properties)}\t{json_field(context)}\t{source_id}\t{text_field(message_id)}\n"
+        f"{profile_id}\t{identifier_id}\t{occurred_at.isoformat()}\t{received_at}\t{kind}\t{copy_text(name)}\t"
+        f"{copy_json(properties)}\t{copy_json(context)}\t{source_id}\t{copy_text(message_id)}\n"
     )
 
 
@@ -165,8 +153,7 @@ def note_names(rows: Iterable[tuple[datetime, int, int]]) -> None:
     """Note whom bodies name: (received at, raw id, digest)."""
     lines = [f"{received_at.isoformat()}\t{raw_id}\t{digest}\n" for received_at, raw_id, digest in rows]
     if lines:
-        with connection.cursor() as cursor, cursor.copy(_COPY_NAMES) as copy:
-            copy.write("".join(lines).encode())
+        copy_lines(_COPY_NAMES, lines)
 
 
 def rewrite_bodies(bodies: Iterable[tuple[Entry, bytes | None]]) -> None:

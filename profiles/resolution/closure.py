@@ -104,7 +104,7 @@ def load_closure(groups: Sequence[Collection[int]], kinds: Mapping[str, Kind]) -
     asked = numbers(ids)
     with bulk_cursor() as cursor:
         cursor.execute(f"SELECT {COLUMNS} FROM profiles_identifier i WHERE i.id = ANY(%s::bigint[])", [asked])
-        closure.identifiers = {row[0]: IdentifierRow(*row) for row in cursor.fetchall()}
+        closure.identifiers = {row[0]: IdentifierRow._make(row) for row in cursor.fetchall()}
         cursor.execute(_LINKS_OF, [asked])
         # A link between two of those asked for comes from both ends; it counts once.
         rows = set(cursor.fetchall())

@@ -11,7 +11,7 @@ from profiles.changes import IdentifierMove
 from profiles.identity.bounds import held_links
 from profiles.identity.graph import Kind, Link, Node, Partition, Refusal, kind_of, partition
 from profiles.resolution.closure import Closure
-from profiles.resolution.rows import IdentifierRow, LinkClaim, Pair, Seen
+from profiles.resolution.rows import IdentifierRow, LinkClaim, Pair, Seen, is_of_file
 
 Ends = tuple[Pair, Pair]
 
@@ -56,6 +56,7 @@ class Plan:
     cause: str
     new: dict[Pair, NewIdentifier] = field(default_factory=dict)
     links: dict[Ends, LinkClaim] = field(default_factory=dict)
+    fresh_links: list[tuple[Pair, Pair, LinkClaim]] = field(default_factory=list)  # between identifiers that are new
     held: dict[Ends, LinkClaim] = field(default_factory=dict)
     known: Mapping[Pair, IdentifierRow] = field(default_factory=dict)
     trusted: dict[int, datetime] = field(default_factory=dict)  # identifiers that a trusted source gives (earlier) now
@@ -291,7 +292,7 @@ def _with_stored(link: Link, there: Link | None) -> Link:
     """Return a link with what is stored of it folded in; see profiles.resolution.rows.stronger."""
     if there is None:
         return link
-    first = min(link, there, key=lambda item: (item.weak, item.at, item.tie))
+    first = min(link, there, key=lambda item: (item.weak, is_of_file(item.tie), item.at, item.tie))
     manual = link.manual or there.manual
     return Link(link.low, link.high, first.at, first.tie, first.weak, manual, there.denied)
 

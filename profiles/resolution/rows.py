@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import connection
 
@@ -13,8 +14,7 @@ from cdp.common.arrays import bulk_cursor, numbers, texts
 Pair = tuple[str, str]  # (kind, value)
 
 
-@dataclass(frozen=True, slots=True)
-class IdentifierRow:
+class IdentifierRow(NamedTuple):
     """An identifier as stored. `anchored` is the profile that came to life with it; see the model for the rest."""
 
     id: int
@@ -28,24 +28,27 @@ class IdentifierRow:
 
     def moved_to(self, profile_id: int) -> IdentifierRow:
         """Return the row as it is after a move."""
-        return replace(self, profile_id=profile_id)
+        return self._replace(profile_id=profile_id)
 
 
 @dataclass(slots=True)
 class Seen:
-    """When an identifier was observed, since when by a trusted source, and whether anything hangs on it."""
+    """What observations say of an identifier.
+
+    Since when it is known, when the person was last active under it (None: not here), since when a trusted source gives
+    it, and whether anything hangs on it.
+    """
 
     first: datetime
-    last: datetime
+    last: datetime | None
     trusted_at: datetime | None
     source_id: int | None
     in_use: bool
 
-    def add(self, at: datetime, trusted: bool, in_use: bool) -> None:
+    def add(self, at: datetime, active: bool, trusted: bool, in_use: bool) -> None:
         """Fold one more observation in."""
-        if at < self.first:
-            self.first = at
-        elif at > self.last:
+        self.first = min(self.first, at)
+        if active and (self.last is None or at > self.last):
             self.last = at
         if trusted and (self.trusted_at is None or at < self.trusted_at):
             self.trusted_at = at
@@ -56,8 +59,7 @@ class Seen:
         return self.trusted_at is not None and (row.trusted_at is None or self.trusted_at < row.trusted_at)
 
 
-@dataclass(frozen=True, slots=True)
-class LinkClaim:
+class LinkClaim(NamedTuple):
     """What is claimed of a link now."""
 
     at: datetime
@@ -66,9 +68,17 @@ class LinkClaim:
     manual: bool
     source_id: int | None
 
+    @property
+    def standing(self) -> tuple[bool, bool, datetime, str]:
+        """Return what decides which of several claims a link keeps; the lower is the better.
 
-@dataclass(frozen=True, slots=True)
-class LinkRow:
+        A public key cannot date back what a trusted source says; and what a file says gives way to what a source says
+        by itself, so that the undo of an import takes nothing else away.
+        """
+        return self.weak, is_of_file(self.tie), self.at, self.tie
+
+
+class LinkRow(NamedTuple):
     """A link as stored. `held`: too many hang together there for it to be weighed; it waits for review."""
 
     low: int
@@ -82,20 +92,21 @@ class LinkRow:
 
     def improved_by(self, claim: LinkClaim) -> bool:
         """Tell whether what is claimed now changes the link: more surely than before, or earlier."""
-        if claim.weak != self.weak:
-            return self.weak
         if self.held:
-            return claim.manual
-        return (claim.at, claim.tie) < (self.at, self.tie) or (claim.manual and not self.manual)
+            return claim.manual or (self.weak and not claim.weak)
+        mine = (self.weak, is_of_file(self.tie), self.at, self.tie)
+        return claim.standing < mine or (claim.manual and not self.manual)
+
+
+def is_of_file(tie: str) -> bool:
+    """Tell whether a claim is that of a contact file; see `profiles.importing.people.Provenance.tie`."""
+    return tie.startswith("import:")
 
 
 def stronger(one: LinkClaim, other: LinkClaim) -> LinkClaim:
-    """Return what two messages together say of a link; the order does not matter.
-
-    A public key cannot date back what a trusted source says: the time is that of the earliest trusted claim.
-    """
-    first = min(one, other, key=lambda claim: (claim.weak, claim.at, claim.tie))
-    return replace(first, manual=one.manual or other.manual)
+    """Return what two messages together say of a link; the order does not matter."""
+    first = min(one, other, key=lambda claim: claim.standing)
+    return first._replace(manual=one.manual or other.manual)
 
 
 COLUMNS = "i.id, i.kind, i.value, i.profile_id, i.trusted_at, i.tied, i.in_use, i.anchored_profile_id"
@@ -109,7 +120,7 @@ def find_identifiers(pairs: Collection[Pair]) -> dict[Pair, IdentifierRow]:
             "JOIN profiles_identifier i ON i.kind = asked.kind AND i.value = asked.value",
             [texts(kind for kind, _value in pairs), texts(value for _kind, value in pairs)],
         )
-        return {(row[1], row[2]): IdentifierRow(*row) for row in cursor.fetchall()}
+        return {(row[1], row[2]): IdentifierRow._make(row) for row in cursor.fetchall()}
 
 
 def current_profiles(ids: list[int]) -> dict[int, int]:
@@ -136,7 +147,7 @@ def find_links(ends: Iterable[tuple[int, int]]) -> dict[tuple[int, int], LinkRow
         return {}
     with bulk_cursor() as cursor:
         cursor.execute(_FIND_LINKS, [numbers(low for low, _high in ordered), numbers(high for _low, high in ordered)])
-        return {(row[0], row[1]): LinkRow(*row) for row in cursor.fetchall()}
+        return {(row[0], row[1]): LinkRow._make(row) for row in cursor.fetchall()}
 
 
 def lock_profiles(ids: Collection[int]) -> None:

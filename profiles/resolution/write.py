@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from cdp.common.arrays import flags, moments, numbers, texts
+from cdp.common.copying import NULL, copy_json, copy_lines, copy_text, copy_time
 from profiles.changes import IdentifierMove
 from profiles.resolution.plan import Ends, Plan
-from profiles.resolution.rows import COLUMNS, IdentifierRow, LinkClaim, Pair
+from profiles.resolution.rows import IdentifierRow, LinkClaim, Pair
 
 _encode = msgspec.json.encode
 
@@ -30,11 +31,10 @@ def apply_plan(plan: Plan, assertions: Mapping[Pair, Any], *, by: int | None = N
     """
     _number_profiles(plan)
     created = _insert_identifiers(plan, assertions)
-    if len(created) != len(plan.new):
-        raise ConcurrentUpdate
     _update_identifiers(plan)
     everybody = {**plan.known, **created}
     link_ids = _write_links({_ids(everybody, ends): claim for ends, claim in plan.links.items()})
+    _copy_links(plan, created)
     _hold_links({_ids(everybody, ends): claim for ends, claim in plan.held.items()})
     _move(plan)
     _note_merges(plan, link_ids, by)
@@ -49,22 +49,22 @@ def _ids(everybody: Mapping[Pair, IdentifierRow], ends: Ends) -> tuple[int, int]
 
 
 # Profiles and identifiers ------------------------------------------------------------------------------------------
-def next_profile_ids(count: int) -> list[int]:
-    """Take ids for profiles that will be written by `profiles.resolution.profiles`."""
+def _next_ids(table: str, count: int) -> list[int]:
+    """Take ids from a table's sequence."""
     if not count:
         return []
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('profiles_profile_id_seq') FROM generate_series(1, %s)", [count])
+        cursor.execute(f"SELECT nextval('{table}_id_seq') FROM generate_series(1, %s)", [count])
         return [id for (id,) in cursor.fetchall()]
 
 
 def _number_profiles(plan: Plan) -> None:
     """Give the profiles below zero their ids."""
-    fresh = plan.created_profile_ids
+    fresh = [id for id in plan.created_profile_ids if id < 0]
     if not fresh:
         return
-    ids = dict(zip(fresh, next_profile_ids(len(fresh)), strict=True))
-    plan.created_profile_ids = list(ids.values())
+    ids = dict(zip(fresh, _next_ids("profiles_profile", len(fresh)), strict=True))
+    plan.created_profile_ids = [ids.get(id, id) for id in plan.created_profile_ids]
     for item in plan.new.values():
         item.profile_id = ids.get(item.profile_id, item.profile_id)
         if item.anchored is not None:
@@ -82,33 +82,36 @@ def _renumbered(move: IdentifierMove, ids: Mapping[int, int]) -> IdentifierMove:
     return replace(move, to_profile_id=ids[move.to_profile_id])
 
 
+_COPY_IDENTIFIERS = (
+    "COPY profiles_identifier (id, kind, value, profile_id, anchored_profile_id, trusted_at, tied, in_use, source_id,"
+    " first_seen_at, last_seen_at, assertions) FROM STDIN"
+)
+
+
 def _insert_identifiers(plan: Plan, assertions: Mapping[Pair, Any]) -> dict[Pair, IdentifierRow]:
-    """Write the new identifiers, sorted by value; return them. Fewer come back when somebody else was faster."""
+    """Write the new identifiers, sorted by value; return them. Raises ConcurrentUpdate when one exists by now."""
     if not plan.new:
         return {}
     new = sorted(plan.new.items())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO profiles_identifier (kind, value, profile_id, anchored_profile_id, trusted_at, tied, in_use,"
-            " source_id, first_seen_at, last_seen_at, assertions) SELECT * FROM unnest(%s::text[], %s::text[],"
-            " %s::bigint[], %s::bigint[], %s::timestamptz[], %s::bool[], %s::bool[], %s::bigint[], %s::timestamptz[],"
-            " %s::timestamptz[], %s::jsonb[])"
-            f" ON CONFLICT (kind, value) DO NOTHING RETURNING {COLUMNS.replace('i.', '')}",
-            [
-                texts(pair[0] for pair, _ in new),
-                texts(pair[1] for pair, _ in new),
-                numbers(item.profile_id for _, item in new),
-                numbers(item.anchored for _, item in new),
-                moments(item.seen.trusted_at for _, item in new),
-                flags(item.tied for _, item in new),
-                flags(item.seen.in_use for _, item in new),
-                numbers(item.seen.source_id for _, item in new),
-                moments(item.seen.first for _, item in new),
-                moments(item.seen.last for _, item in new),
-                texts(_encode(assertions[pair]).decode() if pair in assertions else "{}" for pair, _ in new),
-            ],
+    created: dict[Pair, IdentifierRow] = {}
+    lines = []
+    for id, (pair, item) in zip(_next_ids("profiles_identifier", len(new)), new, strict=True):
+        seen = item.seen
+        created[pair] = IdentifierRow(
+            id, *pair, item.profile_id, seen.trusted_at, item.tied, seen.in_use, item.anchored
         )
-        return {(row[1], row[2]): IdentifierRow(*row) for row in cursor.fetchall()}
+        said = copy_json(assertions[pair]) if pair in assertions else "{}"
+        lines.append(
+            f"{id}\t{copy_text(pair[0])}\t{copy_text(pair[1])}\t{item.profile_id}\t"
+            f"{NULL if item.anchored is None else item.anchored}\t{copy_time(seen.trusted_at)}\t{item.tied}\t"
+            f"{seen.in_use}\t{NULL if seen.source_id is None else seen.source_id}\t{copy_time(seen.first)}\t"
+            f"{copy_time(seen.last)}\t{said}\n"
+        )
+    try:
+        copy_lines(_COPY_IDENTIFIERS, lines)
+    except IntegrityError as error:
+        raise ConcurrentUpdate from error
+    return created
 
 
 def _update_identifiers(plan: Plan) -> None:
@@ -165,8 +168,11 @@ def remove_identifiers(ids: Collection[int]) -> None:
 
 
 # Links -------------------------------------------------------------------------------------------------------------
-#: what profiles.resolution.rows.stronger says, in SQL
-_EARLIER = "(excluded.weak, excluded.first_at, excluded.tie) < (l.weak, l.first_at, l.tie)"
+#: what `LinkClaim.standing` says, in SQL
+_EARLIER = (
+    "(excluded.weak, excluded.tie LIKE 'import:%%', excluded.first_at, excluded.tie)"
+    " < (l.weak, l.tie LIKE 'import:%%', l.first_at, l.tie)"
+)
 _WRITE_LINKS = f"""
 INSERT INTO profiles_identitylink AS l (low_id, high_id, first_at, tie, weak, manual, source_id)
 SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::text[], %s::bool[], %s::bool[], %s::bigint[])
@@ -174,7 +180,8 @@ ON CONFLICT (low_id, high_id) DO UPDATE SET
     tie = CASE WHEN {_EARLIER} THEN excluded.tie ELSE l.tie END,
     first_at = CASE WHEN {_EARLIER} THEN excluded.first_at ELSE l.first_at END,
     weak = l.weak AND excluded.weak,
-    manual = l.manual OR excluded.manual
+    manual = l.manual OR excluded.manual,
+    source_id = CASE WHEN {_EARLIER} THEN excluded.source_id ELSE l.source_id END
 RETURNING low_id, high_id, id
 """
 
@@ -205,6 +212,16 @@ def _write_links(links: Mapping[tuple[int, int], LinkClaim]) -> dict[tuple[int, 
             [lows, highs],
         )
         return written
+
+
+def _copy_links(plan: Plan, created: Mapping[Pair, IdentifierRow]) -> None:
+    """Write links that nobody else can know of."""
+    lines = []
+    for one, other, claim in plan.fresh_links:
+        low, high = _ids(created, (one, other))
+        source = NULL if claim.source_id is None else claim.source_id
+        lines.append(f"{low}\t{high}\t{copy_time(claim.at)}\t{claim.tie}\t{claim.weak}\t{claim.manual}\t{source}\n")
+    copy_lines("COPY profiles_identitylink (low_id, high_id, first_at, tie, weak, manual, source_id) FROM STDIN", lines)
 
 
 def _hold_links(links: Mapping[tuple[int, int], LinkClaim]) -> None:

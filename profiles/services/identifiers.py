@@ -8,10 +8,9 @@ from uuid import uuid4
 from django.db import connection, transaction
 from django.utils import timezone
 
-from profiles.changes import Change, announce
 from profiles.models import Source
 from profiles.processing.sources import load_rules
-from profiles.resolution import profiles as people
+from profiles.resolution import people
 from profiles.resolution.resolve import Observation, resolve
 
 #: the source of what Klantbeeld itself saw
@@ -34,14 +33,6 @@ def confirm_identifier(*, kind: str, value: str, at: datetime | None = None) -> 
             [moment, resolved.identifiers[pair].id],
         )
     profile_id = resolved.profile_of(pair)
-    changed = resolved.changed_profile_ids | {profile_id}
-    people.refresh(changed, created=resolved.created_profile_ids, at=moment)
-    announce(
-        Change(
-            profile_ids=changed,
-            cause="manual",
-            moved=resolved.moves,
-            created_profile_ids=set(resolved.created_profile_ids),
-        )
-    )
+    resolved.made.clear()  # the confirmation is not in it
+    people.write(resolved, {}, also=[profile_id], at=moment, news="manual")
     return profile_id

@@ -12,12 +12,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cdp.common.errors import CdpError
-from profiles.changes import Change, announce
 from profiles.models import HeldLink, Identifier, IdentityLink, Merge, Profile
 from profiles.models.identity import MergeState
 from profiles.processing.sources import load_rules
-from profiles.resolution import profiles as people
-from profiles.resolution.resolve import Observation, Resolved, resolve, resolve_again
+from profiles.resolution import people
+from profiles.resolution.resolve import Observation, resolve, resolve_again
 from profiles.resolution.rows import lock_profiles
 from profiles.services.traits import anchor_of, strongest
 
@@ -50,7 +49,7 @@ def merge_profiles(*, winner_id: int, loser_id: int, actor: Any = None) -> int:
     Merge.objects.filter(
         state=MergeState.QUARANTINED, winner_id=min(winner_id, loser_id), loser_id=max(winner_id, loser_id)
     ).delete()
-    _finish(resolved, "merge", {winner_id, loser_id})
+    people.write(resolved, {}, cause="merge", also=[winner_id, loser_id], at=now, news="merge")
     return target
 
 
@@ -73,9 +72,10 @@ def undo_merge(*, merge_id: int, actor: Any = None) -> tuple[int, int]:
     if not moved or not kept:
         raise CdpError("merge.nothing_to_undo", _("One of the two sides has no identifiers left."), status=409)
     _deny(moved, kept, getattr(actor, "pk", None))
-    resolved = resolve_again(moved | kept, load_rules().kinds, cause="undo", by=getattr(actor, "pk", None))
+    resolved = resolve_again([moved | kept], load_rules().kinds, cause="undo", by=getattr(actor, "pk", None))
     Merge.objects.filter(pk=merge_id, state=MergeState.DONE).update(state=MergeState.UNDONE, undone_at=timezone.now())
-    _finish(resolved, "undo", {merge.winner_id, merge.loser_id})
+    sides = [merge.winner_id, merge.loser_id]
+    people.write(resolved, {}, cause="undo", also=sides, at=timezone.now(), news="undo")
     return merge.winner_id, merge.loser_id
 
 
@@ -129,16 +129,3 @@ def _deny_one(low: int, high: int, by: int | None) -> None:
             " denied_by_id = excluded.denied_by_id",
             [low, high, now, now, by],
         )
-
-
-def _finish(resolved: Resolved, cause: str, profile_ids: set[int]) -> None:
-    changed = resolved.changed_profile_ids | profile_ids
-    people.refresh(changed, created=resolved.created_profile_ids, cause=cause, at=timezone.now())
-    announce(
-        Change(
-            profile_ids=changed,
-            cause=cause,
-            moved=resolved.moves,
-            created_profile_ids=set(resolved.created_profile_ids),
-        )
-    )

@@ -31,7 +31,7 @@ def collect(profile_id: int) -> dict[str, Any]:
         "traits": person.traits,
         "origins": person.origins,
         "first_seen_at": person.first_seen_at.isoformat(),
-        "last_seen_at": person.last_seen_at.isoformat(),
+        "last_seen_at": person.last_seen_at.isoformat() if person.last_seen_at else None,
         "identifiers": [
             {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
             for row in Identifier.objects.filter(profile_id=profile_id).values(

@@ -8,6 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,11 +21,11 @@ from profiles.identity.junk import is_junk
 from profiles.identity.normalise import normalise
 from profiles.identity.traits import Slots, assert_traits, merge_into, slot_of, stamp
 from profiles.messages.model import Rules
-from profiles.models import Profile, Source
+from profiles.models import Identifier, Profile, Source
 from profiles.processing.sources import load_rules
-from profiles.resolution import profiles as people
+from profiles.resolution import people
 from profiles.resolution.resolve import Observation, Resolved, resolve
-from profiles.resolution.rows import Pair, find_identifiers
+from profiles.resolution.rows import Pair, lock_profiles
 from profiles.services.traits import checked_traits
 from profiles.tombstones import find_erased
 
@@ -64,10 +66,9 @@ def upsert_people(*, rows: Sequence[PersonRow], source: Source, cause: str) -> l
             assertions.setdefault(pairs[0], {}),
             assert_traits(rows[number].traits, slot=slot, at=stamp(now), tie=tie, cause=cause),
         )
-    before = find_identifiers({pair for pairs in ready.values() for pair in pairs}) if ready else {}
     resolved = resolve(observations, rules.kinds, assertions=assertions)
-    diffs = _write(resolved, assertions, cause)
-    return [_outcome(number, prepared, ready, resolved, before, diffs) for number in range(len(rows))]
+    written = people.write(resolved, assertions, at=now, news=cause.partition(":")[0])
+    return [_outcome(number, prepared, ready, resolved, written.diffs) for number in range(len(rows))]
 
 
 def _prepared(row: PersonRow, rules: Rules) -> tuple[tuple[Pair, ...], str]:
@@ -87,31 +88,11 @@ def _prepared(row: PersonRow, rules: Rules) -> tuple[tuple[Pair, ...], str]:
     return tuple(ordered), "" if ordered else "identifier.missing"
 
 
-def _write(resolved: Resolved, assertions: dict[Pair, dict[str, Slots]], cause: str) -> dict[int, people.TraitDiff]:
-    if not resolved.identifiers:
-        return {}
-    by_identifier = {resolved.identifiers[pair].id: values for pair, values in assertions.items()}
-    profile_of = {resolved.identifiers[pair].id: resolved.identifiers[pair].profile_id for pair in assertions}
-    changed = set(resolved.changed_profile_ids) | {profile_of[id] for id in people.add_assertions(by_identifier)}
-    now = timezone.now()
-    diffs = people.refresh(changed, created=resolved.created_profile_ids, at=now)
-    announce(
-        Change(
-            profile_ids=changed,
-            cause=cause.partition(":")[0],
-            moved=resolved.moves,
-            created_profile_ids=set(resolved.created_profile_ids),
-        )
-    )
-    return diffs
-
-
 def _outcome(
     number: int,
     prepared: list[tuple[tuple[Pair, ...], str]],
     ready: dict[int, tuple[Pair, ...]],
     resolved: Resolved,
-    before: dict[Pair, Any],
     diffs: dict[int, people.TraitDiff],
 ) -> PersonOutcome:
     pairs, code = prepared[number]
@@ -119,8 +100,8 @@ def _outcome(
         return PersonOutcome(profile_id=None, identifier_id=None, outcome="rejected", code=code or "erased")
     row = resolved.identifiers[pairs[0]]
     diff = diffs.get(row.profile_id)
-    known = any(pair in before for pair in pairs)
-    added = any(pair not in before for pair in pairs)
+    known = any(pair in resolved.before for pair in pairs)
+    added = any(pair in resolved.new for pair in pairs)
     outcome = "created" if not known else "updated" if added or (diff and diff.changes) else "unchanged"
     return PersonOutcome(
         profile_id=row.profile_id, identifier_id=row.id, outcome=outcome, changes=diff.changes if diff else {}
@@ -149,11 +130,19 @@ _REFUSALS = {
 
 @transaction.atomic
 def restrict_person(*, profile_id: int, restricted: bool, actor: Any = None) -> Profile:
-    """Restrict the use of a person's data (GDPR art. 18), or lift that: stored, shown, not used."""
-    person = Profile.objects.select_for_update(no_key=True).filter(pk=profile_id, erased_at=None).first()
+    """Restrict the use of a person's data (GDPR art. 18), or lift that: stored, shown, not used.
+
+    It is kept with the identifiers: whoever is merged with the person is restricted too, until they are unmerged.
+    """
+    lock_profiles([profile_id])
+    person = Profile.objects.filter(pk=profile_id, merged_into=None, erased_at=None).first()
     if person is None:
         raise CdpError("person.not_found", _("There is no such person, or not any more."), status=404)
-    person.restricted_at = (person.restricted_at or timezone.now()) if restricted else None
-    person.save(update_fields=["restricted_at"])
+    now = timezone.now()
+    moment = Coalesce("restricted_at", Value(now)) if restricted else None
+    if not Identifier.objects.filter(profile_id=profile_id).update(restricted_at=moment):
+        raise CdpError("person.no_identifier", _("This person has no identifier that it could be kept with."))
+    people.refresh([profile_id], at=now)
     announce(Change(profile_ids={profile_id}, cause="restrict"))
+    person.refresh_from_db()
     return person

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -12,10 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cdp.common.errors import CdpError
-from profiles.changes import Change, announce
 from profiles.identity.graph import kind_of
-from profiles.identity.normalise import normal_email
+from profiles.identity.normalise import normal_email, normalise
 from profiles.identity.traits import (
+    ADDRESS_TRAITS,
     MAX_TRAITS,
     MAX_VALUE_BYTES,
     PIN,
@@ -30,8 +31,9 @@ from profiles.identity.traits import (
 from profiles.messages.cleaning import Unstorable, clean
 from profiles.models import Identifier, Profile, Source
 from profiles.processing.sources import load_rules
-from profiles.resolution import profiles as people
-from profiles.resolution.rows import lock_profiles
+from profiles.resolution import people
+from profiles.resolution.resolve import Observation, resolve
+from profiles.resolution.rows import Pair, find_identifiers, lock_profiles
 
 
 def checked_traits(values: Mapping[str, Any], *, trusted: bool = True) -> dict[str, Any]:
@@ -91,11 +93,36 @@ def set_traits(
     assertions: dict[str, Slots] = {}
     merge_into(assertions, assert_traits(said, slot=slot_of(source.pk, trusted=source.trusted), **facts))
     merge_into(assertions, assert_traits(to_pin, slot=PIN, **facts))
-    people.drop_slot(profile_id, PIN, {*unpinned} - to_pin.keys())
-    people.add_assertions({anchor.pk: assertions})
-    diffs = people.refresh([profile_id], cause=by, at=now)
-    announce(Change(profile_ids={profile_id}, cause="manual"))
-    return diffs[profile_id].changes if profile_id in diffs else {}
+    people.drop_slot(PIN, names={*unpinned} - to_pin.keys(), profile_ids=[profile_id])
+    subject = (anchor.kind, anchor.value)
+    observed = [Observation((subject,), now, facts["tie"], source.pk, trusted=False)]
+    observed += _addresses(profile_id, subject, values, source, now)
+    resolved = resolve(observed, load_rules().kinds)
+    written = people.write(resolved, {subject: assertions}, cause=by, also=[profile_id], at=now, news="manual")
+    return written.diffs[profile_id].changes if profile_id in written.diffs else {}
+
+
+def _addresses(
+    profile_id: int, subject: Pair, values: Mapping[str, Any], source: Source, now: datetime
+) -> list[Observation]:
+    """Return the observations that make an address among these values one of the person's; raise CdpError."""
+    observed = []
+    for kind in sorted(ADDRESS_TRAITS & values.keys()):
+        pair = (kind, normalise(kind, values[kind]))
+        if not pair[1] or pair == subject:
+            continue
+        there = find_identifiers([pair]).get(pair)
+        if there is not None and there.profile_id != profile_id:
+            raise CdpError(
+                "trait.address_taken",
+                _("This address belongs to another person. Merge the two instead."),
+                place=kind,
+                status=409,
+            )
+        tie = uuid4().hex
+        observed.append(Observation((subject, pair), now, tie, source.pk, trusted=False, manual=True))
+        observed.append(Observation((pair,), now, tie, source.pk, trusted=source.trusted))
+    return observed
 
 
 def _to_pin(names: Collection[str], said: Mapping[str, Any], person: Profile) -> dict[str, Any]:

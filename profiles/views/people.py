@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -46,7 +46,7 @@ class PeopleList(ListPage):
         Column(name="known", label=_("Known"), export=lambda row: "yes" if row.identified else "no"),
         Column(
             name="first",
-            label=_("First seen"),
+            label=_("Known since"),
             sort="first_seen_at",
             few_only=True,
             descending_first=True,
@@ -55,7 +55,7 @@ class PeopleList(ListPage):
         Column(
             name="seen",
             label=_("Last seen"),
-            sort="last_seen_at",
+            sort="seen_key",
             descending_first=True,
             export=lambda row: row.last_seen_at,
         ),
@@ -81,6 +81,10 @@ class PeopleList(ListPage):
         """Return the people who are alive."""
         return Profile.objects.listed()
 
+    def csv_lines(self, rows: QuerySet[Any]) -> Iterator[str]:
+        """Yield the lines; whose data is restricted stays here."""
+        return super().csv_lines(rows.filter(restricted_at=None))
+
     def prepare(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Give every person the name that this reader may see."""
         see = can_see_pii(self.request.user)
@@ -95,7 +99,7 @@ def search_box(user: Any, text: str, limit: int) -> list[dict[str, str]]:
     if not user.has_perm("profiles.view_profile"):
         return []
     see = can_see_pii(user)
-    rows = Profile.objects.listed().matching(text).order_by("-last_seen_at", "-id")[:limit]
+    rows = Profile.objects.listed().matching(text).by_last_seen()[:limit]
     return [
         {
             "label": shown_name(profile, user),

@@ -42,17 +42,17 @@ class Person:
     """All that a rule may ask about a person. `consents` maps (purpose, channel) to the current answer."""
 
     first_seen_at: datetime
-    last_seen_at: datetime
+    last_seen_at: datetime | None  # None: never seen
     traits: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[PastEvent, ...] = ()
     identifiers: frozenset[str] = frozenset()
     consents: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    alive: bool = True
+    usable: bool = True  # alive, and not restricted
 
 
 def meets(rule: Rule, person: Person, catalog: Catalog, moment: Moment) -> bool:
     """Tell whether a person is in a segment with this rule."""
-    return person.alive and rule_holds(rule, person, catalog, moment)
+    return person.usable and rule_holds(rule, person, catalog, moment)
 
 
 def rule_holds(rule: Rule, person: Person, catalog: Catalog, moment: Moment) -> bool:
@@ -84,7 +84,7 @@ def node_holds(node: Node, person: Person, catalog: Catalog, moment: Moment) -> 
         }[node.count]
     if isinstance(node, Seen):
         seen = person.first_seen_at if node.which == "first" else person.last_seen_at
-        return (seen > moment.ago(node.days)) == (node.operator == "within")
+        return (seen is not None and seen > moment.ago(node.days)) == (node.operator == "within")
     if isinstance(node, Member):
         return rule_holds(catalog.rule_of(node.segment), person, catalog, moment)
     if isinstance(node, Consent):

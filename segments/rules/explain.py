@@ -94,7 +94,8 @@ class _Teller:
             return {"found": self._(_("did so %(count)s times, last")) % {"count": len(hits)}, "at": last}
         if isinstance(node, Seen):
             first = node.which == "first"
-            return {"at": self.person.first_seen_at if first else self.person.last_seen_at, "found": self._(_("seen"))}
+            at = self.person.first_seen_at if first else self.person.last_seen_at
+            return {"at": at, "found": self._(_("seen"))} if at else {"found": self._(_("never seen"))}
         if isinstance(node, Consent):
             state = self.person.consents.get((node.purpose, node.channel), "none")
             return {"found": self._(CONSENT_STATES.get(state, state))}

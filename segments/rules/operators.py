@@ -316,7 +316,7 @@ COUNTS: Mapping[str, tuple[str, str]] = {
 WINDOWS: Mapping[str, str] = {"ever": _("ever"), "last": _("in the last"), "between": _("between two days")}
 SEEN: Mapping[tuple[str, str], str] = {
     ("last", "within"): _("who were last seen in the last %(days)s days"),
-    ("last", "before"): _("who were last seen more than %(days)s days ago"),
+    ("last", "before"): _("who were last seen more than %(days)s days ago, or never"),
     ("first", "within"): _("who were first seen in the last %(days)s days"),
     ("first", "before"): _("who were first seen more than %(days)s days ago"),
 }

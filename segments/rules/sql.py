@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from profiles.identity.alive import alive
+from profiles.identity.alive import last_seen, usable
 from segments.rules.catalog import Catalog
 from segments.rules.nodes import (
     All,
@@ -35,7 +35,7 @@ from segments.rules.operators import OPERATORS
 from segments.rules.paths import place_of
 
 Sql = tuple[str, dict[str, Any]]
-ALIVE = alive("p")
+USABLE = usable("p")
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,10 @@ class Printer:
         self._names: dict[tuple[str, str], str] = {}
 
     def source(self) -> str:
-        """Return FROM, the joins, and the condition that a profile is alive."""
+        """Return FROM, the joins, and the condition that a person's data may be used."""
         lines = [f"FROM {self.tables.people} p"]
         lines += [text.format(alias=alias) for text, alias in self.joins.items()]
-        lines.append(f"WHERE {ALIVE}")
+        lines.append(f"WHERE {USABLE}")
         if self.some and not self.tables.whole:
             lines.append("  AND p.id = ANY (%(ids)s::bigint[])")
         return "\n".join(lines)
@@ -130,7 +130,7 @@ class Printer:
         if isinstance(node, Event):
             return self.event(node)
         if isinstance(node, Seen):
-            column = {"first": "p.first_seen_at", "last": "p.last_seen_at"}[node.which]
+            column = {"first": "p.first_seen_at", "last": last_seen("p")}[node.which]
             sign = {"within": ">", "before": "<="}[node.operator]
             return f"({column} {sign} {self.value(self.moment.ago(node.days))})"
         if isinstance(node, Member):

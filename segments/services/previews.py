@@ -11,6 +11,7 @@ from django.db import OperationalError, connection, transaction
 from cdp.common.errors import CdpError
 from consent.gate import decisions_sql
 from consent.models import Purpose
+from profiles.identity.alive import last_seen
 from profiles.models import Profile
 from segments.catalog_loader import moment_now
 from segments.models import Segment
@@ -95,7 +96,7 @@ def sample_people(rule: Rule, catalog: Catalog, moment: Moment | None = None, *,
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             _limits(cursor)
-            cursor.execute(f"{sql}\nORDER BY p.last_seen_at DESC, p.id DESC LIMIT {int(size)}", params)
+            cursor.execute(f"{sql}\nORDER BY {last_seen('p')} DESC, p.id DESC LIMIT {int(size)}", params)
             ids = [row[0] for row in cursor.fetchall()]
     except OperationalError:
         return []

@@ -183,13 +183,14 @@ class _WithPeople:
         return _WithPeople(self.rows.order_by(*fields))
 
     def iterator(self, chunk_size: int = 2000) -> Any:
-        """Yield members with `person`; those without one any more are left out."""
+        """Yield members with `person`; those without one any more, or whose data is restricted, are left out."""
         last = 0
         while True:
             block = list(self.rows.filter(profile_id__gt=last)[:chunk_size])
             if not block:
                 return
-            people = Profile.objects.only("uuid", "display_name", "email").in_bulk([row.profile_id for row in block])
+            usable = Profile.objects.usable().only("uuid", "display_name", "email")
+            people = usable.in_bulk([row.profile_id for row in block])
             for row in block:
                 row.person = people.get(row.profile_id)  # type: ignore[attr-defined]  # for the columns
                 if row.person is not None:  # type: ignore[attr-defined]

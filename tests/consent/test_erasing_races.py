@@ -17,7 +17,8 @@ from cdp.common.errors import CdpError
 from consent.models import Erasure
 from consent.services import erase_person
 from profiles import tombstones
-from profiles.importing import commit, people
+from profiles.importing import commit
+from profiles.importing import people as importing
 from profiles.models import Identifier, InboxEntry, Interaction, Profile, Source, SourceCounter
 from profiles.processing.drain import drain_inbox
 from profiles.services.identifiers import confirm_identifier
@@ -153,14 +154,14 @@ def test_an_import_cannot_commit_between_tombstone_and_removal(monkeypatch: pyte
     anna = known_person("anna@shop.nl")
     job = checked("email\nanna@shop.nl\nbert@shop.nl\n")
     started = threading.Event()
-    real = people.load_people
+    real = importing.write_rows
 
-    def slowly(ids: Any) -> Any:
+    def slowly(*given: Any) -> Any:
         started.set()
         time.sleep(0.5)
-        return real(ids)
+        return real(*given)
 
-    monkeypatch.setattr(commit, "load_people", slowly)
+    monkeypatch.setattr(commit, "write_rows", slowly)
     thread = threading.Thread(target=in_thread(lambda: confirm(job)))
     thread.start()
     assert started.wait(30)

@@ -14,9 +14,10 @@ from django.test import Client
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
+from cdp.common import copying
 from consent.ledger_watch import ledger_health, ledger_state
 from consent.models import ConsentRecord, LedgerCheck, LedgerSeal
-from consent.services import copying, recording, request_check, seal_ledger, verify_ledger
+from consent.services import recording, request_check, seal_ledger, verify_ledger
 from consent.services import verifying as steps
 from tests.consent.factories import person, purpose, say
 from tests.consent.test_verify import tamper

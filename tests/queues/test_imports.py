@@ -11,7 +11,7 @@ from cdp.common.models import DeadLetter, QueueItem
 from cdp.common.queues import queues
 from consent.services.erasing import erase_person
 from profiles.importing import commit, dryrun, runner
-from profiles.importing.people import create_people
+from profiles.importing.people import write_rows
 from profiles.importing.reasons import error_text
 from profiles.models import Import, ImportRow, Profile
 from profiles.models.imports import ImportState
@@ -82,12 +82,12 @@ def test_an_import_that_always_fails_is_given_up_with_its_reason_and_another_goe
 
 def test_one_row_that_cannot_be_written_is_rejected_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
-    def fail(rows: Any, said: Any) -> None:
+    def fail(rows: Any, *rest: Any) -> Any:
         if any(["email", "p77@example.org"] in row.data["i"] for row in rows):
             raise ValueError("p77@example.org")
-        create_people(rows, said)
+        return write_rows(rows, *rest)
 
-    monkeypatch.setattr(commit, "create_people", fail)
+    monkeypatch.setattr(commit, "write_rows", fail)
     job = checked(file_of(*(f"p{number}" for number in range(300))))
     service.confirm_import(import_id=job.pk, actor=None)
     run_scheduled(TASK)
@@ -100,10 +100,10 @@ def test_one_row_that_cannot_be_written_is_rejected_alone(monkeypatch: pytest.Mo
 
 
 def test_an_import_in_which_every_row_fails_is_not_rejected_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(rows: Any, said: Any) -> None:
+    def fail(*_given: Any) -> None:
         raise ValueError
 
-    monkeypatch.setattr(commit, "create_people", fail)
+    monkeypatch.setattr(commit, "write_rows", fail)
     job = checked(file_of(*(f"p{number}" for number in range(150))))
     service.confirm_import(import_id=job.pk, actor=None)
     run_scheduled(TASK)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import OperationalError
 
 from cdp.common.errors import CdpError
 from profiles.importing import commit, runner
-from profiles.importing.people import create_people
+from profiles.importing.people import write_rows
 from profiles.models import IdentityLink, Import, ImportRow, Profile, TraitChange
 from profiles.models.imports import ImportState
 from profiles.services import imports as service
@@ -187,13 +189,13 @@ def test_a_worker_that_dies_leaves_whole_blocks_and_another_goes_on(monkeypatch:
     service.confirm_import(import_id=job.pk, actor=None)
     wrote = []
 
-    def die_in_the_third(rows: object, said: object) -> None:
-        wrote.append(rows)
+    def die_in_the_third(*given: Any) -> Any:
+        wrote.append(given)
         if len(wrote) == 3:
             raise OperationalError("the connection is gone")
-        _real_create(rows, said)  # type: ignore[arg-type]  # passed on as they came
+        return write_rows(*given)
 
-    monkeypatch.setattr(commit, "create_people", die_in_the_third)
+    monkeypatch.setattr(commit, "write_rows", die_in_the_third)
     with pytest.raises(OperationalError):
         runner.run_imports()
     job.refresh_from_db()
@@ -206,7 +208,6 @@ def test_a_worker_that_dies_leaves_whole_blocks_and_another_goes_on(monkeypatch:
 
 
 _real_next_rows = commit.next_rows
-_real_create = create_people
 
 
 def test_pause_go_on_and_cancel(monkeypatch: pytest.MonkeyPatch) -> None:

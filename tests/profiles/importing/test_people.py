@@ -1,36 +1,40 @@
-"""The quick way of writing new people says what the slow and general one says."""
+"""The short way for people of whom nothing is known gives what the rules of identity give."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
-from profiles.identity.traits import assert_traits, stamp, winners
-from profiles.importing.people import Provenance, first_word
+from profiles.models import Identifier, IdentityLink, Import, ImportRow, Profile
+from profiles.resolution import resolve
+from tests.profiles.importing.helpers import imported, snapshot
 
-NAMES = st.sampled_from(["email", "phone", "city", "first_name", "tags", "age"])
-VALUES = st.one_of(
-    st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
-    st.integers(-(10**6), 10**6),
-    st.booleans(),
-    st.lists(st.text("ab\\\t", max_size=3), max_size=3),
+pytestmark = pytest.mark.django_db
+
+CONTACTS = (
+    "email,klantnummer,phone,city,tags\n"
+    'anna@example.org,K1,+31612345678,"Utr\techt\\ ""x""","a;b"\n'
+    "bob@example.org,K2,,Gent,\n"
+    "carl@example.org,,,,\n"
 )
 
 
-def unescape(text: str) -> Any:
-    """Undo what COPY's text form adds."""
-    return json.loads(text.replace("\\\\", "\\"))
+def world() -> list[Any]:
+    """Return everything written, free of database ids and times."""
+    rows = []
+    for row in snapshot():
+        row = {name: value for name, value in row.items() if not name.endswith(("_at", "id"))}
+        rows.append({**row, "assertions": None, "origins": None, "traits": row.get("traits")})
+    return sorted(rows, key=str)
 
 
-@given(st.dictionaries(NAMES, VALUES))
-def test_first_words_are_what_the_rules_of_traits_make_of_them(values: dict[str, Any]) -> None:
-    said = Provenance(cause="import:7", import_id=7, source_id=3, at=datetime(2026, 5, 1, tzinfo=UTC))
-    at = stamp(said.at)
-    general = assert_traits(values, slot=said.slot, at=at, tie="import:7:2", cause="import:7")
-    traits, origins, made = map(unescape, first_word(values, said, at, "import:7:2"))
-    assert made == general
-    assert (traits, origins) == winners([(general, True)])
+def test_strangers_are_written_as_the_partition_would_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    imported(CONTACTS)
+    short, links = world(), IdentityLink.objects.count()
+    for model in (IdentityLink, Identifier, Profile, ImportRow, Import):
+        model.objects.all().delete()
+    monkeypatch.setattr(resolve, "_strangers", lambda observed, found: ([], list(observed)))
+    imported(CONTACTS)
+    assert world() == short
+    assert IdentityLink.objects.count() == links == 3

@@ -111,7 +111,7 @@ def test_the_sql_of_a_rule() -> None:
         "LEFT JOIN (SELECT i.profile_id FROM profiles_interaction i\n"
         "    WHERE i.name = %(v2)s AND i.profile_id = ANY (%(ids)s::bigint[])\n"
         "    GROUP BY i.profile_id HAVING count(*) >= 2) j0 ON j0.profile_id = p.id\n"
-        "WHERE p.merged_into_id IS NULL AND p.erased_at IS NULL\n"
+        "WHERE p.merged_into_id IS NULL AND p.erased_at IS NULL AND p.restricted_at IS NULL\n"
         "  AND p.id = ANY (%(ids)s::bigint[])\n"
         "  AND (COALESCE((p.traits -> %(v1)s) = %(v0)s::jsonb, false) AND (j0.profile_id IS NOT NULL))"
     )

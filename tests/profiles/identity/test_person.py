@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.identity.derived import Known, derive, sending_address
+from profiles.identity.person import Known, person_row, sending_address
 from profiles.identity.traits import Slots
 
 
@@ -22,18 +22,34 @@ def said(value: Any, day: int, slot: str = "t1") -> dict[str, Slots]:
 
 def mail(value: str, day: int | None = 1, **fields: Any) -> Known:
     """Return an address that a trusted source gave on a day; None: no trusted one did."""
-    return Known("email", value, at(day) if day else None, **fields)
+    return Known("email", value, at(day) if day else None, at(1), **fields)
 
 
 def user(assertions: dict[str, Slots] | None = None) -> Known:
-    return Known("user_id", "v", at(1), assertions=assertions or {})
+    return Known("user_id", "v", at(1), at(1), assertions=assertions or {})
 
 
 def test_mail_goes_to_a_trusted_address_only() -> None:
-    derived = derive({"email": "thief@evil.nl", "first_name": "Anna"}, [mail("thief@evil.nl", None)])
-    assert (derived.email, derived.display_name) == ("", "Anna")
-    both = [mail("thief@evil.nl", None), mail("anna@shop.nl")]
-    assert derive({"email": "thief@evil.nl"}, both).email == "anna@shop.nl"
+    claim = user({**said("thief@evil.nl", 1, "p4"), "first_name": {"p4": {"v": "Anna", "t": "", "m": "", "c": ""}}})
+    row = person_row([claim, mail("thief@evil.nl", None)], since=at(1))
+    assert (row.email, row.display_name, row.traits["email"]) == ("", "Anna", "thief@evil.nl")
+    assert person_row([claim, mail("thief@evil.nl", None), mail("anna@shop.nl")], since=at(1)).email == "anna@shop.nl"
+
+
+def test_known_since_is_from_whatever_source_and_seen_what_the_person_did() -> None:
+    imported = Known("email", "a@shop.nl", at(2), at(2))
+    row = person_row([imported], since=at(9))
+    assert (row.first_seen_at, row.last_seen_at) == (at(2), None)
+    device = Known("anonymous_id", "d", None, at(1), at(5), tied=False)
+    row = person_row([imported, device], since=at(9))
+    assert (row.first_seen_at, row.last_seen_at) == (at(1), at(5))
+    assert person_row([], since=at(9)).first_seen_at == at(9)
+
+
+def test_one_restricted_identifier_restricts_the_person() -> None:
+    free, held = mail("a@shop.nl"), mail("b@shop.nl", restricted_at=at(3))
+    assert person_row([free], since=at(1)).restricted_at is None
+    assert person_row([free, held], since=at(1)).restricted_at == at(3)
 
 
 def test_an_address_that_only_a_public_key_tied_to_the_person_gets_nothing() -> None:
@@ -45,7 +61,7 @@ def test_an_address_that_only_a_public_key_tied_to_the_person_gets_nothing() -> 
 def test_a_statement_with_a_user_id_changes_the_address_and_one_without_does_not() -> None:
     known = [user(said("v@shop.nl", 2)), mail("v@shop.nl", 2), mail("a@evil.nl", 1, assertions=said("a@evil.nl", 9))]
     assert sending_address("email", known) == "v@shop.nl"
-    device = Known("anonymous_id", "d", at(1), assertions=said("a@evil.nl", 9))
+    device = Known("anonymous_id", "d", at(1), at(1), assertions=said("a@evil.nl", 9))
     assert sending_address("email", [*known, device]) == "v@shop.nl"
     known[0] = user(said("a@evil.nl", 3))
     assert sending_address("email", known) == "a@evil.nl"
@@ -84,9 +100,10 @@ KNOWN = st.builds(
     st.sampled_from(["email", "user_id", "anonymous_id"]),
     st.sampled_from(["a@x.nl", "b@x.nl", "c@x.nl"]),
     st.one_of(st.none(), st.integers(1, 3).map(at)),
-    st.booleans(),
-    st.one_of(st.none(), st.integers(1, 3).map(at)),
-    st.one_of(
+    st.just(at(1)),
+    tied=st.booleans(),
+    confirmed_at=st.one_of(st.none(), st.integers(1, 3).map(at)),
+    assertions=st.one_of(
         st.just({}),
         st.builds(
             said,
@@ -106,7 +123,7 @@ def test_the_address_is_trusted_and_tied_and_depends_on_no_order(known: list[Kno
     again = list(known)
     chance.shuffle(again)
     assert sending_address("email", again) == address
-    public = Known("user_id", "thief", None, True, None, said("c@x.nl", 3, "p9"))
-    lent = Known("anonymous_id", "lent", at(1), False, None, said("c@x.nl", 3))
-    claimed = Known("email", "d@x.nl", at(1), False, at(3))
+    public = Known("user_id", "thief", None, at(1), assertions=said("c@x.nl", 3, "p9"))
+    lent = Known("anonymous_id", "lent", at(1), at(1), tied=False, assertions=said("c@x.nl", 3))
+    claimed = Known("email", "d@x.nl", at(1), at(1), tied=False, confirmed_at=at(3))
     assert sending_address("email", [*known, public, lent, claimed]) == address
