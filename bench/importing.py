@@ -23,8 +23,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 def measure() -> Iterator[Figure]:
     """Yield the figures of the import."""
+    from profiles.importing import services as service
     from profiles.importing.runner import run_imports
-    from profiles.services import imports as service
 
     data = contacts(ROWS)
     job = service.receive_file(upload=io.BytesIO(data), name="contacts.csv", actor=None)

@@ -17,8 +17,7 @@ class ProfilesConfig(AppConfig):
 
     def ready(self) -> None:
         """Hand the app's parts to the registries, and its tasks to Celery; both need the app registry."""
-        for part in ("profiles.screens", "profiles.registrations", "profiles.importing.registrations"):
-            import_module(part).register()
+        import_module("profiles.registrations").register()
         for tasks in ("profiles.tasks", "profiles.importing.tasks"):
             import_module(tasks)
         post_migrate.connect(make_partitions, sender=self, dispatch_uid="profiles.make_partitions")

@@ -1,19 +1,83 @@
-"""What collection and identity hand to the registries: the holder of personal data, API routes."""
+"""What profiles hand to the registries: navigation, API, timeline, search, holders of personal data, retention."""
 
 from __future__ import annotations
 
-from cdp.common.registry import PersonalDataHolder, api_routes, personal_data
+from django.utils.translation import gettext_lazy as _
+
+from cdp.common.registry import (
+    NavEntry,
+    PersonalDataHolder,
+    api_routes,
+    navigation,
+    personal_data,
+    search_providers,
+    timeline,
+)
+from profiles import personal_data as own
 from profiles import retention
+from profiles.api.imports import ImportViewSet
 from profiles.api.interactions import InteractionViewSet
 from profiles.api.profiles import ProfileViewSet
 from profiles.api.sources import SourceViewSet
-from profiles.services.personal_data import collect, erase, prepare
+from profiles.importing import personal_data as imported
+from profiles.timeline import interactions, merges, trait_changes
+from profiles.views.people import search_box
+
+ENTRIES = {
+    "people": NavEntry(
+        group="customers",
+        label=_("People"),
+        url_name="profiles:people",
+        order=10,
+        permission="profiles.view_profile",
+    ),
+    "sources": NavEntry(
+        group="bring_in",
+        label=_("Sources"),
+        url_name="profiles:sources",
+        order=10,
+        permission="profiles.view_source",
+    ),
+    "imports": NavEntry(
+        group="bring_in",
+        label=_("Imports"),
+        url_name="profiles:imports",
+        order=20,
+        permission="profiles.view_import",
+    ),
+    "live": NavEntry(
+        group="bring_in",
+        label=_("Live events"),
+        url_name="profiles:live",
+        order=30,
+        permission="profiles.view_source",
+    ),
+    "catalogue": NavEntry(
+        group="bring_in",
+        label=_("Catalogue"),
+        url_name="profiles:catalogue",
+        order=40,
+        permission="profiles.view_catalogueentry",
+    ),
+}
 
 
 def register() -> None:
     """Fill the registries; called once, from AppConfig.ready()."""
-    personal_data.add("profiles", PersonalDataHolder(collect=collect, erase=erase, prepare=prepare))
-    retention.register()
+    for name, entry in ENTRIES.items():
+        navigation.add(name, entry)
+    timeline.add("profiles.interactions", interactions)
+    timeline.add("profiles.traits", trait_changes)
+    timeline.add("profiles.merges", merges)
+    search_providers.add("profiles.people", search_box)
+    timeline.add("profiles.imports", imported.entries)
+    personal_data.add("profiles", PersonalDataHolder(collect=own.collect, erase=own.erase, prepare=own.prepare))
+    personal_data.add(
+        "profiles.imports",
+        PersonalDataHolder(collect=imported.collect, erase=imported.erase, prepare=imported.prepare),
+    )
     api_routes.add("profiles", ProfileViewSet)
     api_routes.add("interactions", InteractionViewSet)
     api_routes.add("sources", SourceViewSet)
+    api_routes.add("imports", ImportViewSet)
+    retention.register()

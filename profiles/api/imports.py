@@ -20,11 +20,11 @@ from cdp.common.errors import CdpError
 from cdp.common.filters import narrowed
 from cdp.common.masking import can_see_pii, mask_identifier, mask_value
 from profiles.filters import ImportFilters, ImportRowFilters
+from profiles.importing import services as service
 from profiles.importing.reasons import error_text, explain
 from profiles.models import Import, ImportRow
 from profiles.models.imports import Outcome
 from profiles.querysets.imports import with_people
-from profiles.services import imports as service
 
 
 class ImportSerializer(serializers.ModelSerializer[Import]):

@@ -18,9 +18,9 @@ from cdp.common.retention import Position, Step, Survey
 from profiles.identity.normalise import normalise
 from profiles.identity.traits import ADDRESS_TRAITS
 from profiles.identity.whole_words import whole_word
+from profiles.importing.services import cancel_import
 from profiles.models import Identifier, Import, ImportRow, Profile
 from profiles.models.imports import ImportState, Outcome
-from profiles.services.imports import cancel_import
 
 #: rows that came to nobody: only their text says whom they speak of
 _TO_NOBODY = (Outcome.REJECTED, Outcome.SKIPPED)

@@ -26,13 +26,13 @@ from profiles.importing.mapping import FileMapping, parse_mapping
 from profiles.importing.reasons import import_error
 from profiles.importing.refused import apply_opt_outs, count_opt_outs
 from profiles.importing.rows import RowChecker
+from profiles.importing.services import close_import, usable_kinds
 from profiles.importing.staging import drop_stage
 from profiles.importing.targets import ImportTarget, all_targets
 from profiles.importing.undoing import undo_block, undo_facts, undone_so_far
 from profiles.models import IdentifierKind, Import, ImportRow
 from profiles.models.imports import ImportState
 from profiles.querysets.imports import count_rows
-from profiles.services.imports import close_import, usable_kinds
 from profiles.tombstones import erasures_so_far
 
 logger = logging.getLogger(__name__)

@@ -11,6 +11,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from cdp.common.retention import period_of
+from profiles.importing import services as service
 from profiles.importing.decoding import ENCODINGS
 from profiles.importing.dialect import DELIMITERS
 from profiles.importing.headers import trait_key
@@ -18,7 +19,6 @@ from profiles.importing.reasons import ROW_REASONS, error_text, explain
 from profiles.importing.targets import all_targets, undoers
 from profiles.models import CatalogueEntry, Import, ImportRow
 from profiles.models.imports import ImportState, Outcome
-from profiles.services import imports as service
 from profiles.views.import_forms import RULE_CHOICES, TRAIT, TYPE_CHOICES, type_choice
 
 #: typed to undo: the same in every language, so that help and page agree

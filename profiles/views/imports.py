@@ -24,11 +24,11 @@ from cdp.common.guards import needs
 from cdp.common.keyset import Order
 from cdp.common.lists import Column, ListPage, page_asked
 from profiles.filters import ImportFilters, ImportRowFilters
+from profiles.importing import services as service
 from profiles.importing.rejected import rejected_csv
 from profiles.models import Import, ImportRow
 from profiles.models.imports import ImportState, Outcome
 from profiles.querysets.imports import rejected_rows, with_people
-from profiles.services import imports as service
 from profiles.views import import_forms, import_pages
 
 WORKING = (ImportState.CHECKING, ImportState.RUNNING, ImportState.UNDOING)

@@ -21,9 +21,9 @@ from consent.models import Erasure
 from consent.services import erase_person
 from profiles.catalogue.store import new_tally, write
 from profiles.identity.whole_words import telling
+from profiles.importing.services import cancel_import
 from profiles.models import Import, ImportRow
 from profiles.models.imports import ImportState
-from profiles.services.imports import cancel_import
 from segments.erasing import ERASED_VALUE, without_person
 from segments.models import SegmentVersion
 from segments.services import create_segment

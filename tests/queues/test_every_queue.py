@@ -21,9 +21,9 @@ from cdp.broker.transport import install_broker
 from cdp.common.queues import queues
 from cdp.processes.kinds import NAMES
 from consent.models import LedgerCheck
+from profiles.importing import services as imports
 from profiles.models import Interaction
 from profiles.models.imports import ImportState
-from profiles.services import imports
 from segments.models import Membership, Segment
 from segments.touched import touch
 from tests.campaigns.factories import campaign, readers

@@ -11,11 +11,11 @@ from cdp.common.models import DeadLetter, QueueItem
 from cdp.common.queues import queues
 from consent.services.erasing import erase_person
 from profiles.importing import commit, dryrun, runner
+from profiles.importing import services as service
 from profiles.importing.people import write_rows
 from profiles.importing.reasons import error_text
 from profiles.models import Import, ImportRow, Profile
 from profiles.models.imports import ImportState
-from profiles.services import imports as service
 from tests.profiles.importing.helpers import checked, imported, outcomes, person, upload
 from tests.queues.running import run_scheduled, run_until_given_up
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from profiles.importing import services as service
 from profiles.importing.runner import run_imports
 from profiles.models import Identifier, Import, Profile
-from profiles.services import imports as service
 
 
 def upload(content: str | bytes, name: str = "contacts.csv") -> Import:

@@ -15,9 +15,9 @@ from cdp.common.retention import Position, Step
 from consent.services.erasing import erase_person
 from profiles.importing import clearing
 from profiles.importing.clearing import speaks_of
+from profiles.importing.services import start_undo
 from profiles.models import Import, ImportRow
 from profiles.models.imports import ImportState
-from profiles.services.imports import start_undo
 from profiles.services.profiles import restrict_person
 from tests.profiles.importing.helpers import checked, confirm, imported, outcomes, person, snapshot, upload
 

@@ -9,10 +9,10 @@ import time
 
 import pytest
 
+from profiles.importing import services as service
 from profiles.importing.runner import run_imports
 from profiles.models import Identifier, Import, ImportRow, Profile
 from profiles.models.imports import ImportState
-from profiles.services import imports as service
 from tests.live import REPOSITORY, process_environment
 from tests.profiles.importing.helpers import upload
 

@@ -9,10 +9,10 @@ from django.db import OperationalError
 
 from cdp.common.errors import CdpError
 from profiles.importing import commit, runner
+from profiles.importing import services as service
 from profiles.importing.people import write_rows
 from profiles.models import IdentityLink, Import, ImportRow, Profile, TraitChange
 from profiles.models.imports import ImportState
-from profiles.services import imports as service
 from profiles.tombstones import Tombstones, tombstones
 from tests.profiles.importing.helpers import checked, confirm, imported, outcomes, person, snapshot, undone, upload
 

@@ -14,9 +14,9 @@ from cdp.common.models import QueueItem
 from consent.models import ConsentRecord, ConsentState
 from consent.services import erase_person, update_purpose, verify_ledger
 from profiles.importing import refused, undoing
+from profiles.importing import services as service
 from profiles.importing.runner import run_imports
 from profiles.models import Identifier, Import, Profile
-from profiles.services import imports as service
 from tests.consent import factories
 from tests.consent.factories import purpose, say, state_of
 from tests.profiles.importing.helpers import checked, confirm, imported, outcomes, person, undone

@@ -6,9 +6,9 @@ import pytest
 
 from cdp.common.errors import CdpError
 from consent.models import ConsentRecord, ConsentState
+from profiles.importing import services as service
 from profiles.importing.runner import run_imports
 from profiles.models import Import
-from profiles.services import imports as service
 from tests.consent.factories import purpose
 from tests.profiles.importing.helpers import checked, confirm, imported, outcomes, undone, upload
 

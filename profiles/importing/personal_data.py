@@ -1,4 +1,4 @@
-"""What imports hand to the registries: the timeline, the holders of personal data, the API."""
+"""What imports hold of a person: the rows of files; and the line on the timeline about the file that made them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from cdp.common.registry import (
-    PersonalDataHolder,
-    TimelineEntry,
-    api_routes,
-    personal_data,
-    timeline,
-)
-from profiles.api.imports import ImportViewSet
+from cdp.common.registry import TimelineEntry
 from profiles.importing.clearing import clear_person, clear_rows_naming
 from profiles.models import Import, ImportRow, Profile
 from profiles.models.imports import ImportState
@@ -70,10 +63,3 @@ def erase(profile_id: int) -> dict[str, int]:
 def prepare(profile_id: int) -> dict[str, int]:
     """Empty the rows that came to nobody and name the person."""
     return {"profiles_importrow": clear_rows_naming(profile_id)}
-
-
-def register() -> None:
-    """Fill the registries; called once, from AppConfig.ready()."""
-    timeline.add("profiles.imports", entries)
-    personal_data.add("profiles.imports", PersonalDataHolder(collect=collect, erase=erase, prepare=prepare))
-    api_routes.add("imports", ImportViewSet)
