@@ -85,13 +85,13 @@ def test_a_composite_key_ends_an_order() -> None:
 
 
 def test_many_equal_values_are_sought_and_not_passed_over() -> None:
-    order = Order.of(Profile, "-last_seen_at")
+    order = Order.of(Profile, "-first_seen_at")
     make_people(9)
     page = keyset_page(Profile.objects.all(), order=order, cursor="", size=4)
 
     with CaptureQueriesContext(connection) as queries:
         keyset_page(Profile.objects.all(), order=order, cursor=page.next, size=4)
-    assert '("profiles_profile"."last_seen_at", "profiles_profile"."id") <' in queries[0]["sql"]
+    assert '("profiles_profile"."first_seen_at", "profiles_profile"."id") <' in queries[0]["sql"]
 
 
 def test_rows_that_come_and_go_meanwhile_move_nothing() -> None:

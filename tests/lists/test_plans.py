@@ -58,6 +58,7 @@ def world(db: None, settings: Any, tmp_path: Any, caplog: Any) -> dict[str, Any]
             "FROM consent_consentrecord WHERE id NOT IN (SELECT record_id FROM consent_consentevidence)"
         )
         # Not the whole database: that would lock what all databases of the server share until the test ends.
+        cursor.execute("SET LOCAL lock_timeout = '60s'")  # autovacuum may be at one of the tables
         cursor.execute(f"ANALYZE {', '.join(connection.introspection.table_names(cursor))}")
     return made
 

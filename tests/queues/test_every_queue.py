@@ -20,7 +20,8 @@ from campaigns.services.campaigns import schedule_campaign
 from cdp.broker.transport import install_broker
 from cdp.common.queues import queues
 from cdp.processes.kinds import NAMES
-from consent.models import LedgerCheck
+from consent.models import LedgerCheck, SaleScan
+from consent.services.sales import scan_sales
 from profiles.importing import services as imports
 from profiles.models import Interaction
 from profiles.models.imports import ImportState
@@ -76,6 +77,7 @@ def one_of_each(sink: Sink) -> dict[str, Callable[[], Any]]:
     sending.segment = segment("Readers", {"type": "everyone"})
     sending.save()
     schedule_campaign(campaign_id=sending.pk, actor=None)
+    scan_sales(news)
     origin = source()
     put_raw(origin.pk, b'{"batch": [{"type": []}]}')
     put(origin, [track("m1", userId="u1")])
@@ -92,6 +94,7 @@ def one_of_each(sink: Sink) -> dict[str, Callable[[], Any]]:
         "imports": lambda: state(good) == ImportState.READY,
         "starts": lambda: Campaign.objects.filter(pk=sending.pk).exclude(audience_built_at=None).exists(),
         "sends": lambda: len(sink.mails) >= 2,
+        "sales": lambda: SaleScan.objects.exclude(finished_at=None).exists(),
         "ledger_checks": lambda: LedgerCheck.objects.exclude(finished_at=None).exists(),
     }
 

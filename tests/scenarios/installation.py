@@ -24,7 +24,7 @@ from tests.live import REPOSITORY, Site, free_port, live_site
 
 T = TypeVar("T")
 #: generous: nothing here measures time, and machines of tests are slow
-PATIENCE = 90.0
+PATIENCE = 150.0
 STOP_SECONDS = 20
 
 
