@@ -84,6 +84,8 @@ def running_installation(folder: Path) -> Iterator[Installation]:
     smtp_port = free_port()
     variables = {
         "VAR_DIR": str(folder),
+        # With the journal of an earlier run this database would count as one put back from a backup.
+        "JOURNAL_DIR": str(folder / "journal"),
         "CELERY_BROKER_URL": "pgmq://",
         "CAPTURE_SMTP_PORT": str(smtp_port),
         "EMAIL_URL": "",
