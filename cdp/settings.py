@@ -124,7 +124,9 @@ DATABASES["default"].update(
     CONN_HEALTH_CHECKS=True,
     OPTIONS={
         # A page may not run for ever; drains and imports raise this for themselves (SET LOCAL statement_timeout).
-        "options": "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=120000 -c lock_timeout=15000",
+        # The server looks whether we are still there: a killed process must not hold its rows until its statement ends.
+        "options": "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=120000 -c lock_timeout=15000"
+        " -c client_connection_check_interval=5000",
         # A network that swallows everything is noticed within a quarter of a minute, in a page as in a drain.
         "connect_timeout": 5,
         "keepalives_idle": 5,
