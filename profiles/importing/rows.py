@@ -70,7 +70,7 @@ class RowChecker:
             text = cells[index].strip()
             if not text:
                 continue
-            if text[0] == "'":
+            if "'" in text:
                 text = restore_formula(text)
             value, code = check(text)
             if code:
