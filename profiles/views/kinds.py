@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from profiles.forms.kinds import KindForm
+from profiles.identity.junk import known_junk
 from profiles.models import IdentifierKind
 from profiles.services.kinds import holders_of_blocked, update_kind
 
@@ -40,7 +41,12 @@ def kind_page(request: HttpRequest, name: str) -> HttpResponse:
             return render(request, "403.html", status=403)
         if form.is_valid() and _save(request, kind, form):
             return redirect("profiles:kind", name=kind.pk)
-    context = {"kind": kind, "form": form if may_set else None, "holders": holders_of_blocked(kind)}
+    context = {
+        "kind": kind,
+        "form": form if may_set else None,
+        "holders": holders_of_blocked(kind),
+        "known": known_junk(),
+    }
     return render(request, "profiles/kind.html", context, status=422 if form.errors else 200)
 
 

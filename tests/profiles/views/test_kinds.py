@@ -49,6 +49,7 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(client_as: ClientAs,
 def test_a_marketer_reads_and_an_administrator_sets(client_as: ClientAs) -> None:
     client = client_as(MARKETER)
     assert "Kinds of identifier" in client.get(reverse("profiles:kinds")).content.decode()
-    assert "Most per person" in client.get(reverse("profiles:kind", args=[KIND])).content.decode()
+    page = client.get(reverse("profiles:kind", args=[KIND])).content.decode()
+    assert "Most per person" in page and "[object object]" in page and "{{userId}}" in page
     assert save(client, limit=9) == 403
     assert client.get(reverse("profiles:kind", args=["nothing"])).status_code == 404
