@@ -159,6 +159,7 @@ SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "cdp.home.refused.csrf_failed"
 CSRF_COOKIE_SECURE = HTTPS
 
 # Browser walls -------------------------------------------------------------------------------------------------

@@ -3,9 +3,11 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from cdp.api_root import api_urls
+from cdp.api_root import api_urls, elsewhere
 
+handler400 = "cdp.home.refused.bad_request"
 handler403 = "cdp.home.refused.refused"
+handler404 = "cdp.home.refused.not_found"
 handler500 = "cdp.home.outage.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -18,5 +20,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("segments.urls")),
     path("", include("campaigns.urls")),
     path("api/", include(api_urls())),
+    path("api", elsewhere, name="api_elsewhere"),
     path("admin/", admin.site.urls),
 ]

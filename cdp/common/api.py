@@ -71,6 +71,8 @@ class StrictModelPermissions(BasePermission):
         """Tell whether the user holds the permission that this action needs."""
         if not request.user or not request.user.is_authenticated:
             return False
+        if not hasattr(view, (request.method or "").lower()):
+            return True  # there is no such method: refused as that, right after this
         needed = self.permission_for(request, view)
         return bool(needed) and request.user.has_perm(needed)
 
@@ -86,7 +88,7 @@ class StrictModelPermissions(BasePermission):
         if queryset is None:
             return ""
         meta = queryset.model._meta
-        return f"{meta.app_label}.{self.VERBS[request.method or 'GET']}_{meta.model_name}"
+        return f"{meta.app_label}.{self.VERBS.get(request.method or '', '')}_{meta.model_name}"
 
 
 class StrictJSONParser(JSONParser):

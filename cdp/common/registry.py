@@ -115,7 +115,7 @@ class NavEntry:
 NAV_GROUPS = ("today", "customers", "reach", "bring_in", "privacy", "system")
 navigation: Registry[NavEntry] = Registry("navigation entry")
 
-#: prefix -> DRF viewset class; mounted below /api/ in the order of registration
+#: prefix -> DRF viewset class; mounted below /api/v1/ in the order of registration
 api_routes: Registry[type] = Registry("API route")
 
 #: name -> function(user, text: str, limit: int) -> list of {"label", "detail", "url", "kind"} for the search box

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cdp.common.access import record_access
+from cdp.common.api_answers import PERSON_PATH
 from cdp.common.filters import narrowed
 from cdp.common.masking import can_see_pii, mask_email, mask_identifier, mask_name, mask_value
 from profiles.api.interactions import InteractionPages, InteractionSerializer, serialized
@@ -128,7 +129,7 @@ class ProfileViewSet(viewsets.GenericViewSet[Profile]):
     queryset = Profile.objects.none()
     serializer_class = ProfileSerializer
     filterset_class = ProfileFilters
-    lookup_value_regex = r"[^/]+"
+    lookup_value_regex = PERSON_PATH
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "profiles.view_profile",
         "retrieve": "profiles.view_profile",

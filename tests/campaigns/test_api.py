@@ -20,7 +20,7 @@ LETTER = {"name": "News", "subject": "News", "body": BODY, "from_name": "Shop", 
 
 def post(client: Client, path: str, headers: dict[str, str], body: Any = None) -> Any:
     """Send JSON."""
-    return client.post(f"/api/{path}", data=body or {}, content_type="application/json", headers=headers)
+    return client.post(f"/api/v1/{path}", data=body or {}, content_type="application/json", headers=headers)
 
 
 def test_a_campaign_goes_from_message_to_report(client: Client, api_token: Token) -> None:
@@ -35,9 +35,9 @@ def test_a_campaign_goes_from_message_to_report(client: Client, api_token: Token
     key = made.json()["id"]
     assert post(client, f"campaigns/{key}/schedule/", headers).json()["status"] == "scheduled"
     start_due_campaigns()
-    report = client.get(f"/api/campaigns/{key}/report/", headers=headers).json()
+    report = client.get(f"/api/v1/campaigns/{key}/report/", headers=headers).json()
     assert report["audience"] == 2 and report["pending"] == 2 and report["adds_up"] is True
-    rows = client.get(f"/api/deliveries/?campaign={key}&outcome=pending", headers=headers).json()["results"]
+    rows = client.get(f"/api/v1/deliveries/?campaign={key}&outcome=pending", headers=headers).json()["results"]
     assert len(rows) == 2 and rows[0]["explanation"] and "context" not in rows[0]
     assert post(client, f"campaigns/{key}/cancel/", headers).json()["status"] == "cancelled"
     assert {row.outcome for row in Delivery.objects.all()} == {"cancelled"}
@@ -62,15 +62,15 @@ def test_unknown_fields_and_odd_values_are_refused(client: Client, api_token: To
     assert post(client, "messages/", headers, {**LETTER, "status": "sent"}).status_code == 400
     assert post(client, "campaigns/", headers, {"name": "x", "segment": 2**70}).status_code == 400
     assert post(client, "campaigns/", headers, {"name": "x", "purpose": 999999}).status_code == 400
-    assert client.get("/api/deliveries/?campaign=zzz&outcome=nope", headers=headers).status_code == 400
-    assert client.get("/api/campaigns/?status=nope", headers=headers).status_code == 400
+    assert client.get("/api/v1/deliveries/?campaign=zzz&outcome=nope", headers=headers).status_code == 400
+    assert client.get("/api/v1/campaigns/?status=nope", headers=headers).status_code == 400
 
 
 def test_an_analyst_reads_and_changes_nothing(client: Client, api_token: Token) -> None:
     headers = api_token("Analyst")
     row = message()
-    assert client.get("/api/messages/", headers=headers).status_code == 200
-    assert client.get("/api/deliveries/", headers=headers).status_code == 200
+    assert client.get("/api/v1/messages/", headers=headers).status_code == 200
+    assert client.get("/api/v1/deliveries/", headers=headers).status_code == 200
     assert post(client, "messages/", headers, LETTER).status_code == 403
-    assert client.delete(f"/api/messages/{row.pk}/", headers=headers).status_code == 403
-    assert client.get("/api/campaigns/").status_code == 401
+    assert client.delete(f"/api/v1/messages/{row.pk}/", headers=headers).status_code == 403
+    assert client.get("/api/v1/campaigns/").status_code == 401

@@ -27,13 +27,15 @@ def test_record_is_made_and_found(api_token: Token) -> None:
     add_text(purpose_id=newsletter.pk, text="Yes", actor="test")
     headers = api_token("Privacy officer")
     body = {"profile": str(anna.uuid), "purpose": "newsletter", "state": "given", "method": "form", "text_version": 1}
-    made = post("/api/consent-records/", {**body, "evidence": {"page_url": "https://shop.example/"}}, headers)
+    made = post("/api/v1/consent-records/", {**body, "evidence": {"page_url": "https://shop.example/"}}, headers)
     assert (made.status_code, made.json()["words"]) == (201, "Yes")
     assert state_of(anna, newsletter) == "given"
     say(person(), newsletter, "given")
-    found = Client().get(f"/api/consent-records/?profile={anna.uuid}&purpose=newsletter&state=given", headers=headers)
+    found = Client().get(
+        f"/api/v1/consent-records/?profile={anna.uuid}&purpose=newsletter&state=given", headers=headers
+    )
     assert [row["id"] for row in found.json()["results"]] == [made.json()["id"]]
-    permissions = Client().get(f"/api/permissions/{anna.uuid}/", headers=headers).json()
+    permissions = Client().get(f"/api/v1/permissions/{anna.uuid}/", headers=headers).json()
     assert permissions[0] | {"reason_text": ""} == {
         "purpose": "newsletter",
         "channel": "email",
@@ -62,7 +64,7 @@ def test_bad_bodies_are_refused_by_name(api_token: Token, changes: dict[str, Any
     anna = person()
     purpose()
     body = {"profile": str(anna.uuid), "purpose": "newsletter", "state": "given", **changes}
-    response = post("/api/consent-records/", body, api_token("Privacy officer"))
+    response = post("/api/v1/consent-records/", body, api_token("Privacy officer"))
     assert response.status_code in (400, 404)
     assert response.json()["code"] == code
     assert ConsentRecord.objects.count() == 0
@@ -74,12 +76,12 @@ def test_ledger_has_no_way_to_change_or_delete(api_token: Token) -> None:
     headers = api_token("Administrator")
     for method in ("put", "patch", "delete"):
         call = getattr(Client(), method)
-        answer = call(f"/api/consent-records/{record.pk}/", {}, content_type="application/json", headers=headers)
+        answer = call(f"/api/v1/consent-records/{record.pk}/", {}, content_type="application/json", headers=headers)
         assert answer.status_code in (403, 405)
     assert ConsentRecord.objects.get().state == "withdrawn"
 
 
-@pytest.mark.parametrize("path", ["/api/consent-records/", "/api/suppression/"])
+@pytest.mark.parametrize("path", ["/api/v1/consent-records/", "/api/v1/suppression/"])
 def test_routes_are_for_their_roles(api_token: Token, path: str) -> None:
     """The marketer and analyst read no ledger; nobody without a token reads anything."""
     assert Client().get(path, headers=api_token("Marketer")).status_code == 403
@@ -90,27 +92,27 @@ def test_routes_are_for_their_roles(api_token: Token, path: str) -> None:
 def test_purposes_are_defined_worded_and_changed(api_token: Token) -> None:
     """The same services as the pages."""
     headers = api_token("Privacy officer")
-    made = post("/api/purposes/", {"name": "Weekly letter", "channels": ["email", "sms"]}, headers)
+    made = post("/api/v1/purposes/", {"name": "Weekly letter", "channels": ["email", "sms"]}, headers)
     assert (made.status_code, made.json()["slug"]) == (201, "weekly-letter")
-    assert post("/api/purposes/", {"name": "Weekly letter"}, headers).json()["code"] == "consent.name_taken"
-    assert post("/api/purposes/weekly-letter/texts/", {"text": "Yes", "language": "en"}, headers).status_code == 201
+    assert post("/api/v1/purposes/", {"name": "Weekly letter"}, headers).json()["code"] == "consent.name_taken"
+    assert post("/api/v1/purposes/weekly-letter/texts/", {"text": "Yes", "language": "en"}, headers).status_code == 201
     changed = Client().patch(
-        "/api/purposes/weekly-letter/", {"active": False}, content_type="application/json", headers=headers
+        "/api/v1/purposes/weekly-letter/", {"active": False}, content_type="application/json", headers=headers
     )
     assert changed.status_code == 200
     assert Purpose.objects.get().active is False
-    listed = Client().get("/api/purposes/?search=weekly", headers=api_token("Marketer")).json()["results"]
+    listed = Client().get("/api/v1/purposes/?search=weekly", headers=api_token("Marketer")).json()["results"]
     assert listed[0]["texts"][0]["version"] == 1
-    assert post("/api/purposes/", {"name": "x"}, api_token("Marketer")).status_code == 403
+    assert post("/api/v1/purposes/", {"name": "x"}, api_token("Marketer")).status_code == 403
 
 
 def test_suppression_is_checked_and_added(api_token: Token) -> None:
     """By POST, so that no address stands in a log."""
     headers = api_token("Privacy officer")
     address = {"kind": "email", "value": "gone@klantbeeld.example"}
-    assert post("/api/suppression/check/", address, headers).json()["suppressed"] is False
-    assert post("/api/suppression/", {**address, "reason": "bounce"}, headers).status_code == 201
+    assert post("/api/v1/suppression/check/", address, headers).json()["suppressed"] is False
+    assert post("/api/v1/suppression/", {**address, "reason": "bounce"}, headers).status_code == 201
     suppress_address(kind="email", value="gone@klantbeeld.example", reason="bounce", actor="test")
-    answer = post("/api/suppression/check/", address, headers).json()
+    answer = post("/api/v1/suppression/check/", address, headers).json()
     assert (answer["suppressed"], len(answer["entries"])) == (True, 1)
-    assert Client().get("/api/suppression/", headers=headers).json()["results"][0]["reason"] == "bounce"
+    assert Client().get("/api/v1/suppression/", headers=headers).json()["results"][0]["reason"] == "bounce"

@@ -85,7 +85,7 @@ def test_api_does_not_lift_it(objector: tuple[Profile, Purpose], api_token: Call
     anna, newsletter = objector
     body = {"profile": str(anna.uuid), "purpose": "newsletter", "state": "given", "evidence": {"proof": "says our CRM"}}
     response = Client().post(
-        "/api/consent-records/", body, content_type="application/json", headers=api_token("Privacy officer")
+        "/api/v1/consent-records/", body, content_type="application/json", headers=api_token("Privacy officer")
     )
     assert (response.status_code, response.json()["code"]) == (409, "consent.objected")
     assert still_objected(anna, newsletter)
@@ -208,6 +208,6 @@ def test_the_api_says_that_an_objection_ends_everything(api_token: Callable[[str
     for slug, ends in (("newsletter", True), ("service", False)):
         body = {"profile": str(anna.uuid), "purpose": slug, "state": "objected"}
         made = Client().post(
-            "/api/consent-records/", body, content_type="application/json", headers=api_token("Privacy officer")
+            "/api/v1/consent-records/", body, content_type="application/json", headers=api_token("Privacy officer")
         )
         assert made.json()["ends_all_marketing"] is ends

@@ -26,7 +26,7 @@ Token = Callable[[str], dict[str, str]]
 def claim(anna: Any, headers: dict[str, str], method: str = "double_opt_in") -> Any:
     """Say over the API that a person agreed."""
     body = {"profile": str(anna.uuid), "purpose": "newsletter", "state": "given", "method": method, "text_version": 1}
-    return Client().post("/api/consent-records/", body, content_type="application/json", headers=headers)
+    return Client().post("/api/v1/consent-records/", body, content_type="application/json", headers=headers)
 
 
 def test_a_tokens_double_opt_in_is_a_claim(api_token: Token, client_as: AsRole) -> None:

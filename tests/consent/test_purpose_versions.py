@@ -40,7 +40,7 @@ def crowd() -> tuple[Purpose, list[Profile]]:
 
 def patch(headers: dict[str, str], body: dict[str, Any]) -> Any:
     """Change the newsletter over the API."""
-    return Client().patch("/api/purposes/newsletter/", body, content_type="application/json", headers=headers)
+    return Client().patch("/api/v1/purposes/newsletter/", body, content_type="application/json", headers=headers)
 
 
 def reached(newsletter: Purpose, people: list[Profile]) -> int:
@@ -68,7 +68,7 @@ def test_effect_is_shown_over_the_api_without_changing_anything(
 ) -> None:
     """The same question as a change, asked beforehand."""
     response = Client().post(
-        "/api/purposes/newsletter/effect/", WIDER, content_type="application/json", headers=api_token(OFFICER)
+        "/api/v1/purposes/newsletter/effect/", WIDER, content_type="application/json", headers=api_token(OFFICER)
     )
     assert response.json()["gained"] == 3
     assert PurposeVersion.objects.count() == 1

@@ -140,7 +140,7 @@ def test_the_sales_of_the_past_count_and_the_preview_says_how_many(
     effect = effect_of(newsletter, with_changes(newsletter, SOFT))
     assert (effect.gained, effect.lost) == (1, 0)
     headers = api_token("Privacy officer")
-    patch = {"path": "/api/purposes/newsletter/", "content_type": "application/json", "headers": headers}
+    patch = {"path": "/api/v1/purposes/newsletter/", "content_type": "application/json", "headers": headers}
     assert Client().patch(data=SOFT, **patch).json()["code"] == "consent.widens"  # type: ignore[arg-type]
     changed = Client().patch(data={**SOFT, "confirm": 1}, **patch)  # type: ignore[arg-type]
     assert (changed.status_code, changed.json()["soft_opt_in"]["event"]) == (200, "Order Completed")

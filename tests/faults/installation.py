@@ -234,7 +234,7 @@ class Installation:
         if not self.write_key:
             token = json.loads((self.var_dir / "credentials.json").read_text())["api_token"]
             request = urllib.request.Request(
-                self.url + "/api/sources/",
+                self.url + "/api/v1/sources/",
                 json.dumps({"name": "Faults", "kind": "server"}).encode(),
                 {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
             )

@@ -72,7 +72,7 @@ def page_places(world: dict[str, Any]) -> Iterator[Place]:
     """Yield every page with a list in pages."""
     client = browser_of(ROLE)
     for name, _pattern, route in routes():
-        if PAGES.get(name, (NEVER,))[0] == NEVER or name == "api-root":
+        if PAGES.get(name, (NEVER,))[0] == NEVER:
             continue
         url = address(name, route, world)
         page = (client.get(url).context or {}).get("page")

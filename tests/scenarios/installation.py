@@ -44,7 +44,7 @@ class Installation:
         """Return a client of the REST API with a token of that role."""
         _row, token = ApiToken.issue(user=user_of(role), name="integration")
         return httpx.Client(
-            base_url=self.url + "/api/", headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False
+            base_url=self.url + "/api/v1/", headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False
         )
 
     def mails_to(self, address: str) -> list[EmailMessage]:

@@ -42,7 +42,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "mailbox_html": (_PII, NEVER),
     "api_schema": (KNOWN, NEVER),
     "api_docs": (KNOWN, NEVER),
-    "api-root": (NEVER, NEVER),
+    "api_elsewhere": (ANYONE, ANYONE),
     "profiles:people": (_PERSON, NEVER),
     "profiles:person": (_PERSON, NEVER),
     "profiles:person_timeline": (_PERSON, NEVER),

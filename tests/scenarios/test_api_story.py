@@ -85,16 +85,16 @@ def test_the_schema_is_valid_and_holds_the_routes(installation: Installation) ->
     validate_schema(schema)  # type: ignore[no-untyped-call]  # the library states no types here
     documented = {(method.upper(), path) for path, item in schema["paths"].items() for method in item}
     for route in (
-        ("GET", "/api/profiles/"),
-        ("POST", "/api/segments/"),
-        ("POST", "/api/segments/preview/"),
-        ("POST", "/api/messages/"),
-        ("POST", "/api/campaigns/"),
-        ("POST", "/api/campaigns/{id}/schedule/"),
-        ("GET", "/api/campaigns/{id}/report/"),
-        ("GET", "/api/consent-records/"),
-        ("POST", "/api/consent-records/"),
-        ("POST", "/api/imports/"),
+        ("GET", "/api/v1/profiles/"),
+        ("POST", "/api/v1/segments/"),
+        ("POST", "/api/v1/segments/preview/"),
+        ("POST", "/api/v1/messages/"),
+        ("POST", "/api/v1/campaigns/"),
+        ("POST", "/api/v1/campaigns/{id}/schedule/"),
+        ("GET", "/api/v1/campaigns/{id}/report/"),
+        ("GET", "/api/v1/consent-records/"),
+        ("POST", "/api/v1/consent-records/"),
+        ("POST", "/api/v1/imports/"),
     ):
         assert route in documented, f"{route} is not in {sorted(documented)}"
     assert page.status_code == 200 and "swagger" in page.text.lower()
@@ -103,7 +103,7 @@ def test_the_schema_is_valid_and_holds_the_routes(installation: Installation) ->
 @pytest.mark.parametrize("header", ["", "Bearer nonsense", "Basic bm9ib2R5Og=="])
 def test_without_a_token_nothing_is_told(installation: Installation, header: str) -> None:
     answer = httpx.get(
-        installation.url + "/api/profiles/", headers={"Authorization": header} if header else {}, trust_env=False
+        installation.url + "/api/v1/profiles/", headers={"Authorization": header} if header else {}, trust_env=False
     )
     assert answer.status_code == 401
     assert set(answer.json()) >= {"code", "message"}

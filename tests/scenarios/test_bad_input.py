@@ -137,7 +137,7 @@ def test_the_api_names_the_place_of_a_mistake(path: str, body: dict[str, Any], p
     _row, token = ApiToken.issue(user=user_of(ADMINISTRATOR), name="t")
     before = kept()
     answer = Client(raise_request_exception=False).post(
-        f"/api/{path}", body, content_type="application/json", headers={"Authorization": f"Bearer {token}"}
+        f"/api/v1/{path}", body, content_type="application/json", headers={"Authorization": f"Bearer {token}"}
     )
     told = answer.json()
     assert answer.status_code in (400, 422), told

@@ -14,7 +14,7 @@ from tests.segments.factories import event, happened, members, person, refresh_n
 
 pytestmark = pytest.mark.django_db
 Tokens = Callable[[str], dict[str, str]]
-URL = "/api/segments/"
+URL = "/api/v1/segments/"
 
 
 def send(method: str, url: str, token: dict[str, str], data: Any = None) -> Any:

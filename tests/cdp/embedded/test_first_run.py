@@ -69,5 +69,5 @@ def test_a_password_that_was_changed_is_not_put_back(own_var_dir: Path) -> None:
 
 def test_the_token_opens_the_api(own_var_dir: Path) -> None:
     token = ensure_credentials()["api_token"]
-    assert Client().get("/api/profiles/", headers={"Authorization": f"Bearer {token}"}).status_code == 200
-    assert Client().get("/api/profiles/", headers={"Authorization": "Bearer kbt_wrong"}).status_code == 401
+    assert Client().get("/api/v1/profiles/", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    assert Client().get("/api/v1/profiles/", headers={"Authorization": "Bearer kbt_wrong"}).status_code == 401

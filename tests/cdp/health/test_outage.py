@@ -24,7 +24,7 @@ def test_every_answer_without_a_database_is_a_503_that_says_when_to_come_again()
             "unsubscribe": client.get(f"/u/{token}/"),
             "preferences": client.get(f"/preferences/{token}/"),
             "session": client.get("/", headers={"Cookie": "sessionid=abcdefghijklmnopqrstuvwxyz012345"}),
-            "api": client.get("/api/profiles/", headers={"Authorization": "Bearer kb_api_nothing"}),
+            "api": client.get("/api/v1/profiles/", headers={"Authorization": "Bearer kb_api_nothing"}),
             "collector": client.post("/v1/track", json={"userId": "u", "event": "E"}, auth=("kb_sec_x", "")),
             "health": client.get("/healthz"),
         }

@@ -28,9 +28,13 @@ def anna() -> Any:
 
 def test_people_are_listed_searched_and_looked_up(client: Client, api_token: Token, anna: Any) -> None:
     headers = api_token("Marketer")
-    found = client.get("/api/profiles/?search=anna", headers=headers).json()
+    found = client.get("/api/v1/profiles/?search=anna", headers=headers).json()
     assert [row["id"] for row in found["results"]] == [str(anna.uuid)]
-    for address in (f"/api/profiles/{anna.uuid}/", "/api/profiles/email:Anna@Shop.nl/", "/api/profiles/user_id:u1/"):
+    for address in (
+        f"/api/v1/profiles/{anna.uuid}/",
+        "/api/v1/profiles/email:Anna@Shop.nl/",
+        "/api/v1/profiles/user_id:u1/",
+    ):
         data = client.get(address, headers=headers).json()
         assert data["traits"]["plan"] == "pro"
         assert {item["kind"] for item in data["identifiers"]} == {"user_id", "email"}
@@ -39,39 +43,39 @@ def test_people_are_listed_searched_and_looked_up(client: Client, api_token: Tok
 
 @pytest.mark.parametrize("address", ["nobody", "email:x", "user_id:", "%00", "email:%00@x.nl", "0" * 500])
 def test_an_unknown_person_is_not_found(client: Client, api_token: Token, address: str) -> None:
-    assert client.get(f"/api/profiles/{address}/", headers=api_token()).status_code == 404
+    assert client.get(f"/api/v1/profiles/{address}/", headers=api_token()).status_code == 404
 
 
 def test_an_analyst_sees_no_names_or_addresses(client: Client, api_token: Token, anna: Any) -> None:
     headers = api_token("Analyst")
     for address in (
-        "/api/profiles/",
-        f"/api/profiles/{anna.uuid}/",
-        "/api/interactions/",
-        f"/api/profiles/{anna.uuid}/interactions/",
+        "/api/v1/profiles/",
+        f"/api/v1/profiles/{anna.uuid}/",
+        "/api/v1/interactions/",
+        f"/api/v1/profiles/{anna.uuid}/interactions/",
     ):
         answer = client.get(address, headers=headers)
         assert answer.status_code == 200
         assert "anna" not in answer.content.decode().lower()
     patch = client.patch(
-        f"/api/profiles/{anna.uuid}/", {"traits": {"a": 1}}, content_type="application/json", headers=headers
+        f"/api/v1/profiles/{anna.uuid}/", {"traits": {"a": 1}}, content_type="application/json", headers=headers
     )
     assert patch.status_code == 403
 
 
 def test_without_a_token_nothing_is_told(client: Client, anna: Any) -> None:
-    for address in ("/api/profiles/", f"/api/profiles/{anna.uuid}/", "/api/interactions/"):
+    for address in ("/api/v1/profiles/", f"/api/v1/profiles/{anna.uuid}/", "/api/v1/interactions/"):
         assert client.get(address).status_code == 401
 
 
 def test_traits_are_set_and_removed(client: Client, api_token: Token, anna: Any) -> None:
     headers = api_token("Marketer")
     body = {"traits": {"city": "Gent", "plan": None}}
-    data = client.patch(f"/api/profiles/{anna.uuid}/", body, content_type="application/json", headers=headers).json()
+    data = client.patch(f"/api/v1/profiles/{anna.uuid}/", body, content_type="application/json", headers=headers).json()
     assert data["traits"]["city"] == "Gent"
     assert "plan" not in data["traits"]
     bad = client.patch(
-        f"/api/profiles/{anna.uuid}/", {"traits": {"__proto__": 1}}, content_type="application/json", headers=headers
+        f"/api/v1/profiles/{anna.uuid}/", {"traits": {"__proto__": 1}}, content_type="application/json", headers=headers
     )
     assert (bad.status_code, bad.json()["code"]) == (400, "trait.name_invalid")
 
@@ -79,39 +83,40 @@ def test_traits_are_set_and_removed(client: Client, api_token: Token, anna: Any)
 def test_a_person_is_made_once_and_then_updated(client: Client, api_token: Token) -> None:
     headers = api_token("Marketer")
     body = {"identifiers": [{"kind": "email", "value": "New@Shop.nl"}], "traits": {"city": "Gent"}}
-    first = client.post("/api/profiles/", body, content_type="application/json", headers=headers)
-    second = client.post("/api/profiles/", body, content_type="application/json", headers=headers)
+    first = client.post("/api/v1/profiles/", body, content_type="application/json", headers=headers)
+    second = client.post("/api/v1/profiles/", body, content_type="application/json", headers=headers)
     assert (first.status_code, second.status_code) == (201, 200)
     assert first.json()["id"] == second.json()["id"]
     junk = client.post(
-        "/api/profiles/",
+        "/api/v1/profiles/",
         {"identifiers": [{"kind": "email", "value": "noreply@shop.nl"}]},
         content_type="application/json",
         headers=headers,
     )
     assert (junk.status_code, junk.json()["code"]) == (400, "identifier.junk")
-    none = client.post("/api/profiles/", {}, content_type="application/json", headers=headers)
+    none = client.post("/api/v1/profiles/", {}, content_type="application/json", headers=headers)
     assert (none.status_code, none.json()["code"]) == (400, "identifier.missing")
 
 
 def test_interactions_page_by_cursor_without_gaps_or_repeats(client: Client, api_token: Token, anna: Any) -> None:
     headers = api_token("Marketer")
     seen: list[int] = []
-    address = f"/api/profiles/{anna.uuid}/interactions/?limit=2"
+    address = f"/api/v1/profiles/{anna.uuid}/interactions/?limit=2"
     while address:
         page = client.get(address, headers=headers).json()
         seen += [row["id"] for row in page["results"]]
         address = page["next"]
     assert len(seen) == len(set(seen)) == 6
     assert (
-        client.get("/api/interactions/?name=Seen&limit=3", headers=headers).json()["results"][0]["properties"]["n"] == 4
+        client.get("/api/v1/interactions/?name=Seen&limit=3", headers=headers).json()["results"][0]["properties"]["n"]
+        == 4
     )
-    assert client.get("/api/interactions/?cursor=nonsense", headers=headers).status_code == 400
-    assert client.get("/api/interactions/?since=yesterday", headers=headers).status_code == 400
+    assert client.get("/api/v1/interactions/?cursor=nonsense", headers=headers).status_code == 400
+    assert client.get("/api/v1/interactions/?since=yesterday", headers=headers).status_code == 400
 
 
 def test_a_trait_is_pinned_and_unpinned(client: Client, api_token: Token, anna: Any) -> None:
-    headers, address = api_token(), f"/api/profiles/{anna.uuid}/"
+    headers, address = api_token(), f"/api/v1/profiles/{anna.uuid}/"
 
     def patch(**body: Any) -> Any:
         return client.patch(address, body, content_type="application/json", headers=headers)

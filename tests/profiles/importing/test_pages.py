@@ -191,17 +191,17 @@ def test_an_integration_does_the_same_over_the_api(client: Client, api_token: Ca
         "match": "email",
         "columns": [{"header": "E-mailadres", "target": "id:email"}, {"header": "Plaats", "target": "trait:city"}],
     }
-    answer = client.post("/api/imports/", {"file": _file(), "mapping": json.dumps(mapping)}, headers=headers)
+    answer = client.post("/api/v1/imports/", {"file": _file(), "mapping": json.dumps(mapping)}, headers=headers)
     assert answer.status_code == 201, answer.text
     number = answer.json()["id"]
     run_imports()
-    assert client.get(f"/api/imports/{number}/", headers=headers).json()["counts"]["outcomes"]["rejected"] == 1
-    rows = client.get(f"/api/imports/{number}/rows/", {"outcome": "rejected"}, headers=headers).json()
+    assert client.get(f"/api/v1/imports/{number}/", headers=headers).json()["counts"]["outcomes"]["rejected"] == 1
+    rows = client.get(f"/api/v1/imports/{number}/rows/", {"outcome": "rejected"}, headers=headers).json()
     assert [(row["line"], row["code"]) for row in rows["results"]] == [(3, "not_an_email")]
-    assert client.post(f"/api/imports/{number}/confirm/", headers=headers).json()["state"] == "running"
+    assert client.post(f"/api/v1/imports/{number}/confirm/", headers=headers).json()["state"] == "running"
     run_imports()
-    assert client.get(f"/api/imports/{number}/", headers=headers).json()["state"] == "done"
-    assert client.post(f"/api/imports/{number}/confirm/", headers=headers).status_code == 409
+    assert client.get(f"/api/v1/imports/{number}/", headers=headers).json()["state"] == "done"
+    assert client.post(f"/api/v1/imports/{number}/confirm/", headers=headers).status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -211,8 +211,8 @@ def test_an_integration_does_the_same_over_the_api(client: Client, api_token: Ca
 def test_the_api_refuses_what_is_no_import(
     client: Client, api_token: Callable[..., dict[str, str]], body: dict[str, Any]
 ) -> None:
-    assert client.post("/api/imports/", body, headers=api_token()).status_code == 400
-    answer = client.post("/api/imports/", {"file": _file(), "mapping": "{not json"}, headers=api_token())
+    assert client.post("/api/v1/imports/", body, headers=api_token()).status_code == 400
+    answer = client.post("/api/v1/imports/", {"file": _file(), "mapping": "{not json"}, headers=api_token())
     assert (answer.status_code, answer.json()["code"]) == (400, "import.json_invalid")
 
 
@@ -220,5 +220,5 @@ def test_the_api_refuses_what_is_no_import(
 def test_the_api_is_closed_to_other_roles(client: Client, api_token: Callable[..., dict[str, str]], role: str) -> None:
     job = checked(FILE)
     headers = api_token(role)
-    assert client.get("/api/imports/", headers=headers).status_code == 403
-    assert client.post(f"/api/imports/{job.pk}/confirm/", headers=headers).status_code == 403
+    assert client.get("/api/v1/imports/", headers=headers).status_code == 403
+    assert client.post(f"/api/v1/imports/{job.pk}/confirm/", headers=headers).status_code == 403

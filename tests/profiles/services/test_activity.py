@@ -75,6 +75,6 @@ def test_lists_figures_and_segments_follow(client_as: Callable[[str], Client]) -
     quiet = segment("Quiet", {"type": "seen", "which": "last", "operator": "before", "days": 30})
     assert members(active) == {person("user_id", "active").pk}
     assert len(members(quiet)) == 30
-    answer = client_as("Marketer").get("/api/profiles/")
+    answer = client_as("Marketer").get("/api/v1/profiles/")
     assert answer.status_code in (200, 401)
     assert Profile.objects.filter(last_seen_at=None).count() == 30

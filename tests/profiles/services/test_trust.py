@@ -67,7 +67,7 @@ def test_both_are_shown_on_the_page_and_in_the_api(client_as, api_token) -> None
     ]
     html = page.content.decode()
     assert "confirmed" in html and "trusted" in html
-    answer = client_as(ADMINISTRATOR).get(f"/api/profiles/{anna.uuid}/", headers=api_token()).json()
+    answer = client_as(ADMINISTRATOR).get(f"/api/v1/profiles/{anna.uuid}/", headers=api_token()).json()
     assert {(item["kind"], item["trusted"], bool(item["confirmed_at"])) for item in answer["identifiers"]} == {
         ("user_id", True, False),
         ("email", True, True),

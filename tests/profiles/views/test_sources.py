@@ -101,17 +101,17 @@ def test_a_built_in_source_has_no_buttons(client_as: ClientAs) -> None:
 
 def test_the_api_gives_the_key_once(api_token: Callable[[str], dict[str, str]], client: Client) -> None:
     headers = api_token(ADMINISTRATOR)
-    made = client.post("/api/sources/", {"name": "Till", "kind": "server"}, "application/json", headers=headers)
+    made = client.post("/api/v1/sources/", {"name": "Till", "kind": "server"}, "application/json", headers=headers)
     assert made.status_code == 201
     body = made.json()
     assert body["write_key"].startswith("kb_sec_") and body["public_key"] == ""
-    one = client.get(f"/api/sources/{body['id']}/", headers=headers).json()
+    one = client.get(f"/api/v1/sources/{body['id']}/", headers=headers).json()
     assert "write_key" not in one and one["counts"]["received"] == 0
-    rotated = client.post(f"/api/sources/{body['id']}/rotate-key/", {}, "application/json", headers=headers)
+    rotated = client.post(f"/api/v1/sources/{body['id']}/rotate-key/", {}, "application/json", headers=headers)
     assert rotated.json()["write_key"] != body["write_key"]
-    off = client.patch(f"/api/sources/{body['id']}/", {"enabled": False}, "application/json", headers=headers)
+    off = client.patch(f"/api/v1/sources/{body['id']}/", {"enabled": False}, "application/json", headers=headers)
     assert off.json()["enabled"] is False
-    wrong = client.post("/api/sources/", {"name": "", "kind": "x"}, "application/json", headers=headers)
+    wrong = client.post("/api/v1/sources/", {"name": "", "kind": "x"}, "application/json", headers=headers)
     assert wrong.status_code == 400 and wrong.json()["code"]
-    assert client.get("/api/sources/?search=til", headers=api_token(MARKETER)).json()["results"][0]["name"] == "Till"
-    assert client.post("/api/sources/", {}, "application/json", headers=api_token(MARKETER)).status_code == 403
+    assert client.get("/api/v1/sources/?search=til", headers=api_token(MARKETER)).json()["results"][0]["name"] == "Till"
+    assert client.post("/api/v1/sources/", {}, "application/json", headers=api_token(MARKETER)).status_code == 403
