@@ -127,7 +127,7 @@ class Collector:
         try:
             await self._dispatch(route, scope, headers, origin, receive, send)
         except Refusal as refusal:
-            await _refuse(send, refusal, origin)
+            await _refuse(send, refusal, self._readable_by(origin))
 
     async def _dispatch(
         self,
@@ -144,13 +144,14 @@ class Collector:
                 async with self._lookups:
                     await asyncio.to_thread(self.book.refresh_and_wait)
             allowed = self.book.preflight_allowed(origin.decode("latin-1"))
-            await _answer(send, 204, preflight_headers(origin, allowed=allowed), b"")
+            headers_out = preflight_headers(origin, allowed=allowed, named=self.book.names(origin))
+            await _answer(send, 204, headers_out, b"")
         elif route.kind == "collect" and method == "POST":
             await self._collect(route.endpoint, scope, headers, origin, receive)
-            await _answer(send, 200, _SUCCESS_HEADERS + answer_headers(origin), _SUCCESS)
+            await _answer(send, 200, _SUCCESS_HEADERS + self._readable_by(origin), _SUCCESS)
         elif route.kind == "drop" and method == "POST":
             await _read_body(receive, headers)
-            await _answer(send, 200, _SUCCESS_HEADERS + answer_headers(origin), _SUCCESS)
+            await _answer(send, 200, _SUCCESS_HEADERS + self._readable_by(origin), _SUCCESS)
         elif route.kind not in ("collect", "drop") and method in ("GET", "HEAD"):
             kind, body = await self._document(route, scope, headers)
             extra = [
@@ -161,11 +162,14 @@ class Collector:
             await _answer(
                 send,
                 200,
-                extra + answer_headers(origin),
+                extra + self._readable_by(origin),
                 b"" if method == "HEAD" else body,
             )
         else:
             raise Refusal(405, "method_not_allowed", f"{method} is not taken here.")
+
+    def _readable_by(self, origin: bytes) -> Headers:
+        return answer_headers(origin, named=self._book is not None and self._book.names(origin))
 
     @property
     def book(self) -> SourceBook:
@@ -276,6 +280,8 @@ class Collector:
     # Documents -----------------------------------------------------------------------------------------------------
 
     async def _document(self, route: Route, scope: Scope, headers: dict[bytes, bytes]) -> tuple[bytes, bytes]:
+        if route.kind == "nodes":
+            return _JSON[1], b'{"nodeCount":1}'
         site = self._site(scope, headers)
         if route.kind == "bundle":
             body = self._bundles.bundle(route.argument, site)
@@ -381,12 +387,12 @@ async def _answer(send: Send, status: int, headers: Headers, body: bytes) -> Non
     await send({"type": "http.response.body", "body": body})
 
 
-async def _refuse(send: Send, refusal: Refusal, origin: bytes) -> None:
+async def _refuse(send: Send, refusal: Refusal, readable: Headers) -> None:
     body = json.dumps({"code": refusal.code, "message": refusal.message, "success": False}).encode()
     headers: Headers = [_JSON, (b"content-length", str(len(body)).encode())]
     # A page outside the list may not read the answer either; any other needs Retry-After and the message.
     if refusal.code != "origin_not_allowed":
-        headers += answer_headers(origin)
+        headers += readable
     if refusal.retry_after is not None:
         wait = str(refusal.retry_after).encode()
         headers += [(b"retry-after", wait), (b"x-ratelimit-reset", wait)]

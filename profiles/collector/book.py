@@ -42,6 +42,7 @@ class SourceBook(threading.Thread):
         super().__init__(name="collector-sources", daemon=True)
         self._config = config
         self._sources: dict[str, tuple[KnownSource, datetime | None]] = {}
+        self._named: frozenset[str] = frozenset()
         self._heard: dict[int, float] = {}
         self._misused: set[int] = set()
         self._stopping = False
@@ -72,6 +73,10 @@ class SourceBook(threading.Thread):
             source.enabled and (not source.allowed_origins or origin_allowed(origin, source.allowed_origins))
             for source, _until in list(self._sources.values())
         )
+
+    def names(self, origin: bytes) -> bool:
+        """Tell whether the list of a source that is on names `origin`: no source without a list opens this."""
+        return bool(origin) and origin_allowed(origin.decode("latin-1"), self._named)
 
     def note(self, source: KnownSource, now: float, *, from_page: bool) -> None:
         """Note that the source sent something; a secret key that a page sends is a warning on the source's page."""
@@ -130,6 +135,9 @@ class SourceBook(threading.Thread):
                 if previous and until:
                     sources.setdefault(previous, (source, until))
         self._sources = sources
+        self._named = frozenset(
+            rule for source, _ in sources.values() if source.enabled for rule in source.allowed_origins
+        )
         with self._refreshed:
             self._generation += 1
             self._refreshed.notify_all()

@@ -30,19 +30,24 @@ def origin_allowed(origin: str, allowed: Iterable[str]) -> bool:
     return False
 
 
-def answer_headers(origin: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the headers that let a page read the answer, and its Retry-After."""
+def answer_headers(origin: bytes, *, named: bool) -> list[tuple[bytes, bytes]]:
+    """Return the headers that let a page read the answer, and its Retry-After.
+
+    `navigator.sendBeacon` and `fetch(credentials: "include")` send cookies along; browsers want a word more for that,
+    and a page gets it whose origin is `named` in a source's list. The collector reads no cookie.
+    """
     if not origin:
         return []
-    return [
+    headers = [
         (b"access-control-allow-origin", origin),
         (b"access-control-expose-headers", b"Retry-After, X-RateLimit-Reset"),
         (b"vary", b"Origin"),
     ]
+    return [*headers, (b"access-control-allow-credentials", b"true")] if named else headers
 
 
-def preflight_headers(origin: bytes, *, allowed: bool) -> list[tuple[bytes, bytes]]:
+def preflight_headers(origin: bytes, *, allowed: bool, named: bool) -> list[tuple[bytes, bytes]]:
     """Return the headers of the answer to OPTIONS; without `allowed` the browser will not send the request."""
     if not origin or not allowed:
         return [(b"vary", b"Origin"), (b"content-length", b"0")]
-    return [*answer_headers(origin), *_PREFLIGHT]
+    return [*answer_headers(origin, named=named), *_PREFLIGHT]

@@ -21,7 +21,7 @@ _ENDPOINTS = (*_SHORT.values(),)
 
 @dataclass(frozen=True)
 class Route:
-    """What an address is for: collect, drop, settings, source_config, script or bundle."""
+    """What an address is for: collect, drop, settings, source_config, nodes, script or bundle."""
 
     kind: str
     endpoint: str = ""
@@ -31,9 +31,13 @@ class Route:
 def _fixed_routes() -> dict[str, Route]:
     routes = {f"/v1/{name}": Route("collect", name) for name in _ENDPOINTS}
     routes |= {f"/v1/{short}": Route("collect", name) for short, name in _SHORT.items()}
-    routes["/b"] = Route("collect", "batch")  # mobile SDKs, whose host has no /v1
+    batch = Route("collect", "batch")
+    routes["/v1/import"] = batch  # Segment for Java, Ruby, .NET and Android
+    routes["/beacon/v1/batch"] = batch  # RudderStack in a page that is being left
+    routes["/b"] = routes["/import"] = batch  # mobile SDKs, whose host has no /v1
     routes["/v1/m"] = Route("drop")  # the SDKs' own statistics
     routes["/sourceConfig"] = Route("source_config")
+    routes["/cluster-info"] = Route("nodes")  # RudderStack for Go: over how many servers to spread
     return routes | {f"{path}/": route for path, route in routes.items()}
 
 

@@ -45,7 +45,7 @@ def test_every_address_takes_events_with_and_without_a_slash_and_never_redirects
         **{f"/v1/{name}": name for name in ENDPOINTS},
         **{f"/v1/{short}": name for short, name in SHORT.items()},
     }
-    batch = dict.fromkeys(("/v1/batch", "/v1/b", "/b"), "batch")
+    batch = dict.fromkeys(("/v1/batch", "/v1/b", "/b", "/v1/import", "/import", "/beacon/v1/batch"), "batch")
 
     async def visit(client: httpx.AsyncClient) -> list[tuple[str, httpx.Response]]:
         answers = []
@@ -204,6 +204,31 @@ def test_a_source_with_a_list_takes_events_of_its_own_pages_only() -> None:  # 6
     assert _code(outside) == (403, "origin_not_allowed")
     assert "access-control-allow-origin" not in outside.headers
     assert len(stored()) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "OPTIONS"])
+def test_cookies_may_come_along_from_a_page_that_a_source_names_and_from_no_other(method: str) -> None:
+    _source, listed = browser_source(allowed_origins=["https://*.example.org"])
+    _open, unlisted = browser_source(name="Any page")
+
+    async def visit(client: httpx.AsyncClient) -> list[str | None]:
+        await client.post("/v1/t", json=EVENT)  # the sources are known from here on
+        seen = []
+        for origin, key in (
+            ("https://www.example.org", listed),
+            ("https://other.example", unlisted),
+            ("null", unlisted),
+        ):
+            answer = await client.request(method, "/v1/t", json=EVENT, auth=(key, ""), headers={"origin": origin})
+            assert answer.headers["access-control-allow-origin"] == origin
+            seen.append(answer.headers.get("access-control-allow-credentials"))
+        return seen
+
+    assert at_the_door(visit) == ["true", None, None]
+
+
+def test_rudderstack_for_go_is_told_that_there_is_one_server() -> None:
+    assert knock("GET", "/cluster-info").json() == {"nodeCount": 1}
 
 
 def test_a_batch_of_four_megabytes_passes() -> None:  # 7
