@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
@@ -11,12 +12,15 @@ from consent.models import ConsentRecord
 from consent.policy.states import CLAIMED, SEEN
 from profiles.models import Source
 
+_TOKEN = re.compile(r"token:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 
 def actor_names(actors: Iterable[str]) -> dict[str, str]:
-    """Return the name of each actor code (`subject`, `source:5`, `token:3`, `user:anna`, `system:join`)."""
+    """Return the name of each actor code (`subject`, `source:5`, `token:<uuid>`, `user:anna`, `system:join`)."""
     codes = set(actors)
     sources = dict(Source.objects.filter(pk__in=_numbers(codes, "source")).values_list("pk", "name"))
-    tokens = dict(ApiToken.objects.filter(pk__in=_numbers(codes, "token")).values_list("pk", "name"))
+    wanted = [code.removeprefix("token:") for code in codes if _TOKEN.fullmatch(code)]
+    tokens = {str(key): name for key, name in ApiToken.objects.filter(uuid__in=wanted).values_list("uuid", "name")}
     return {code: _name(code, sources, tokens) for code in codes}
 
 
@@ -25,15 +29,15 @@ def _numbers(codes: set[str], kind: str) -> set[int]:
     return {int(rest) for found, _colon, rest in pairs if found == kind and rest.isdecimal()}
 
 
-def _name(code: str, sources: dict[int, str], tokens: dict[int, str]) -> str:
+def _name(code: str, sources: dict[int, str], tokens: dict[str, str]) -> str:
     kind, _colon, rest = code.partition(":")
     number = int(rest) if rest.isdecimal() else 0
     if code == "subject":
         return _("the person")
     if kind == "source" and number:
         return sources.get(number, code)
-    if kind == "token" and number:
-        return _("API token “%(name)s”") % {"name": tokens.get(number, rest)}
+    if kind == "token" and rest:
+        return _("API token “%(name)s”") % {"name": tokens.get(rest, rest)}
     if code == "system:join":
         return _("Klantbeeld, joining two people")
     if kind == "system":

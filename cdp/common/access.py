@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cdp.common.models import AccessLog
+from cdp.common.models import AccessLog, ApiToken
 
 
 def client_ip(request: Any) -> str | None:
@@ -25,6 +25,9 @@ def record_access(
     user = actor if actor is not None else getattr(request, "user", None)
     if not getattr(user, "is_authenticated", False):
         user = None
+    token = getattr(request, "auth", None)
+    if isinstance(token, ApiToken):
+        detail = {**(detail or {}), "token_id": str(token.uuid)}
     return AccessLog.objects.create(
         actor=user,
         actor_label=user.get_username() if user is not None else "system",

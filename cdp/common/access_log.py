@@ -21,6 +21,7 @@ ACTIONS = {
     "segment.exported": _("exported a segment"),
     "access_log.exported": _("exported this log"),
     "token.issued": _("made an API token"),
+    "token.renamed": _("renamed an API token"),
     "token.revoked": _("revoked an API token"),
     "profile.erased": _("erased a person"),
     "profile.listed": _("listed people"),

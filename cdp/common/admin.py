@@ -8,25 +8,26 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from cdp.common.access import record_access
 from cdp.common.access_log import AccessFilters
 from cdp.common.models import AccessLog, ApiToken
 from cdp.common.service_admin import ReadOnlyAdmin, ServiceAdmin
+from cdp.common.token_forms import ApiTokenForm
+from cdp.common.tokens import issue_token, rename_token, revoke_tokens
+
+DATES = ("created_at", "last_used_at", "expires_at", "revoked_at")
 
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ServiceAdmin):
     """Tokens are made here and shown once; they are revoked, never deleted, so that the log stays readable."""
 
-    list_display = ("name", "user", "ending", "created_at", "last_used_at", "revoked_at")
+    list_display = ("name", "user", "ending", "scope_names", "created_at", "last_used_at", "expires_at", "revoked_at")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
     search_fields = ("name", "user__username")
     list_select_related = ("user",)
-    fields = ("user", "name")
     ordering = ("-id",)
     actions = ("revoke",)
 
@@ -35,13 +36,29 @@ class ApiTokenAdmin(ServiceAdmin):
         """Return the last characters, by which a person knows the token again."""
         return f"…{token.hint}"
 
+    @admin.display(description=_("scopes"))
+    def scope_names(self, token: ApiToken) -> str:
+        """Return what the token may do."""
+        return ", ".join(token.scopes)
+
+    @admin.display(description=_("only from"))
+    def network_names(self, token: ApiToken) -> str:
+        """Return the networks from which it may be used."""
+        return ", ".join(token.networks) or gettext("everywhere")
+
+    def get_form(self, request: HttpRequest, obj: ApiToken | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """Return the form for a new token, which knows who makes it."""
+        if obj is not None:
+            return super().get_form(request, obj, change, **kwargs)
+        return type(ApiTokenForm.__name__, (ApiTokenForm,), {"__module__": __name__, "maker": request.user})
+
     def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> tuple[str, ...]:
-        """Leave only the name of an existing token to edit."""
-        return ("user", "ending", "created_at", "last_used_at", "revoked_at") if obj else ()
+        """Leave only the name of an existing token to edit: another right is another token."""
+        return ("user", "ending", "scope_names", "network_names", *DATES) if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> tuple[str, ...]:
-        """Show the dates of an existing token too."""
-        return ("name", *self.get_readonly_fields(request, obj)) if obj else ("user", "name")
+        """Show all of an existing token, its secret aside."""
+        return ("name", *self.get_readonly_fields(request, obj)) if obj else ApiTokenForm.Meta.fields
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
         """Refuse: a token is revoked instead."""
@@ -50,17 +67,17 @@ class ApiTokenAdmin(ServiceAdmin):
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         """Issue a new token and keep its secret for the answer to this request only."""
         if change:
-            obj.save(update_fields=["name"])
+            rename_token(request=request, token=obj, name=obj.name)
             return
-        issued, secret = ApiToken.issue(user=obj.user, name=obj.name)
-        obj.__dict__.update(issued.__dict__, secret_shown_once=secret)
-        record_access(
+        issued, secret = issue_token(
             request=request,
-            action="token.issued",
-            object_kind="api_token",
-            object_id=str(issued.pk),
-            detail={"user_id": obj.user.pk},
+            owner=obj.user,
+            name=obj.name,
+            scopes=form.cleaned_data["scopes"],
+            expires_at=form.expires_at(),
+            networks=form.cleaned_data["networks"],
         )
+        obj.__dict__.update(issued.__dict__, secret_shown_once=secret)
 
     def response_add(self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None) -> HttpResponse:
         """Show the secret, this once."""
@@ -77,12 +94,9 @@ class ApiTokenAdmin(ServiceAdmin):
     @admin.action(description=_("Revoke: these tokens stop working at once"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         """Revoke the tokens chosen."""
-        pks = list(queryset.filter(revoked_at=None).values_list("pk", flat=True))
-        ApiToken.objects.filter(pk__in=pks).update(revoked_at=timezone.now())
-        for pk in pks:
-            record_access(request=request, action="token.revoked", object_kind="api_token", object_id=str(pk))
-        told = ngettext("%(count)d token was revoked.", "%(count)d tokens were revoked.", len(pks))
-        self.message_user(request, told % {"count": len(pks)})
+        count = revoke_tokens(request=request, tokens=queryset)
+        told = ngettext("%(count)d token was revoked.", "%(count)d tokens were revoked.", count)
+        self.message_user(request, told % {"count": count})
 
 
 @admin.register(AccessLog)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -19,10 +17,12 @@ from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from cdp.common.access import client_ip
+from cdp.common.errors import CdpError
 from cdp.common.models import ApiToken
+from cdp.common.token_scopes import lacks_scope, scopes_giving
+from cdp.common.token_use import use_token
 
-#: a token's last use is noted at most this often, so that a busy integration does not write on every call
-LAST_USED_STEP = timedelta(minutes=1)
 MAX_DEPTH = 20
 
 
@@ -30,20 +30,16 @@ class TokenAuthentication(BaseAuthentication):
     """Authenticate `Authorization: Bearer <token>`."""
 
     def authenticate(self, request: Request) -> tuple[Any, ApiToken] | None:
-        """Return the token's user; None without a Bearer header; raise when the token is unknown or revoked."""
+        """Return the token's user, narrowed to its scopes; None without a Bearer header; raise when it is not valid."""
         parts = get_authorization_header(request).split()
         if not parts or parts[0].lower() != b"bearer":
             return None
         if len(parts) != 2:
             raise exceptions.AuthenticationFailed(_("Write the header as: Authorization: Bearer <token>"))
-        digest = ApiToken.digest_of(parts[1].decode("utf-8", "replace"))
-        token = ApiToken.objects.select_related("user").filter(digest=digest, revoked_at=None).first()
-        if token is None or not token.user.is_active:
-            raise exceptions.AuthenticationFailed(_("This token is unknown or was revoked."))
-        now = timezone.now()
-        if token.last_used_at is None or now - token.last_used_at > LAST_USED_STEP:
-            ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
-        return token.user, token
+        try:
+            return use_token(parts[1].decode("utf-8", "replace"), address=client_ip(request))
+        except CdpError as error:
+            raise exceptions.AuthenticationFailed(error.message, code=error.code) from None
 
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge, so that a missing token answers 401 and not 403."""
@@ -74,7 +70,14 @@ class StrictModelPermissions(BasePermission):
         if not hasattr(view, (request.method or "").lower()):
             return True  # there is no such method: refused as that, right after this
         needed = self.permission_for(request, view)
-        return bool(needed) and request.user.has_perm(needed)
+        if not needed or request.user.has_perm(needed):
+            return bool(needed)
+        if lacks_scope(request.user, needed):
+            wanted = " / ".join(scopes_giving(needed))
+            raise exceptions.PermissionDenied(
+                _("This token lacks the scope %(scope)s.") % {"scope": wanted or "-"}, code="scope_missing"
+            )
+        return False
 
     def permission_for(self, request: Request, view: Any) -> str:
         """Return the permission's name; empty when nothing states one."""

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import uuid
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from cdp.common.token_scopes import SCOPES
+
+#: what every API token begins with, so that secret scanners find one: `kbt_[A-Za-z0-9_-]{43}`
+TOKEN_PREFIX = "kbt_"  # noqa: S105 -- the public part
 #: no entry of the access log can be deleted before this, by whatever way
 ACCESS_LOG_DAYS = 180
 
 
 class ApiToken(models.Model):
-    """A secret for `Authorization: Bearer`; only its digest is stored. It may do what its user may do."""
+    """A secret for `Authorization: Bearer`; only its digest is stored.
 
+    It may do what its user may do and one of its scopes gives (`cdp.common.token_scopes`), until it expires.
+    """
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("user"), on_delete=models.CASCADE, related_name="+"
     )
@@ -27,7 +39,10 @@ class ApiToken(models.Model):
     digest = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField(max_length=8, editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
+    scopes = ArrayField(models.CharField(max_length=40), verbose_name=_("scopes"), default=list)
+    networks = ArrayField(models.CharField(max_length=43), verbose_name=_("networks"), default=list, blank=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
 
     class Meta:
@@ -43,10 +58,27 @@ class ApiToken(models.Model):
         return hashlib.sha256(token.encode()).hexdigest()
 
     @classmethod
-    def issue(cls, *, user: Any, name: str, token: str | None = None) -> tuple[ApiToken, str]:
+    def issue(
+        cls,
+        *,
+        user: Any,
+        name: str,
+        scopes: Collection[str] = tuple(SCOPES),
+        expires_at: datetime | None = None,
+        networks: Collection[str] = (),
+        token: str | None = None,
+    ) -> tuple[ApiToken, str]:
         """Create a token for `user`; return the row and the secret, which cannot be shown again."""
-        token = token or "kbt_" + secrets.token_urlsafe(32)
-        row = cls.objects.create(user=user, name=name, digest=cls.digest_of(token), hint=token[-4:])
+        token = token or TOKEN_PREFIX + secrets.token_urlsafe(32)
+        row = cls.objects.create(
+            user=user,
+            name=name,
+            digest=cls.digest_of(token),
+            hint=token[-4:],
+            scopes=sorted(scopes),
+            expires_at=expires_at,
+            networks=list(networks),
+        )
         return row, token
 
 

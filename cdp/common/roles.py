@@ -18,6 +18,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "profiles.merge_profile": (MARKETER, PRIVACY, ADMINISTRATOR),
     "profiles.erase_profile": (PRIVACY, ADMINISTRATOR),
     "profiles.view_interaction": (MARKETER, ANALYST, PRIVACY, ADMINISTRATOR),
+    "profiles.add_interaction": (ADMINISTRATOR,),  # events by the API: what a server key may, under a user's name
     # bringing in
     "profiles.view_source": (MARKETER, ADMINISTRATOR),
     "profiles.add_source": (ADMINISTRATOR,),

@@ -72,7 +72,7 @@ class ConsentRecord(models.Model):
     #: only a record with a proof may lift an objection
     proof = models.CharField(max_length=8, choices=Proof, default=Proof.NONE)
     method = models.CharField(max_length=20, choices=Method)
-    actor = models.CharField(max_length=150)  # subject | user:<name> | token:<id> | source:<id> | system:<rule>
+    actor = models.CharField(max_length=150)  # subject | user:<name> | token:<uuid> | source:<id> | system:<rule>
     source = models.ForeignKey(
         Source,
         null=True,

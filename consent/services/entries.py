@@ -51,7 +51,7 @@ def actor_label(actor: Any) -> str:
     if isinstance(actor, str):
         return actor[:150]
     if isinstance(actor, ApiToken):
-        return f"token:{actor.pk}"
+        return f"token:{actor.uuid}"
     if actor is not None and getattr(actor, "is_authenticated", False):
         return f"user:{actor.get_username()}"[:150]
     return "system"

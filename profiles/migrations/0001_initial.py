@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'profiles_interaction',
-                'permissions': [('view_interaction', 'Can view interactions')],
+                'permissions': [('view_interaction', 'Can view interactions'), ('add_interaction', 'Can send interactions')],
                 'managed': False,
                 'default_permissions': (),
             },

@@ -30,5 +30,5 @@ class Interaction(models.Model):
     class Meta:
         managed = False
         db_table = "profiles_interaction"
-        permissions = [("view_interaction", "Can view interactions")]
+        permissions = [("view_interaction", "Can view interactions"), ("add_interaction", "Can send interactions")]
         default_permissions = ()

@@ -47,6 +47,7 @@ FORMS = {
     "DescribeForm": "profiles.CatalogueEntry",
     "PeriodForm": "common.RetentionPeriod",
     "KindForm": "profiles.IdentifierKind",
+    "ApiTokenForm": "common.ApiToken",
 }
 #: fields that people read and no code acts upon
 ONLY_SHOWN = {

@@ -36,7 +36,7 @@ def test_a_tokens_double_opt_in_is_a_claim(api_token: Token, client_as: AsRole) 
     made = claim(anna, api_token(OFFICER))
     assert (made.status_code, made.json()["proof"]) == (201, "claimed")
     record = ConsentRecord.objects.get()
-    assert record.actor == f"token:{ApiToken.objects.get().pk}"
+    assert record.actor == f"token:{ApiToken.objects.get().uuid}"
     officer = client_as(OFFICER)
     for page in (f"/privacy/log/{record.pk}/", "/privacy/log/", f"/people/{anna.uuid}/"):
         shown = officer.get(page).content.decode()

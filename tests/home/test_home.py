@@ -204,8 +204,9 @@ def test_the_access_log_leads_to_the_person(client_as: ClientAs, user_as: Callab
 
 
 def test_a_token_is_shown_once_and_works_until_revoked(client_as: ClientAs, user_as: Callable[[str], User]) -> None:
-    client, owner = client_as("Administrator"), user_as("Marketer")
-    made = client.post("/admin/common/apitoken/add/", {"user": owner.pk, "name": "Shop"})
+    client, owner = client_as("Administrator"), user_as("Administrator")
+    wanted = {"user": owner.pk, "name": "Shop", "scopes": ["people:read"], "expires_on": "", "networks": ""}
+    made = client.post("/admin/common/apitoken/add/", wanted)
     secret = re.search(r"kbt_[\w-]+", made.content.decode())
     assert secret
     token = ApiToken.objects.get(name="Shop")

@@ -33,7 +33,7 @@ DIFFERENT: dict[str, dict[str, str]] = {
     "campaigns_delivery": {"profile_id": "1000000 + n", "uuid": "gen_random_uuid()"},
     "common_accesslog": {},
     "common_deadletter": {"key": "'copy-' || n"},
-    "common_apitoken": {"digest": "md5(n::text)"},
+    "common_apitoken": {"digest": "md5(n::text)", "uuid": "gen_random_uuid()"},
     "auth_user": {"username": "'copy-' || n"},
     "auth_group": {"name": "'copy-' || n"},
     "axes_accessattempt": {"username": "'copy-' || n"},
