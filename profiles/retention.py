@@ -24,6 +24,7 @@ def _classes() -> dict[str, DataClass]:
 def _collected() -> dict[str, DataClass]:
     seen = AgedRows(table="profiles_seenmessage", time="received_at", key="key")
     rejected = AgedRows(table="profiles_rejectedmessage", time="received_at")
+    refused = AgedRows(table="profiles_refusedrequest", time="last_at")
     return {
         "raw_bodies": DataClass(
             group="system",
@@ -62,6 +63,21 @@ def _collected() -> dict[str, DataClass]:
             maximum_days=400,
             remove=rejected.remove,
             survey=rejected.survey,
+        ),
+        "refused_requests": DataClass(
+            group="system",
+            label=_("Refused requests"),
+            what=_(
+                "How often senders with a wrong address or key knocked, counted by address and program. Nothing of "
+                "what they sent, and no personal data."
+            ),
+            remains=_("Nothing."),
+            holds=("profiles_refusedrequest",),
+            default_days=14,
+            minimum_days=1,
+            maximum_days=400,
+            remove=refused.remove,
+            survey=refused.survey,
         ),
         "source_counters": DataClass(
             group="system",

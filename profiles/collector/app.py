@@ -14,7 +14,7 @@ from profiles.collector.addresses import stored_address
 from profiles.collector.book import SourceBook
 from profiles.collector.buckets import Buckets
 from profiles.collector.config import CollectorConfig
-from profiles.collector.cors import answer_headers, origin_allowed, preflight_headers
+from profiles.collector.cors import answer_headers, foreign_page, origin_allowed, preflight_headers
 from profiles.collector.documents import (
     SCRIPT_TYPE,
     Bundles,
@@ -113,37 +113,34 @@ class Collector:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request on a collection path."""
         self.start()
-        route = route_of(scope["path"])
-        if route is None:
-            await _answer(
-                send,
-                404,
-                [_JSON],
-                b'{"code":"not_found","message":"There is nothing here."}',
-            )
-            return
         headers = dict(scope["headers"])
         origin = headers.get(b"origin", b"")
         try:
-            await self._dispatch(route, scope, headers, origin, receive, send)
+            await self._dispatch(scope, headers, origin, receive, send)
         except Refusal as refusal:
+            if self._book is not None:
+                self._book.refusals.note(refusal, scope["path"], headers, time.time())
             await _refuse(send, refusal, self._readable_by(origin))
 
     async def _dispatch(
         self,
-        route: Route,
         scope: Scope,
         headers: dict[bytes, bytes],
         origin: bytes,
         receive: Receive,
         send: Send,
     ) -> None:
+        route = route_of(scope["path"])
+        if route is None:
+            raise Refusal(404, "not_found", "There is nothing here. Events go to /v1/batch, or to /v1/track and so on.")
         method = scope["method"]
         if method == "OPTIONS":
             if not self.book.ready and not self._lookups.locked():
                 async with self._lookups:
                     await asyncio.to_thread(self.book.refresh_and_wait)
             allowed = self.book.preflight_allowed(origin.decode("latin-1"))
+            if origin and not allowed and self.book.ready:
+                self.book.refusals.note(foreign_page(), scope["path"], headers, time.time())
             headers_out = preflight_headers(origin, allowed=allowed, named=self.book.names(origin))
             await _answer(send, 204, headers_out, b"")
         elif route.kind == "collect" and method == "POST":
@@ -219,15 +216,12 @@ class Collector:
                 401,
                 "secret_key_in_address",
                 "A secret key may not stand in an address; send it as a header.",
+                source_id=source.id,
             )
         if not source.enabled:
-            raise Refusal(403, "source_disabled", "This source is switched off.")
+            raise Refusal(403, "source_disabled", "This source is switched off.", source_id=source.id)
         if source.allowed_origins and origin and not origin_allowed(origin.decode("latin-1"), source.allowed_origins):
-            raise Refusal(
-                403,
-                "origin_not_allowed",
-                "This page's origin is not in the source's list.",
-            )
+            raise foreign_page(source.id)
         if self.book.disk_full:
             raise Refusal(503, "disk_full", "The server's disk is nearly full; nothing is accepted.", 60)
         now = time.time()
@@ -274,7 +268,7 @@ class Collector:
                     "The database does not answer; send the events again.",
                     2,
                 )
-            raise unknown_key()
+            raise unknown_key(key)
         return source
 
     # Documents -----------------------------------------------------------------------------------------------------
@@ -311,6 +305,7 @@ class Collector:
                 403,
                 "source_disabled",
                 "This key is not that of a website source that is switched on.",
+                source_id=source.id,
             )
         return source
 

@@ -1,4 +1,6 @@
-"""The sources in memory: a thread keeps them fresh, notes when each was last heard of, and watches the disk."""
+"""The sources in memory: a thread keeps them fresh, notes when each was last heard of and what was refused, and
+watches the disk.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from profiles.collector.config import CollectorConfig
 from profiles.collector.cors import origin_allowed
 from profiles.collector.keys import KnownSource
 from profiles.collector.link import connect
+from profiles.collector.refusals import Refusals
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +54,7 @@ class SourceBook(threading.Thread):
         self._bell_out, self._bell_in = os.pipe()
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
         self.disk_full = False
+        self.refusals = Refusals()
 
     # Called from the event loop ---------------------------------------------------------------------------------
 
@@ -108,6 +112,7 @@ class SourceBook(threading.Thread):
             try:
                 self._write_notes()
                 self._read_sources()
+                self.refusals.flush(self._connected())
             except Exception as error:  # noqa: BLE001 - without this thread no key is known
                 logger.warning("sources could not be read: %s", str(error).strip())
                 self._disconnect()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from profiles.collector.errors import Refusal
+
 #: what SDKs put on their requests; the Authorization header forces a preflight on every origin
 ALLOWED_HEADERS = (
     "authorization, content-type, content-encoding, x-retry-count, anonymousid, sentat, rsa-retry-attempt, "
@@ -28,6 +30,11 @@ def origin_allowed(origin: str, allowed: Iterable[str]) -> bool:
         if star and wanted.startswith(f"{scheme}://") and wanted.endswith(f".{suffix}"):
             return True
     return False
+
+
+def foreign_page(source_id: int | None = None) -> Refusal:
+    """Return the refusal of a page that no list names; of which source is not known before the key is."""
+    return Refusal(403, "origin_not_allowed", "This page's origin is not in the source's list.", source_id=source_id)
 
 
 def answer_headers(origin: bytes, *, named: bool) -> list[tuple[bytes, bytes]]:

@@ -65,14 +65,22 @@ def checked(key: str) -> str:
             "No write key: send it as the Basic user name, or as writeKey in the body.",
         )
     if len(key) > MAX_KEY.value:
-        raise unknown_key()
+        raise unknown_key(key)
     return key
 
 
-def unknown_key() -> Refusal:
+def unknown_key(key: str) -> Refusal:
     """Return the refusal of a key that opens nothing."""
     return Refusal(
         401,
         "invalid_key",
         "This write key is unknown. Copy it again from the source's page.",
+        key_start=start_of_key(key),
     )
+
+
+def start_of_key(key: str) -> str:
+    """Return the first characters of a key, enough to find it among one's own; all may see them."""
+    prefix = next((prefix for prefix in (BROWSER_PREFIX, SERVER_PREFIX) if key.startswith(prefix)), "")
+    shown = len(prefix) + (4 if len(key) - len(prefix) >= 16 else 0)
+    return "".join(letter for letter in key[:shown] if letter.isprintable()) + "…"

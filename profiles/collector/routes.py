@@ -50,11 +50,15 @@ _PATTERNS = (
         re.compile(r"/(?:analytics\.js/v1/[^/]+/)?analytics-next/bundles/([^/]+)"),
     ),
 )
-_PREFIXES = ("/v1/", "/projects/", "/analytics.js/", "/analytics-next/")
+_PREFIXES = ("/v1/", "/projects/", "/analytics.js/", "/analytics-next/", "/beacon/")
+#: where SDKs knock whose host or path is set wrong: what is refused here is counted on the page of sources
+_NEAR = re.compile(r"/v\d+(/.*)?|/({})/?".format("|".join(_ENDPOINTS)), re.DOTALL)
 
 
 def route_of(path: str) -> Route | None:
     """Return what `path` is for; None when it is nothing of the collector's."""
+    if path.startswith("//"):  # a host that was given with a slash at its end
+        path = "/" + path.lstrip("/")
     route = _FIXED.get(path)
     if route is not None:
         return route
@@ -67,4 +71,10 @@ def route_of(path: str) -> Route | None:
 
 def is_collection_path(path: str) -> bool:
     """Tell whether the collector answers `path`, be it with 404; everything else is Django's."""
-    return path in _FIXED or path.startswith(_PREFIXES)
+    return path in _FIXED or path.startswith(_PREFIXES) or _NEAR.fullmatch(path) is not None or path.startswith("//")
+
+
+def nearest_address(path: str) -> str:
+    """Return where the sender of an unknown path meant to go, or ""."""
+    last = path.rstrip("/").rpartition("/")[2]
+    return f"/v1/{last}" if f"/v1/{last}" in _FIXED and len(last) > 1 else ""

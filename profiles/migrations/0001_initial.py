@@ -345,6 +345,26 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='RefusedRequest',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.UUIDField(unique=True)),
+                ('code', models.CharField(max_length=40)),
+                ('path', models.CharField(blank=True, max_length=200)),
+                ('user_agent', models.CharField(blank=True, max_length=200)),
+                ('origin', models.CharField(blank=True, max_length=200)),
+                ('key_start', models.CharField(blank=True, max_length=20)),
+                ('count', models.BigIntegerField()),
+                ('first_at', models.DateTimeField()),
+                ('last_at', models.DateTimeField(db_index=True)),
+                ('source', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='profiles.source')),
+            ],
+            options={
+                'verbose_name': 'refused request',
+                'verbose_name_plural': 'refused requests',
+            },
+        ),
+        migrations.CreateModel(
             name='TraitChange',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from profiles.models.source import Source
+from profiles.refusals import REFUSALS
 from profiles.rejections import REJECTIONS
 
 
@@ -131,3 +132,35 @@ class SourceCounter(models.Model):
                 name="sourcecounter_adds_up",
             ),
         ]
+
+
+class RefusedRequest(models.Model):
+    """Requests that the collector refused, counted by what they have in common: an SDK that is set up wrong.
+
+    Written by `profiles.collector.refusals`, a bounded number of rows. An empty path: many others with the same code.
+    """
+
+    key = models.UUIDField(unique=True)  # digest of the columns up to `key_start`
+    source = models.ForeignKey(Source, null=True, on_delete=models.CASCADE, related_name="+")  # null: unknown
+    code = models.CharField(max_length=40)
+    path = models.CharField(max_length=200, blank=True)
+    user_agent = models.CharField(max_length=200, blank=True)
+    origin = models.CharField(max_length=200, blank=True)
+    key_start = models.CharField(max_length=20, blank=True)  # of a key that opens nothing; never the key
+    count = models.BigIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("refused request")
+        verbose_name_plural = _("refused requests")
+
+    @property
+    def reason_text(self) -> str:
+        """Return why it was refused, in the reader's language."""
+        return REFUSALS.label(self.code)
+
+    @property
+    def hint_text(self) -> str:
+        """Return what its sender should change, or ""."""
+        return REFUSALS.hint(self.code)
