@@ -8,13 +8,15 @@ from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cdp.common.access import record_access
+from cdp.common.api_fields import StrictModelSerializer, StrictSerializer
 from cdp.common.api_pages import keyset_pages
+from cdp.common.api_views import ApiViewSet
 from cdp.common.errors import CdpError
 from cdp.common.filters import narrowed
 from cdp.common.masking import can_see_pii, mask_name
@@ -45,7 +47,7 @@ class RuleField(serializers.JSONField):
     """A rule; its faults are found by the service, which names the node."""
 
 
-class SegmentSerializer(serializers.ModelSerializer[Segment]):
+class SegmentSerializer(StrictModelSerializer[Segment]):
     """A segment with its current rule."""
 
     rule = RuleField(source="current_version.rule", help_text=RULE_HELP)
@@ -79,7 +81,7 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
         return broken_text(segment)
 
 
-class PreviewSerializer(serializers.Serializer[Any]):
+class PreviewSerializer(StrictSerializer):
     """A rule to look at."""
 
     rule = RuleField(help_text=RULE_HELP)
@@ -110,7 +112,7 @@ class SegmentViewSet(
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.CreateModelMixin,
-    viewsets.GenericViewSet[Segment],
+    ApiViewSet[Segment],
 ):
     """Segments. `DELETE` archives; `PATCH` with a rule saves a new version."""
 
@@ -163,7 +165,7 @@ class SegmentViewSet(
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
         """Count who would be in: per node, in total, with a few people and the rule as a sentence."""
-        rule, catalog = services.checked_rule(request.data.get("rule") if isinstance(request.data, dict) else None)
+        rule, catalog = services.checked_rule(self.given(PreviewSerializer)["rule"])
         moment = moment_now()
         counts = services.count_nodes(rule, catalog, moment)
         open_names = can_see_pii(request.user)

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework import serializers
 
 from campaigns.models import BodyFormat, Campaign, Delivery, Message
 from campaigns.reasons import outcome_text
 from campaigns.services.campaigns import Plan
 from campaigns.services.messages import Content
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    """Refuse fields that are not known (A47): a misspelt one would otherwise be lost without a word."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Check the names, then the values."""
-        if isinstance(data, dict):
-            unknown = sorted(set(map(str, data)) - set(self.fields))
-            if unknown:
-                raise serializers.ValidationError({name: ["This field is not known."] for name in unknown})
-        return super().to_internal_value(data)
+from cdp.common.api_fields import StrictSerializer
 
 
 class ContentSerializer(StrictSerializer):

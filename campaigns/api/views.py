@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, viewsets
+from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -32,9 +32,10 @@ from campaigns.services.campaigns import (
 )
 from campaigns.services.messages import archive_message, create_message, update_message
 from cdp.common.api_pages import keyset_pages
+from cdp.common.api_views import ApiViewSet
 
 
-class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Message]):
+class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet[Message]):
     """Messages. Every change makes a new version."""
 
     queryset = Message.objects.living().select_related("current_version")
@@ -75,12 +76,13 @@ class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         return Response(status=204)
 
 
-class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Campaign]):
+class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet[Campaign]):
     """Campaigns: make, schedule, watch, stop."""
 
     queryset = Campaign.objects.select_related("message_version", "segment_version")
     serializer_class = CampaignSerializer
     filterset_class = CampaignFilters
+    bodyless = frozenset({"unschedule", "pause", "resume", "cancel"})
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "campaigns.view_campaign",
         "retrieve": "campaigns.view_campaign",
@@ -157,7 +159,7 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
         return Response(self.get_serializer(self.get_queryset().get(pk=campaign.pk)).data, status=status)
 
 
-class DeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Delivery]):
+class DeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet[Delivery]):
     """Decisions: who got which campaign, who did not, and why."""
 
     queryset = Delivery.objects.all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
@@ -12,8 +13,10 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, status
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler as drf_exception_handler
 
+from cdp.common.api_fields import UNKNOWN_FIELD
 from cdp.common.errors import CdpError
 
 
@@ -47,20 +50,42 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     response = drf_exception_handler(error, context)
     if response is None:
         return None
-    detail = getattr(error, "detail", None)
-    body: dict[str, Any] = {"code": getattr(error, "default_code", "error"), "message": _first_message(detail)}
-    if isinstance(detail, dict):
-        body["fields"] = detail
-    elif isinstance(detail, exceptions.ErrorDetail):
-        body["code"] = detail.code
-    response.data = body
+    response.data = _body(error)
     return response
 
 
-def _first_message(detail: Any) -> str:
+def _body(error: Any) -> dict[str, Any]:
+    """Return the answer's body. `fields` is flat, `identifiers.0.kind` to messages, so that a client can type it."""
+    detail = getattr(error, "detail", None)
+    if isinstance(detail, exceptions.ErrorDetail):
+        return {"code": detail.code, "message": str(detail)}
+    found = list(_leaves(detail))
+    code = getattr(error, "default_code", "error")
+    body: dict[str, Any] = {"code": code, "message": ""}
+    if found:
+        place, first = found[0]
+        body["message"] = f"{place}: {first}" if place else str(first)
+    if any(leaf.code == UNKNOWN_FIELD for _place, leaf in found):
+        body["code"] = UNKNOWN_FIELD
+    fields: dict[str, list[str]] = {}
+    for place, leaf in found:
+        if place:
+            fields.setdefault(place, []).append(str(leaf))
+    if fields:
+        body["fields"] = fields
+    return body
+
+
+def _leaves(detail: Any, place: str = "") -> Iterator[tuple[str, exceptions.ErrorDetail]]:
+    """Yield each message with the path of its field; empty for what is wrong with the whole."""
     if isinstance(detail, dict):
-        name, value = next(iter(detail.items()), ("", ""))
-        return f"{name}: {_first_message(value)}"
-    if isinstance(detail, list):
-        return _first_message(detail[0]) if detail else ""
-    return str(detail or "")
+        for name, value in detail.items():
+            own = "" if name == api_settings.NON_FIELD_ERRORS_KEY else str(name)
+            yield from _leaves(value, ".".join(part for part in (place, own) if part))
+    elif isinstance(detail, list):
+        for number, value in enumerate(detail):
+            nested = isinstance(value, (dict, list))
+            if not nested or value:
+                yield from _leaves(value, f"{place}.{number}" if nested and place else place)
+    elif isinstance(detail, exceptions.ErrorDetail):
+        yield place, detail

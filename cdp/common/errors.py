@@ -9,11 +9,19 @@ class CdpError(Exception):
     """Refuse a request with a stable code, a message for a person and, where known, the place and the remedy.
 
     `code` is dotted and stable (`segment.rule_invalid`); `message` is a translated sentence; `place` names the
-    offending part (a line, a column, a node path); `status` is the HTTP status that fits.
+    offending part (a line, a column, a node path); `fields` says per field what is wrong; `status` is the HTTP status
+    that fits.
     """
 
     def __init__(
-        self, code: str, message: str, *, place: str = "", status: int = 400, detail: dict[str, Any] | None = None
+        self,
+        code: str,
+        message: str,
+        *,
+        place: str = "",
+        status: int = 400,
+        detail: dict[str, Any] | None = None,
+        fields: dict[str, list[str]] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -21,6 +29,7 @@ class CdpError(Exception):
         self.place = place
         self.status = status
         self.detail = detail or {}
+        self.fields = fields or {}
 
     def as_dict(self) -> dict[str, Any]:
         """Return the body that every API answers with."""
@@ -29,6 +38,8 @@ class CdpError(Exception):
             body["place"] = self.place
         if self.detail:
             body["detail"] = self.detail
+        if self.fields:
+            body["fields"] = self.fields
         return body
 
 

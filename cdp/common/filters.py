@@ -11,7 +11,7 @@ that nobody asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -32,7 +32,7 @@ from cdp.common.models import Heartbeat
 
 MAX_SEARCH = 200
 #: what a list of the API takes beside its filters
-PAGING = frozenset({"cursor", "limit", "format"})
+PAGING = frozenset({"cursor", "limit"})
 MAX_ID = 2**63 - 1
 
 
@@ -130,28 +130,50 @@ class ListFilterBackend(DjangoFilterBackend):  # type: ignore[misc]  # the base 
         """Narrow a list; a single row is found whatever the query says."""
         if getattr(view, "detail", False):
             return queryset
-        return narrowed(request, queryset, getattr(view, "filterset_class", None))
+        also = getattr(view, "other_parameters", ())
+        return narrowed(request, queryset, getattr(view, "filterset_class", None), also=also)
 
 
-def narrowed(request: Request, rows: QuerySet[Any], filterset_class: type[ListFilters] | None) -> QuerySet[Any]:
-    """Return the rows that the query asks for; raise when it asks for what there is not."""
-    known = set(filterset_class.base_filters) if filterset_class is not None else set()
+def narrowed(
+    request: Request,
+    rows: QuerySet[Any],
+    filterset_class: type[ListFilters] | None,
+    *,
+    also: Collection[str] = (),
+) -> QuerySet[Any]:
+    """Return the rows that the query asks for; raise when it asks for what there is not.
+
+    `also` names parameters that are no filters.
+    """
+    known = {*also, *(filterset_class.base_filters if filterset_class is not None else ())}
     if filterset_class is not None and not filterset_class.searchable():
         known.discard("search")
-    unknown = sorted(set(request.query_params) - known - PAGING)
-    if unknown:
-        names = ", ".join(sorted(known | PAGING))
-        raise CdpError(
-            "filter_unknown",
-            _("There is no filter “%(name)s”. This list takes: %(names)s.") % {"name": unknown[0][:60], "names": names},
-            place=unknown[0][:60],
-        )
+    refuse_unknown_parameters(request, known | PAGING)
     if filterset_class is None:
         return rows
     filters = filterset_class(request.query_params, request=request)
     if not filters.is_valid():
         raise translate_validation(filters.errors)
     return filters.narrow(rows)
+
+
+def refuse_unknown_parameters(request: Request, known: Collection[str]) -> None:
+    """Raise CdpError `unknown_parameter`, naming those of the query that are not known."""
+    unknown = sorted(set(request.query_params) - set(known))
+    if not unknown:
+        return
+    message = _("There is no parameter “%(name)s” here.") % {"name": unknown[0][:60]}
+    if known:
+        message = _("There is no parameter “%(name)s” here. Known are: %(names)s.") % {
+            "name": unknown[0][:60],
+            "names": ", ".join(sorted(known)),
+        }
+    raise CdpError(
+        "unknown_parameter",
+        message,
+        place=unknown[0][:60],
+        fields={name[:60]: [_("This parameter is not known.")] for name in unknown[:20]},
+    )
 
 
 def within_days(field: str) -> Callable[[QuerySet[Any], str, str], QuerySet[Any]]:

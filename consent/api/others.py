@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
-from uuid import UUID
 
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cdp.common.access import record_access
-from cdp.common.errors import CdpError
+from cdp.common.api_answers import PERSON_PATH
+from cdp.common.api_fields import StrictSerializer
+from cdp.common.api_views import ApiViewSet
 from consent.filters import SuppressionFilters
 from consent.gate import answers_for
 from consent.models import Suppression, SuppressionReason
 from consent.reasons import gate_text
 from consent.services.suppressing import find_suppressions, suppress_address
 from profiles.models import Profile
+from profiles.querysets.lookup import get_person
 
 
 class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
@@ -31,7 +32,7 @@ class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
         read_only_fields = fields
 
 
-class SuppressionInput(serializers.Serializer[Suppression]):
+class SuppressionInput(StrictSerializer):
     """An address."""
 
     kind = serializers.ChoiceField(choices=["email", "phone", "user_id"], default="email")
@@ -49,7 +50,7 @@ class SuppressionAnswer(serializers.Serializer[Any]):
     entries = SuppressionSerializer(many=True)
 
 
-class SuppressionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Suppression]):
+class SuppressionViewSet(mixins.ListModelMixin, ApiViewSet[Suppression]):
     """List, look up and add suppressed addresses."""
 
     queryset = Suppression.objects.all()
@@ -92,25 +93,22 @@ class DecisionSerializer(serializers.Serializer[Any]):
     record = serializers.IntegerField(allow_null=True)
 
 
-class PermissionViewSet(viewsets.GenericViewSet[Profile]):
+class PermissionViewSet(ApiViewSet[Profile]):
     """What may be done with a person."""
 
     queryset = Profile.objects.all()
     serializer_class = DecisionSerializer
-    lookup_field = "uuid"
-    lookup_value_regex = "[0-9a-fA-F-]{36}"
+    lookup_url_kwarg = "person"
+    lookup_value_regex = PERSON_PATH
     required_permissions: ClassVar[dict[str, str]] = {"retrieve": "profiles.view_profile"}
 
     @extend_schema(responses=DecisionSerializer(many=True))
-    def retrieve(self, request: Request, uuid: str) -> Response:
+    def retrieve(self, request: Request, person: str) -> Response:
         """Return the decision for every active purpose and channel, with the record behind it."""
-        try:
-            profile = Profile.objects.filter(uuid=UUID(uuid)).first()
-        except ValueError:
-            profile = None
-        if profile is None:
-            raise CdpError("consent.unknown_person", _("There is no such person."), place="uuid", status=404)
-        record_access(request=request, action="profile.permissions_read", object_kind="profile", object_id=uuid)
+        profile = get_person(person, reader=request.user)
+        record_access(
+            request=request, action="profile.permissions_read", object_kind="profile", object_id=str(profile.uuid)
+        )
         rows = [
             {
                 "purpose": answer.purpose.slug,

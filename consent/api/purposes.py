@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from cdp.common.api_fields import StrictModelSerializer, StrictSerializer
+from cdp.common.api_views import ApiViewSet
 from cdp.common.filters import narrowed
 from consent.effects import effect_of
 from consent.filters import PurposeFilters
@@ -17,7 +19,7 @@ from consent.models import Basis, Channel, ConsentText, Purpose, PurposeVersion
 from consent.services.purposes import add_text, create_purpose, proposed_purpose, update_purpose
 
 
-class TextSerializer(serializers.ModelSerializer[ConsentText]):
+class TextSerializer(StrictModelSerializer[ConsentText]):
     """A version of the words."""
 
     class Meta:
@@ -26,7 +28,7 @@ class TextSerializer(serializers.ModelSerializer[ConsentText]):
         read_only_fields = ("version", "created_at")
 
 
-class SoftOptInSerializer(serializers.Serializer[Any]):
+class SoftOptInSerializer(StrictSerializer):
     """The facts of soft opt-in; with another basis, empty."""
 
     event = serializers.CharField(max_length=200, help_text="the event that is a sale, as a trusted source sends it")
@@ -43,7 +45,7 @@ class SoftOptInSerializer(serializers.Serializer[Any]):
         return super().to_representation(instance) if instance else {}
 
 
-class PurposeSerializer(serializers.ModelSerializer[Purpose]):
+class PurposeSerializer(StrictModelSerializer[Purpose]):
     """A purpose with its words."""
 
     channels = serializers.ListField(child=serializers.ChoiceField(choices=Channel.choices), default=["email"])
@@ -129,7 +131,7 @@ class VersionSerializer(serializers.ModelSerializer[PurposeVersion]):
         read_only_fields = fields
 
 
-class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Purpose]):
+class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet[Purpose]):
     """List, define and change purposes."""
 
     queryset = Purpose.objects.select_related("current").prefetch_related("texts")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cdp.common.access import record_access
+from cdp.common.api_fields import StrictSerializer
+from cdp.common.api_views import ApiViewSet
 from cdp.common.errors import CdpError
 from consent.filters import RecordFilters
 from consent.gate import check
@@ -21,6 +22,7 @@ from consent.models.ledger import Method, State
 from consent.policy.states import GIVEN, OBJECTED
 from consent.services.recording import find_purpose, record_consent
 from profiles.models import Profile
+from profiles.querysets.lookup import get_person
 
 API_METHODS = [Method.API, Method.FORM, Method.DOUBLE_OPT_IN, Method.PAPER, Method.PHONE, Method.MAIL]
 #: what a person can say; the other states follow from rules of ours
@@ -76,11 +78,11 @@ class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
         return evidence.payload if evidence is not None else None
 
 
-class RecordInput(serializers.Serializer[ConsentRecord]):
+class RecordInput(StrictSerializer):
     """What a person said."""
 
-    profile = serializers.UUIDField(help_text="public id of the person")
-    purpose = serializers.CharField(max_length=60, help_text="short name of the purpose")
+    profile_id = serializers.CharField(max_length=400, help_text="the person: an id, or `kind:value`")
+    purpose_id = serializers.CharField(max_length=60, help_text="the purpose's id, its short name")
     channel = serializers.ChoiceField(choices=Channel.choices, default=Channel.EMAIL)
     state = serializers.ChoiceField(choices=[(item.value, item.label) for item in SAYABLE])
     method = serializers.ChoiceField(choices=[(item.value, item.label) for item in API_METHODS], default=Method.API)
@@ -94,7 +96,7 @@ class RecordInput(serializers.Serializer[ConsentRecord]):
     )
 
 
-class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[ConsentRecord]):
+class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet[ConsentRecord]):
     """Read the consent log; append to it."""
 
     queryset = ConsentRecord.objects.select_related("purpose", "purpose_version", "text", "evidence")
@@ -124,8 +126,8 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
         form = RecordInput(data=request.data)
         form.is_valid(raise_exception=True)
         data = form.validated_data
-        person = _person(str(data["profile"]))
-        purpose = find_purpose(data["purpose"])
+        person = get_person(data["profile_id"], reader=request.user, place="profile_id")
+        purpose = find_purpose(data["purpose_id"])
         text = _text(purpose.pk, data.get("text_version"), data["language"])
         occurred_at = _moment(data.get("occurred_at"))
         evidence = {key: value for key, value in data["evidence"].items() if isinstance(key, str)}
@@ -167,16 +169,6 @@ def _refuse_over_objection(person: Profile, purpose_id: int, channel: str, metho
             place="state",
             status=409,
         )
-
-
-def _person(text: str) -> Profile:
-    try:
-        profile = Profile.objects.filter(uuid=UUID(text)).first()
-    except ValueError:
-        profile = None
-    if profile is None:
-        raise CdpError("consent.unknown_person", _("There is no such person."), place="profile", status=404)
-    return profile
 
 
 def _text(purpose_id: int, version: int | None, language: str) -> ConsentText | None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -15,7 +15,9 @@ from rest_framework.response import Response
 
 from cdp.common.access import record_access
 from cdp.common.api import StrictJSONParser
+from cdp.common.api_fields import StrictSerializer
 from cdp.common.api_pages import keyset_pages
+from cdp.common.api_views import ApiViewSet
 from cdp.common.errors import CdpError
 from cdp.common.filters import narrowed
 from cdp.common.masking import can_see_pii, mask_identifier, mask_value
@@ -59,7 +61,7 @@ class ImportSerializer(serializers.ModelSerializer[Import]):
         return error_text(job)
 
 
-class ImportInput(serializers.Serializer[Import]):
+class ImportInput(StrictSerializer):
     """A file, and how to read it. Without a mapping the import waits with a suggested one."""
 
     file = serializers.FileField()
@@ -69,7 +71,7 @@ class ImportInput(serializers.Serializer[Import]):
     proof = serializers.CharField(required=False, help_text="JSON: {source, obtained_on, wording}")
 
 
-class CheckInput(serializers.Serializer[Import]):
+class CheckInput(StrictSerializer):
     """A mapping to run the dry run with."""
 
     mapping = serializers.JSONField()
@@ -97,12 +99,13 @@ def _json(text: str, place: str) -> Any:
         raise CdpError("import.json_invalid", _("This part must be JSON."), place=place) from None
 
 
-class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Import]):
+class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet[Import]):
     """Bring contact files in. Nothing is written to people before `confirm`."""
 
     queryset = Import.objects.all()
     serializer_class = ImportSerializer
     filterset_class = ImportFilters
+    bodyless = frozenset({"confirm", "pause", "resume", "cancel", "undo"})
     parser_classes = (StrictJSONParser, MultiPartParser)
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "profiles.view_import",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cdp.common.access import record_access
 from cdp.common.api_pages import keyset_pages
+from cdp.common.api_views import ApiViewSet
 from cdp.common.masking import can_see_pii, mask_value
 from profiles.filters import InteractionFilters
 from profiles.models import Interaction, Profile
@@ -58,7 +59,7 @@ def serialized(rows: Sequence[Interaction], request: Request) -> Any:
     return InteractionSerializer(rows, many=True, context={"request": request, "people": people}).data
 
 
-class InteractionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Interaction]):
+class InteractionViewSet(mixins.ListModelMixin, ApiViewSet[Interaction]):
     """Interactions of everybody, newest first."""
 
     queryset = Interaction.objects.all()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.http import Http404
 from drf_spectacular.utils import extend_schema, extend_schema_field
-from rest_framework import serializers, status, viewsets
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -16,17 +14,19 @@ from rest_framework.response import Response
 
 from cdp.common.access import record_access
 from cdp.common.api_answers import PERSON_PATH
+from cdp.common.api_fields import StrictSerializer
+from cdp.common.api_views import ApiViewSet
 from cdp.common.filters import narrowed
 from cdp.common.masking import can_see_pii, mask_email, mask_identifier, mask_name, mask_value
 from profiles.api.interactions import InteractionPages, InteractionSerializer, serialized
 from profiles.filters import InteractionFilters, ProfileFilters
-from profiles.identity.normalise import normalise
 from profiles.models import Identifier, Interaction, Profile, Source
+from profiles.querysets.lookup import get_person
 from profiles.services.profiles import PersonRow, upsert_person
 from profiles.services.traits import set_traits
 
 
-class IdentifierSerializer(serializers.Serializer[Any]):
+class IdentifierSerializer(StrictSerializer):
     """A value that stands for a person."""
 
     kind = serializers.CharField(max_length=40)
@@ -98,7 +98,7 @@ class ProfileDetailSerializer(ProfileSerializer):
         return data
 
 
-class TraitsInput(serializers.Serializer[Any]):
+class TraitsInput(StrictSerializer):
     """Traits to set; null removes one."""
 
     traits = serializers.DictField(required=False, help_text="Trait name to value; null removes the trait.")
@@ -116,14 +116,14 @@ class TraitsInput(serializers.Serializer[Any]):
     )
 
 
-class PersonInput(serializers.Serializer[Any]):
+class PersonInput(StrictSerializer):
     """A person to make or to update."""
 
     identifiers = serializers.ListField(child=IdentifierSerializer(), required=False, max_length=20)
     traits = serializers.DictField(required=False)
 
 
-class ProfileViewSet(viewsets.GenericViewSet[Profile]):
+class ProfileViewSet(ApiViewSet[Profile]):
     """People: list, search, look up by id or by `kind:value`, make, update."""
 
     queryset = Profile.objects.none()
@@ -147,7 +147,7 @@ class ProfileViewSet(viewsets.GenericViewSet[Profile]):
     @extend_schema(responses=ProfileDetailSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
         """Return one person, by id or by `kind:value` (as in `email:anna@example.org`)."""
-        person = self._person(pk)
+        person = get_person(pk, reader=self.request.user)
         record_access(request=request, action="profile.viewed", object_kind="profile", object_id=str(person.uuid))
         return self._detail(person)
 
@@ -156,7 +156,7 @@ class ProfileViewSet(viewsets.GenericViewSet[Profile]):
         """Set, pin and unpin traits of a person."""
         given = TraitsInput(data=request.data)
         given.is_valid(raise_exception=True)
-        person = self._person(pk)
+        person = get_person(pk, reader=self.request.user)
         traits = given.validated_data.get("traits", {})
         pin, unpin = given.validated_data.get("pin", []), given.validated_data.get("unpin", [])
         set_traits(
@@ -206,35 +206,13 @@ class ProfileViewSet(viewsets.GenericViewSet[Profile]):
     @action(detail=True, methods=["get"], pagination_class=InteractionPages, filterset_class=InteractionFilters)
     def interactions(self, request: Request, pk: str) -> Response:
         """List what a person did, newest first."""
-        person = self._person(pk)
+        person = get_person(pk, reader=self.request.user)
         record_access(
             request=request, action="profile.interactions_viewed", object_kind="profile", object_id=str(person.uuid)
         )
         rows = Interaction.objects.filter(profile_id=person.pk)
         page: Sequence[Any] = self.paginate_queryset(narrowed(request, rows, InteractionFilters)) or []
         return self.get_paginated_response(serialized(page, request))
-
-    def _person(self, given: str) -> Profile:
-        """Return the person of an id or of `kind:value`; one merged into another leads to that one."""
-        try:
-            person = Profile.objects.filter(uuid=uuid.UUID(given)).first()
-        except ValueError:
-            kind, colon, value = given.partition(":")
-            text = normalise(kind, value) if colon else ""
-            found = (
-                Identifier.objects.filter(kind=kind[:40], value=text).select_related("profile").first()
-                if text
-                else None
-            )
-            person = found.profile if found else None
-        for _step in range(20):
-            target = person.merged_into_id if person else None
-            if target is None:
-                break
-            person = Profile.objects.filter(pk=target).first()
-        if person is None or person.erased_at is not None:
-            raise Http404
-        return person
 
     def _detail(self, person: Profile) -> Response:
         return Response(ProfileDetailSerializer(person, context=self.get_serializer_context()).data)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from cdp.common.api_fields import StrictSerializer
+from cdp.common.api_views import ApiViewSet
 from profiles.filters import SourceFilters
 from profiles.models import Source
 from profiles.querysets.sources import COUNTS, counts_by_source, counts_of
@@ -46,7 +48,7 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
         return {name: getattr(counts, name, 0) for name in COUNTS}
 
 
-class SourceInput(serializers.Serializer[Source]):
+class SourceInput(StrictSerializer):
     """What is data to make a source."""
 
     name = serializers.CharField(max_length=services.MAX_NAME)
@@ -54,7 +56,7 @@ class SourceInput(serializers.Serializer[Source]):
     allowed_origins = serializers.ListField(child=serializers.CharField(max_length=200), required=False, default=list)
 
 
-class SourceChange(serializers.Serializer[Source]):
+class SourceChange(StrictSerializer):
     """What can be changed of a source."""
 
     name = serializers.CharField(max_length=services.MAX_NAME, required=False)
@@ -62,7 +64,7 @@ class SourceChange(serializers.Serializer[Source]):
     enabled = serializers.BooleanField(required=False)
 
 
-class KeyRotation(serializers.Serializer[Source]):
+class KeyRotation(StrictSerializer):
     """For how long the old key keeps working."""
 
     overlap_hours = serializers.IntegerField(min_value=0, max_value=services.MAX_OVERLAP_HOURS, default=24)
@@ -82,7 +84,7 @@ class SourceWithKey(SourceSerializer):
         return str(self.context["write_key"])
 
 
-class SourceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Source]):
+class SourceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet[Source]):
     """List, make and change sources."""
 
     queryset = Source.objects.all()

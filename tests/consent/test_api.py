@@ -26,7 +26,13 @@ def test_record_is_made_and_found(api_token: Token) -> None:
     anna, newsletter = person(), purpose()
     add_text(purpose_id=newsletter.pk, text="Yes", actor="test")
     headers = api_token("Privacy officer")
-    body = {"profile": str(anna.uuid), "purpose": "newsletter", "state": "given", "method": "form", "text_version": 1}
+    body = {
+        "profile_id": str(anna.uuid),
+        "purpose_id": "newsletter",
+        "state": "given",
+        "method": "form",
+        "text_version": 1,
+    }
     made = post("/api/v1/consent-records/", {**body, "evidence": {"page_url": "https://shop.example/"}}, headers)
     assert (made.status_code, made.json()["words"]) == (201, "Yes")
     assert state_of(anna, newsletter) == "given"
@@ -50,8 +56,8 @@ def test_record_is_made_and_found(api_token: Token) -> None:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"purpose": "ghost"}, "consent.unknown_purpose"),
-        ({"profile": "00000000-0000-4000-8000-000000000000"}, "consent.unknown_person"),
+        ({"purpose_id": "ghost"}, "consent.unknown_purpose"),
+        ({"profile_id": "00000000-0000-4000-8000-000000000000"}, "unknown_person"),
         ({"text_version": 9}, "consent.no_such_version"),
         ({"occurred_at": "yesterday"}, "consent.bad_time"),
         ({"occurred_at": "2026-05-31T99:00:00Z"}, "consent.bad_time"),
@@ -63,7 +69,7 @@ def test_bad_bodies_are_refused_by_name(api_token: Token, changes: dict[str, Any
     """Each with a stable code, nothing written."""
     anna = person()
     purpose()
-    body = {"profile": str(anna.uuid), "purpose": "newsletter", "state": "given", **changes}
+    body = {"profile_id": str(anna.uuid), "purpose_id": "newsletter", "state": "given", **changes}
     response = post("/api/v1/consent-records/", body, api_token("Privacy officer"))
     assert response.status_code in (400, 404)
     assert response.json()["code"] == code

@@ -83,7 +83,12 @@ def test_server_event_without_proof_does_not_lift_it(objector: tuple[Profile, Pu
 def test_api_does_not_lift_it(objector: tuple[Profile, Purpose], api_token: Callable[[str], dict[str, str]]) -> None:
     """The API says why."""
     anna, newsletter = objector
-    body = {"profile": str(anna.uuid), "purpose": "newsletter", "state": "given", "evidence": {"proof": "says our CRM"}}
+    body = {
+        "profile_id": str(anna.uuid),
+        "purpose_id": "newsletter",
+        "state": "given",
+        "evidence": {"proof": "says our CRM"},
+    }
     response = Client().post(
         "/api/v1/consent-records/", body, content_type="application/json", headers=api_token("Privacy officer")
     )
@@ -206,7 +211,7 @@ def test_the_api_says_that_an_objection_ends_everything(api_token: Callable[[str
     purpose()
     purpose("service", basis="legitimate_interest", is_marketing=False)
     for slug, ends in (("newsletter", True), ("service", False)):
-        body = {"profile": str(anna.uuid), "purpose": slug, "state": "objected"}
+        body = {"profile_id": str(anna.uuid), "purpose_id": slug, "state": "objected"}
         made = Client().post(
             "/api/v1/consent-records/", body, content_type="application/json", headers=api_token("Privacy officer")
         )

@@ -25,7 +25,13 @@ Token = Callable[[str], dict[str, str]]
 
 def claim(anna: Any, headers: dict[str, str], method: str = "double_opt_in") -> Any:
     """Say over the API that a person agreed."""
-    body = {"profile": str(anna.uuid), "purpose": "newsletter", "state": "given", "method": method, "text_version": 1}
+    body = {
+        "profile_id": str(anna.uuid),
+        "purpose_id": "newsletter",
+        "state": "given",
+        "method": method,
+        "text_version": 1,
+    }
     return Client().post("/api/v1/consent-records/", body, content_type="application/json", headers=headers)
 
 

@@ -78,7 +78,7 @@ def test_the_api_refuses_what_is_no_filter_and_what_makes_no_sense(world: dict[s
 
 def test_a_person_is_not_looked_for_by_a_filter_that_is_none(world: dict[str, Any]) -> None:
     answer = Client().get("/api/v1/profiles/?email=x@example.org", headers=token())
-    assert (answer.status_code, answer.json()["code"], answer.json()["place"]) == (400, "filter_unknown", "email")
+    assert (answer.status_code, answer.json()["code"], answer.json()["place"]) == (400, "unknown_parameter", "email")
 
 
 def test_pages_and_the_api_of_a_table_share_their_filters(world: dict[str, Any]) -> None:

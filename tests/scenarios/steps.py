@@ -58,7 +58,7 @@ def make_purpose(api: httpx.Client, name: str) -> str:
 
 def say(api: httpx.Client, profile: str, purpose: str, state: str) -> None:
     """Record what a person said on a form, with the words they saw."""
-    said = {"profile": profile, "purpose": purpose, "state": state, "method": "form", "text_version": 1}
+    said = {"profile_id": profile, "purpose_id": purpose, "state": state, "method": "form", "text_version": 1}
     taken(api.post("consent-records/", json={**said, "evidence": {"page_url": "https://shop.example/join"}}), 201)
 
 

@@ -126,7 +126,7 @@ def rule(node: Any) -> dict[str, Any]:
         ("messages/", {**LETTER, "boddy": "Hi"}, "boddy"),
         ("campaigns/", {"name": "C", "segment": 999_999}, "segment"),
         ("campaigns/", {"name": ""}, "name"),
-        ("consent-records/", {"profile": "nobody", "purpose": "x", "state": "given"}, "profile"),
+        ("consent-records/", {"profile_id": "nobody", "purpose_id": "x", "state": "given"}, "profile_id"),
         ("purposes/", {"name": "P", "channels": ["pigeon"]}, "channels"),
         ("suppression/", {"kind": "email", "value": "", "reason": "manual"}, "value"),
         ("profiles/", {"identifiers": [{"kind": "email"}]}, "identifiers"),

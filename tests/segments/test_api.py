@@ -19,7 +19,8 @@ URL = "/api/v1/segments/"
 
 def send(method: str, url: str, token: dict[str, str], data: Any = None) -> Any:
     """Send JSON with a token."""
-    return getattr(Client(), method)(url, data, content_type="application/json", headers=token)
+    body = {} if data is None else {"data": data}
+    return getattr(Client(), method)(url, content_type="application/json", headers=token, **body)
 
 
 def test_a_segment_is_made_read_changed_and_archived(api_token: Tokens) -> None:

@@ -1,0 +1,64 @@
+"""The base of every viewset of the REST API: what a route does not know is refused by name, never passed over.
+
+    class ThingViewSet(ApiViewSet[Thing]):
+        other_parameters = frozenset({"include"})  # of the query, beside filters and paging
+        bodyless = frozenset({"pause"})            # actions by POST that take no fields
+
+Filters and paging are checked by `narrowed` (cdp.common.filters), fields by serializers (cdp.common.api_fields).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, ClassVar, TypeVar
+
+from django.db.models import Model
+from django.utils.translation import gettext as _
+from rest_framework import serializers, viewsets
+from rest_framework.request import Request
+
+from cdp.common.api_fields import UNKNOWN_FIELD
+from cdp.common.errors import CdpError
+from cdp.common.filters import refuse_unknown_parameters
+
+Row = TypeVar("Row", bound=Model)
+
+
+class ApiViewSet(viewsets.GenericViewSet[Row]):
+    """A resource of the REST API."""
+
+    #: parameters of the query that are neither filters nor paging
+    other_parameters: ClassVar[Collection[str]] = frozenset()
+    #: actions that change something and take no body; DELETE takes none anywhere
+    bodyless: ClassVar[Collection[str]] = frozenset()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Ask who it is and what they may, then refuse what this action does not know."""
+        super().initial(request, *args, **kwargs)
+        if self.action and not self._is_list():
+            refuse_unknown_parameters(request, self.other_parameters)
+        if self.action in self.bodyless or request.method == "DELETE":
+            _refuse_body(request)
+
+    def given(self, serializer: type[serializers.BaseSerializer[Any]], *, partial: bool = False) -> dict[str, Any]:
+        """Return the checked body; raise ValidationError naming the fields that are wrong."""
+        form = serializer(data=self.request.data, partial=partial, context=self.get_serializer_context())
+        form.is_valid(raise_exception=True)
+        return dict(form.validated_data)
+
+    def _is_list(self) -> bool:
+        """Tell whether the action is a list, which checks its filters itself: an action that is one names them."""
+        handler = getattr(self, self.action or "", None)
+        return self.action == "list" or "filterset_class" in getattr(handler, "kwargs", {})
+
+
+def _refuse_body(request: Request) -> None:
+    data: Any = request.data
+    if not data:
+        return
+    names = sorted(str(name)[:100] for name in data)[:20] if isinstance(data, dict) else []
+    raise CdpError(
+        UNKNOWN_FIELD,
+        _("This takes no fields."),
+        fields={name: [_("This field is not known.")] for name in names},
+    )
