@@ -15,6 +15,7 @@ from campaigns.audience import version_of
 from campaigns.forecast import Forecast, forecast
 from campaigns.models import Campaign
 from campaigns.rendering.problems import TemplateProblem
+from campaigns.sending.context import MADE
 from campaigns.services.messages import check_content, content_of, sender_identity
 from consent.models import Purpose
 from profiles.models import CatalogueEntry
@@ -210,5 +211,5 @@ def _mail_server_check() -> Check:
 
 
 def known_traits() -> set[str]:
-    """Return the traits of the catalogue."""
-    return set(CatalogueEntry.objects.traits().values_list("path", flat=True))
+    """Return what a message can mention of people: the traits of the catalogue, and what is put together of them."""
+    return {*CatalogueEntry.objects.traits().values_list("path", flat=True), *MADE}

@@ -23,6 +23,7 @@ from campaigns.rendering.placeholders import Placeholders, take_out_of_markup
 from campaigns.rendering.problems import RenderFailure, TemplateProblem, Warning
 from campaigns.rendering.safety import CLIPPED_HTML, inspect_html, wrap_liquid_urls
 from campaigns.rendering.variables import ROOTS, Use, uses_of
+from profiles.identity.trait_names import canonical_name
 
 _INLINER = css_inline.CSSInliner(keep_style_tags=True, keep_at_rules=True, load_remote_stylesheets=False)
 _TEXT_CONFIG = ParserConfig(css=CSS_PROFILES["strict"], display_links=True, display_anchors=False)
@@ -183,7 +184,7 @@ def _warnings(uses: list[Use], known_traits: Collection[str] | None) -> list[War
             said.add(("gap", use.key))
             message = _('{{ person.%(key)s }} prints nothing for people without it; add | default: "…".')
             warnings.append(Warning("no_default", message % {"key": use.key}, line=use.line))
-        if known_traits is not None and use.key not in known_traits and ("new", use.key) not in said:
+        if known_traits is not None and canonical_name(use.key) not in known_traits and ("new", use.key) not in said:
             said.add(("new", use.key))
             message = _("Nobody has a trait “%(key)s” yet.")
             warnings.append(Warning("unknown_trait", message % {"key": use.key}, line=use.line))

@@ -13,6 +13,11 @@ from campaigns.models import MessageVersion
 from campaigns.rendering.engine import parse, parsed, render
 from campaigns.rendering.problems import RenderFailure
 from campaigns.rendering.variables import uses_of
+from profiles.identity.person import person_name
+from profiles.identity.trait_names import ADDRESS, ADDRESS_PARTS, FULL_NAME, canonical_name
+
+#: what a message may mention and is put together of several traits
+MADE = frozenset({FULL_NAME, ADDRESS})
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,23 @@ def _template(subject: str, html: str, text: str, body: str, preheader: str, req
 
 
 def person_values(traits: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
-    """Return the traits that the message mentions; all of them when it goes through them by a computed name."""
+    """Return the values that the message mentions; all of them when it goes through them by a computed name.
+
+    A trait is found under any word for it (`firstName`); the full name and the address are put together of their parts.
+    """
     if "*" in keys:
-        return dict(traits)
-    return {key: traits[key] for key in keys if key in traits}
+        return {**_put_together(traits), **traits}
+    put_together = _put_together(traits) if not MADE.isdisjoint(keys) else {}
+    found = ((key, traits.get(key, traits.get(canonical_name(key), put_together.get(key)))) for key in keys)
+    return {key: value for key, value in found if value is not None}
+
+
+def _put_together(traits: Mapping[str, Any]) -> dict[str, Any]:
+    parts = {part: traits[part] for part in ADDRESS_PARTS if part in traits}
+    if "postal_code" in parts:
+        parts["postalCode"] = parts["postal_code"]  # as Segment writes it
+    made = {FULL_NAME: person_name(traits), ADDRESS: parts}
+    return {key: value for key, value in made.items() if value}
 
 
 def missing_values(values: Mapping[str, Any], required: Collection[str]) -> list[str]:

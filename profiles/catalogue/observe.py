@@ -1,7 +1,7 @@
 """Observe the shape of values: which traits and properties there are, of which types, with which frequent values.
 
 Pure and cheap: a dictionary look-up for every value of an event. A path names where a value stands: `city`,
-`address.city`, and `products[].category` for the same member of every line of a list.
+`home.city`, and `products[].category` for the same member of every line of a list.
 """
 
 from __future__ import annotations

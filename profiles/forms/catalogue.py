@@ -31,7 +31,7 @@ class AnnounceForm(forms.Form):
         label=_("Name"),
         max_length=MAX_PATH,
         required=False,
-        help_text=_("Of the trait or property. Inside an object: address.city; in the lines of a list: lines[].sku"),
+        help_text=_("Of the trait or property. Inside an object: home.city; in the lines of a list: lines[].sku"),
     )
     type = forms.ChoiceField(
         label=_("Kind of value"), choices=[("", _("choose")), *TYPE_LABELS.items()], required=False

@@ -86,7 +86,7 @@ WELL_KNOWN_FAKES = frozenset(
 )
 
 #: what people write for somebody else's domain: `null@null.com`
-_NOBODYS_ADDRESS = re.compile(r"^(null|undefined|none|nobody|unknown|nan|dummy)@")
+_NOBODYS_ADDRESS = re.compile(r"^(null|undefined|none|unknown|nan|dummy)@")
 _ZEROS_AND_MARKS = re.compile(r"^[0\-_.?*\s]*$")
 #: what a template, or the code around it, leaves when it was not filled in
 _PLACEHOLDER = re.compile(

@@ -116,18 +116,11 @@ def sending_address(kind: str, identifiers: Sequence[Known]) -> str:
 
 
 def person_name(traits: Mapping[str, Any]) -> str:
-    """Return the person's name as the traits have it: `name`, else first and last name; empty when unknown."""
-    whole = _text(traits, "name")
-    if whole:
-        return whole
-    first = _text(traits, "first_name", "firstName", "firstname", "given_name")
-    last = _text(traits, "last_name", "lastName", "lastname", "family_name")
-    return f"{first} {last}".strip()
+    """Return the person's name as the traits have it: `name`, else its parts in order; empty when unknown."""
+    parts = [_text(traits, part) for part in ("first_name", "name_infix", "last_name")]
+    return _text(traits, "name") or " ".join(part for part in parts if part)
 
 
-def _text(traits: Mapping[str, Any], *names: str) -> str:
-    for name in names:
-        value = traits.get(name)
-        if isinstance(value, str) and value.strip():
-            return " ".join(value.split())[:200]
-    return ""
+def _text(traits: Mapping[str, Any], name: str) -> str:
+    value = traits.get(name)
+    return " ".join(value.split())[:200] if isinstance(value, str) else ""

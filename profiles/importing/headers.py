@@ -7,35 +7,13 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-#: target -> header words, without accents, spaces and signs
+from profiles.identity.trait_names import plain_word, trait_for_word
+from profiles.identity.traits import ADDRESS_TRAITS
+
+#: target -> header words that mean it in a file of contacts, beside those of the usual traits
 _WORDS: dict[str, tuple[str, ...]] = {
-    "id:email": (
-        "email",
-        "emailadres",
-        "emailaddress",
-        "mail",
-        "mailadres",
-        "emailadresse",
-        "mailadresse",
-        "primaryemail",
-    ),
-    "id:phone": (
-        "phone",
-        "phonenumber",
-        "telephone",
-        "mobile",
-        "mobilephone",
-        "telefoon",
-        "telefoonnummer",
-        "mobiel",
-        "gsm",
-        "mobielnummer",
-        "telefon",
-        "telefonnummer",
-        "handy",
-        "handynummer",
-        "mobilnummer",
-    ),
+    "id:email": ("mail",),
+    "id:phone": ("mobile", "mobilephone", "mobiel", "gsm", "mobielnummer", "handy", "handynummer", "mobilnummer"),
     "id:user_id": (
         "userid",
         "customerid",
@@ -51,46 +29,11 @@ _WORDS: dict[str, tuple[str, ...]] = {
         "kundenid",
         "externalid",
     ),
-    "trait:first_name": ("firstname", "givenname", "forename", "voornaam", "roepnaam", "vorname"),
-    "trait:last_name": ("lastname", "surname", "familyname", "achternaam", "familienaam", "nachname", "familienname"),
-    "trait:name": ("name", "fullname", "naam", "volledigenaam", "vollstandigername"),
-    "trait:gender": ("gender", "sex", "geslacht", "geschlecht"),
-    "trait:birthday": (
-        "birthday",
-        "birthdate",
-        "dateofbirth",
-        "dob",
-        "geboortedatum",
-        "verjaardag",
-        "geburtsdatum",
-        "geburtstag",
-    ),
-    "trait:street": ("street", "address", "addressline1", "straat", "adres", "straatnaam", "strasse", "adresse"),
-    "trait:postal_code": ("postalcode", "postcode", "zip", "zipcode", "plz", "postleitzahl"),
-    "trait:city": ("city", "town", "plaats", "woonplaats", "stad", "ort", "stadt", "wohnort"),
-    "trait:country": ("country", "countrycode", "land", "landcode"),
-    "trait:company": (
-        "company",
-        "companyname",
-        "organisation",
-        "organization",
-        "bedrijf",
-        "bedrijfsnaam",
-        "organisatie",
-        "firma",
-        "unternehmen",
-    ),
-    "trait:language": ("language", "locale", "taal", "sprache"),
-    "trait:title": ("title", "salutation", "aanhef", "titel", "anrede"),
-    "trait:job_title": ("jobtitle", "position", "functie", "beruf"),
+    "trait:street": ("address", "adres", "adresse"),
+    "trait:company": ("firma",),
+    "trait:job_title": ("position",),
 }
 _BY_WORD = {word: target for target, words in _WORDS.items() for word in words}
-
-
-def plain_word(header: str) -> str:
-    """Return the header in lower case, without accents, spaces and signs: `E-mail adres` and `emailadres` are one."""
-    bare = unicodedata.normalize("NFKD", header.replace("ß", "ss"))
-    return re.sub(r"[^a-z0-9]", "", "".join(c for c in bare if not unicodedata.combining(c)).lower())
 
 
 def guess_target(header: str, extra: dict[str, Sequence[str]] | None = None) -> str:
@@ -106,6 +49,9 @@ def guess_target(header: str, extra: dict[str, Sequence[str]] | None = None) -> 
             return target
     if word in _BY_WORD:
         return _BY_WORD[word]
+    usual = trait_for_word(header)
+    if usual:
+        return f"id:{usual}" if usual in ADDRESS_TRAITS else f"trait:{usual}"
     key = trait_key(header)
     return f"trait:{key}" if key else ""
 

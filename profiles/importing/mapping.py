@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from cdp.common.errors import CdpError
+from profiles.identity.trait_names import canonical_name
 from profiles.importing.checking import TYPES, guess_type
 from profiles.importing.headers import guess_target
 
@@ -108,7 +109,7 @@ def _parse_column(
     plan = ColumnPlan(
         index=index,
         header=header[index],
-        target=target if isinstance(target, str) else "?",
+        target=_one_name(target) if isinstance(target, str) else "?",
         type=type_name if isinstance(type_name, str) else "?",
         rule=rule if isinstance(rule, str) else "?",
         day_first=entry.get("day_first") is not False,
@@ -132,6 +133,11 @@ def _parse_column(
     return plan
 
 
+def _one_name(target: str) -> str:
+    prefix, trait, name = target.partition("trait:")
+    return f"trait:{canonical_name(name)}" if trait and not prefix else target
+
+
 def guess_mapping(
     names: Sequence[str],
     samples: Sequence[Sequence[str]],
@@ -147,6 +153,7 @@ def guess_mapping(
     before = {entry["index"]: entry for entry in (remembered or {}).get("columns", ())}
     columns: list[dict[str, Any]] = []
     taken: set[str] = set()
+    guesses = {guess_target(name, extra) for name in names}
     for index, name in enumerate(names):
         if before:
             entry = before.get(index) or {"target": IGNORE, "type": "text", "rule": "overwrite"}
@@ -154,6 +161,8 @@ def guess_mapping(
             continue
         cells = [row[index] for row in samples if index < len(row)]
         target = guess_target(name, extra)
+        if target == "trait:name" and {"trait:first_name", "trait:last_name"} & guesses == {"trait:first_name"}:
+            target = "trait:last_name"  # `Voornaam; Tussenvoegsel; Naam`
         if target in taken or (target.startswith("id:") and target[3:] not in kinds):
             target = IGNORE
         type_name, day_first, decimal_comma = guess_type(cells)

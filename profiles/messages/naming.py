@@ -12,6 +12,7 @@ from typing import Any
 from profiles.identity.graph import kind_of
 from profiles.identity.junk import is_junk
 from profiles.identity.normalise import normalise
+from profiles.identity.trait_names import canonical_name
 from profiles.messages.cleaning import Unstorable
 from profiles.messages.model import Pair, Rules
 
@@ -58,10 +59,10 @@ def named_beside(
         yield from _pair("user_id", item["previousId"], rules)
         yield from _pair("anonymous_id", item["previousId"], rules)
     traits = item.get("traits")
-    if type(traits) is dict and kind == "identify" and type(context.get("traits")) is dict:
-        yield from _addresses(context["traits"], rules)  # those beside it were asked first
-    elif type(traits) is dict and kind not in ("identify", "group"):
+    if type(traits) is dict and kind != "group":
         yield from _addresses(traits, rules)
+        if kind == "identify" and type(context.get("traits")) is dict:
+            yield from _addresses(context["traits"], rules)  # those beside it were asked first
     if type(context.get("device")) is dict:
         yield from _pair("anonymous_id", context["device"].get("id"), rules)
     if shared:
@@ -79,9 +80,9 @@ def _in_context(context: Mapping[str, Any], rules: Rules) -> Iterator[Pair]:
 
 
 def _addresses(traits: Mapping[str, Any], rules: Rules) -> Iterator[Pair]:
-    for kind in ADDRESSES:
-        value = traits.get(kind)
-        if value is not None:
+    for name, value in traits.items():
+        kind = canonical_name(name)
+        if kind in ADDRESSES and value is not None:
             yield from _pair(kind, value, rules)
 
 

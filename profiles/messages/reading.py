@@ -16,6 +16,7 @@ import msgspec
 
 from profiles.identity.normalise import normalise
 from profiles.identity.times import occurred, original_time, parse_time
+from profiles.identity.trait_names import canonical_traits
 from profiles.identity.traits import is_protected, name_is_usable
 from profiles.messages.cleaning import Unstorable, clean, clean_text, presentable
 from profiles.messages.decoding import Unreadable, decode_item, split
@@ -260,12 +261,15 @@ def _content(item: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
 
 
 def _traits(item: dict[str, Any], kind: str, context: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """Return (what to write on the person, what claims an address). Only identify writes on a person."""
+    """Return (what to write on the person, what claims an address), by their one names.
+
+    Only identify writes on a person.
+    """
     in_context = context.get("traits")
-    in_context = in_context if type(in_context) is dict else {}
+    in_context = canonical_traits(in_context) if type(in_context) is dict else {}
     if kind != "identify":
         return None, in_context
-    traits = _object(item, "traits") or in_context
+    traits = canonical_traits(_object(item, "traits")) or in_context
     return traits, {**in_context, **traits}
 
 

@@ -25,7 +25,7 @@ class CatalogueEntry(models.Model):
 
     scope = models.CharField(max_length=8, choices=CatalogueScope)
     event = models.CharField(max_length=200, blank=True)  # of events and properties
-    path = models.CharField(max_length=200, blank=True)  # of traits and properties: city, address.city, lines[].sku
+    path = models.CharField(max_length=200, blank=True)  # of traits and properties: city, home.city, lines[].sku
     types = models.JSONField(default=dict)  # {type of `profiles.catalogue.types`: values seen}
     count = models.BigIntegerField(default=0)  # values seen; of an event, how often it was done
     people = models.BigIntegerField(default=0)  # of a trait: people who have it now; recounted every night

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +19,7 @@ from profiles.changes import Change, announce
 from profiles.identity.graph import kind_of
 from profiles.identity.junk import is_junk
 from profiles.identity.normalise import normalise
+from profiles.identity.trait_names import canonical_traits
 from profiles.identity.traits import Slots, assert_traits, merge_into, slot_of, stamp
 from profiles.messages.model import Rules
 from profiles.models import Identifier, Profile, Source
@@ -53,6 +54,7 @@ class PersonOutcome:
 def upsert_people(*, rows: Sequence[PersonRow], source: Source, cause: str) -> list[PersonOutcome]:
     """Make or update people in bulk, each found by its identifiers; return one outcome per row, in order."""
     rules, now = load_rules(), timezone.now()
+    rows = [replace(row, traits=canonical_traits(row.traits)) for row in rows]
     prepared = [_prepared(row, rules) for row in rows]
     gone = find_erased({pair for pairs, _code in prepared for pair in pairs})
     ready = {number: pairs for number, (pairs, code) in enumerate(prepared) if not code and gone.isdisjoint(pairs)}

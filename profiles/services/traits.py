@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from cdp.common.errors import CdpError
 from profiles.identity.graph import kind_of
 from profiles.identity.normalise import normal_email, normalise
+from profiles.identity.trait_names import canonical_name, canonical_traits
 from profiles.identity.traits import (
     ADDRESS_TRAITS,
     MAX_TRAITS,
@@ -37,7 +38,7 @@ from profiles.resolution.rows import Pair, find_identifiers, lock_profiles
 
 
 def checked_traits(values: Mapping[str, Any], *, trusted: bool = True) -> dict[str, Any]:
-    """Return traits that may be stored; raise CdpError naming the first that may not."""
+    """Return traits that may be stored, by their one names; raise CdpError naming the first that may not."""
     if len(values) > MAX_TRAITS:
         raise CdpError("trait.too_many", _("A person has at most %(limit)s traits.") % {"limit": MAX_TRAITS})
     for name, value in values.items():
@@ -55,10 +56,10 @@ def checked_traits(values: Mapping[str, Any], *, trusted: bool = True) -> dict[s
             raise CdpError("trait.value_invalid", _("This value cannot be stored."), place=name) from error
         if not storable or len(json.dumps(value)) > MAX_VALUE_BYTES:
             raise CdpError("trait.value_invalid", _("This value cannot be stored, or is too long."), place=name)
-    email = values.get("email")
-    if email and not normal_email(str(email)):
+    named = canonical_traits(values)
+    if named.get("email") and not normal_email(str(named["email"])):
         raise CdpError("trait.email_invalid", _("This is not a mail address."), place="email")
-    return dict(values)
+    return named
 
 
 @transaction.atomic
@@ -80,7 +81,9 @@ def set_traits(
     Raises CdpError (`person.not_found`, `trait.*`).
     """
     checked_traits(dict.fromkeys([*removed, *pinned, *unpinned]), trusted=source.trusted)  # their names
-    said = {**checked_traits(values, trusted=source.trusted), **dict.fromkeys(removed)}
+    removed, pinned, unpinned = ([canonical_name(name) for name in names] for names in (removed, pinned, unpinned))
+    values = checked_traits(values, trusted=source.trusted)
+    said = {**values, **dict.fromkeys(removed)}
     lock_profiles([profile_id])
     person = Profile.objects.alive().filter(pk=profile_id).first()
     if person is None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from profiles.identity.trait_names import canonical_name
 from segments.rules import nodes
 from segments.rules.errors import Problem, RuleError
 from segments.rules.nodes import Node, Rule, Scalar, Value
@@ -136,6 +138,11 @@ class _Parser:
 
     # Conditions ------------------------------------------------------------------------------------------------
     def trait(self, data: Mapping[str, Any], path: str, _depth: int) -> nodes.Trait:
+        """Read a comparison of a trait; `firstName` is the trait `first_name`."""
+        compared = self.compared(data, path)
+        return replace(compared, key=canonical_name(compared.key))
+
+    def compared(self, data: Mapping[str, Any], path: str) -> nodes.Trait:
         """Read a comparison of a trait or a property."""
         key = self.text(data.get("key"), path, _("Choose a trait."), limit=200)
         try:
@@ -166,7 +173,7 @@ class _Parser:
         for item in where:
             if not isinstance(item, dict) or set(item) - {"key", "operator", "value"}:
                 self.stop(path, "bad_where", _("A condition on an event has a property, a comparison and a value."))
-            filters.append(self.trait(item, path, 0))
+            filters.append(self.compared(item, path))
         return nodes.Event(name, str(count), times, self.window(data.get("window"), path), tuple(filters))
 
     def window(self, data: Any, path: str) -> nodes.Window:

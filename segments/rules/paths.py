@@ -1,6 +1,6 @@
-"""Where a condition reads: a key, a member of an object (`address.city`), or any line of a list (`products[].sku`).
+"""Where a condition reads: a key, a member of an object (`home.city`), or any line of a list (`products[].sku`).
 
-A key that is literally called `address.city` comes first: names of traits and properties may hold dots.
+A key that is literally called `home.city` comes first: names of traits and properties may hold dots.
 """
 
 from __future__ import annotations

@@ -67,11 +67,11 @@ def test_events_and_traits_of_the_collector_are_in_the_catalogue_at_once() -> No
     origin = source()
     send(
         origin,
-        identify("m1", userId="u1", traits={"plan": "pro", "address": {"city": "Gent"}}),
+        identify("m1", userId="u1", traits={"plan": "pro", "home": {"city": "Gent"}}),
         track("m2", "Order Completed", userId="u1", properties={"products": [{"category": "Bikes"}]}),
     )
     assert entry("trait", path="plan").people == 1
-    assert entry("trait", path="address.city").types == {"text": 1}
+    assert entry("trait", path="home.city").types == {"text": 1}
     assert entry("property", "Order Completed", "products[].category").source_ids == [origin.pk]
     send(origin, identify("m3", minute=1, userId="u1", traits={"plan": None}))
     assert entry("trait", path="plan").people == 0

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def buyer() -> Any:
     """Somebody who bought a bike and a lamp."""
-    made = person(traits={"country": "NL", "address": {"city": "Gent"}, "tags": ["vip"]})
+    made = person(traits={"country": "NL", "home": {"city": "Gent"}, "tags": ["vip"]})
     lines = [{"category": "Bikes", "price": 900}, {"category": "Lamps", "price": 20}]
     happened(made, "Order Completed", products=lines, total=920, coupon="BOS10")
     return made
@@ -49,8 +49,8 @@ def where(key: str, operator: str, value: Any = None) -> dict[str, Any]:
         (where("total", "contains", "9"), "wrong_type", ""),
         (event("Order Complete"), "unknown_event", "Order Completed"),
         (trait("contry", "is", "NL"), "unknown_trait", "country"),
-        (trait("city", "is", "Gent"), "unknown_trait", "address.city"),
-        (trait("address", "is", "Gent"), "wrong_type", "address.city"),
+        (trait("city", "is", "Gent"), "unknown_trait", "home.city"),
+        (trait("home", "is", "Gent"), "wrong_type", "home.city"),
         (trait("tags", "is", "vip"), "wrong_type", "tags[]"),
     ],
 )
@@ -65,7 +65,7 @@ def test_what_is_not_there_is_refused_with_a_proposal(include: dict[str, Any], c
     [
         where("products[].category", "is", "Bikes"),
         where("products[].price", "lt", 100),
-        trait("address.city", "is", "Gent"),
+        trait("home.city", "is", "Gent"),
         trait("tags[]", "is", "vip"),
     ],
 )
