@@ -10,6 +10,7 @@ from cdp.common.registry import (
     NavEntry,
     PersonalDataHolder,
     ProfilePanel,
+    ProfilePart,
     api_routes,
     health_checks,
     home_cards,
@@ -18,11 +19,13 @@ from cdp.common.registry import (
     person_columns,
     personal_data,
     profile_panels,
+    profile_parts,
     start_checks,
     timeline,
 )
 from consent import retention, tasks
 from consent.api.others import PermissionViewSet, SuppressionViewSet
+from consent.api.parts import PermissionOfPerson, permissions_of
 from consent.api.purposes import PurposeViewSet
 from consent.api.records import ConsentRecordViewSet
 from consent.changes import keep_people, on_change
@@ -73,6 +76,10 @@ def register() -> None:
     )
     _navigation()
     retention.register()
+    profile_parts.add(
+        "permissions",
+        ProfilePart(serializer=PermissionOfPerson, values=permissions_of, permission="profiles.view_profile"),
+    )
     api_routes.add("consent-records", ConsentRecordViewSet)
     api_routes.add("purposes", PurposeViewSet)
     api_routes.add("suppression", SuppressionViewSet)

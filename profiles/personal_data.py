@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from profiles.catalogue.forgetting import forget_person
+from profiles.feed import note_changed
 from profiles.identity.traits import ADDRESS_TRAITS
 from profiles.models import (
     Identifier,
@@ -86,4 +87,5 @@ def erase(profile_id: int) -> dict[str, int]:
         restricted_at=None,
         erased_at=timezone.now(),
     )
+    note_changed(profile_ids)
     return counts

@@ -95,7 +95,21 @@ def _collected() -> dict[str, DataClass]:
 
 def _of_people() -> dict[str, DataClass]:
     changes = AgedRows(table="profiles_traitchange", time="at", by_key=True)
+    gone = AgedRows(table="profiles_personchange", time="changed_at", key="profile_id", where="gone")
     return {
+        "gone_people": DataClass(
+            group="customers",
+            label=_("People who are gone, in the change feed"),
+            what=_(
+                "Ids of people who were merged, erased or removed, so that other systems hear of it. No other data."
+            ),
+            remains=_("Nothing. A system that was away for longer has to begin anew."),
+            holds=("profiles_personchange",),
+            default_days=400,
+            minimum_days=30,
+            remove=gone.remove,
+            survey=gone.survey,
+        ),
         "interactions": DataClass(
             group="customers",
             label=_("Events"),
@@ -223,7 +237,7 @@ def _kept() -> dict[str, KeptData]:
         "inbox": KeptData(
             group="system",
             label=_("Waiting messages"),
-            why=_("A queue: a row goes when its message is processed, within seconds."),
-            holds=("profiles_inbox",),
+            why=_("Queues: a row goes when its message is processed, or its change is in the feed, within seconds."),
+            holds=("profiles_inbox", "profiles_changed"),
         ),
     }

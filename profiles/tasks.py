@@ -9,6 +9,7 @@ from cdp.common.queues import Queue, register
 from profiles import partitions
 from profiles.catalogue.store import recount
 from profiles.processing.drain import INBOX, retry_body, work_inbox
+from profiles.services.feed import CHANGED, retry_change, work_changed
 
 process_inbox = register(
     Queue(
@@ -20,6 +21,18 @@ process_inbox = register(
         work=work_inbox,
         measure=INBOX.measure,
         retry=retry_body,
+    )
+)
+
+sequence_changes = register(
+    Queue(
+        name="changed",
+        label=_("Changes of people on their way into the change feed"),
+        task="profiles.sequence_changes",
+        item_seconds=20,
+        work=work_changed,
+        measure=CHANGED.measure,
+        retry=retry_change,
     )
 )
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import connection
 
+from profiles.feed import NOTE
 from segments.models import Segment
 from segments.rules.sql import Sql
 
@@ -37,8 +38,10 @@ _NOTE = (
     "INSERT INTO segments_membershipchange (profile_id, segment_id, version_id, entered, at, cause) "
     "SELECT profile_id, %(segment)s, %(version)s, entered, %(now)s, %(cause)s FROM {moved} ORDER BY profile_id"
 )
-_CLEAR = """
-WITH went AS (DELETE FROM segments_membership WHERE segment_id = %(segment)s RETURNING profile_id)
+_TELL = NOTE + " SELECT profile_id FROM {moved}"
+_CLEAR = f"""
+WITH went AS (DELETE FROM segments_membership WHERE segment_id = %(segment)s RETURNING profile_id),
+    told AS ({NOTE} SELECT profile_id FROM went)
 INSERT INTO segments_membershipchange (profile_id, segment_id, version_id, entered, at, cause)
 SELECT profile_id, %(segment)s, %(version)s, false, %(now)s, %(cause)s FROM went
 """
@@ -98,4 +101,5 @@ def _write(cursor: Any, moved: str, params: dict[str, Any]) -> Moved:
     cursor.execute(_ENTER.replace("{moved}", moved), params)
     entered = cursor.rowcount
     cursor.execute(_NOTE.replace("{moved}", moved), params)
+    cursor.execute(_TELL.replace("{moved}", moved), params)
     return Moved(entered, left)

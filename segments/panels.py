@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from rest_framework import serializers
 
 from cdp.common.registry import TimelineEntry
 from profiles.models import Profile
@@ -103,3 +105,22 @@ def search(user: Any, text: str, limit: int) -> list[dict[str, str]]:
         }
         for row in rows
     ]
+
+
+class SegmentOfPerson(serializers.Serializer[Membership]):
+    """A segment that a person is in, in the person's answer of the API."""
+
+    id = serializers.CharField(read_only=True, help_text="As in `/segments/{id}/`.")
+    name = serializers.CharField(read_only=True)
+    entered_at = serializers.DateTimeField(read_only=True)
+
+
+def segments_of(profile_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """Return the segments of people, by person; archived ones have no members."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    rows = Membership.objects.filter(profile_id__in=profile_ids).exclude(segment__status=Status.ARCHIVED)
+    for profile_id, slug, name, since in rows.order_by("profile_id", "segment__slug").values_list(
+        "profile_id", "segment__slug", "segment__name", "since"
+    ):
+        found.setdefault(profile_id, []).append({"id": slug, "name": name, "entered_at": since})
+    return found

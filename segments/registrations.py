@@ -50,5 +50,11 @@ def register() -> None:
         "segments",
         registry.HealthCheck(label=_("Segments"), run=panels.broken_check, critical=False),
     )
+    registry.profile_parts.add(
+        "segments",
+        registry.ProfilePart(
+            serializer=panels.SegmentOfPerson, values=panels.segments_of, permission="segments.view_segment"
+        ),
+    )
     registry.api_routes.add("segments", SegmentViewSet)
     retention.register()

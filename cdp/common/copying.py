@@ -38,7 +38,8 @@ def copy_time(value: datetime | None) -> str:
 def copy_lines(statement: str, lines: Sequence[str]) -> None:
     """Write finished lines."""
     if lines:
-        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        # What COPY finds wrong comes at its end, where Django's cursor does not look: callers catch Django's errors.
+        with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
             copy.write("".join(lines).encode())
 
 

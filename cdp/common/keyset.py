@@ -136,6 +136,11 @@ def keyset_page(rows: QuerySet[Any], *, order: Order, cursor: str, size: int) ->
     )
 
 
+def cursor_behind(row: Model, order: Order) -> str:
+    """Return the cursor of the place right behind a row: to go on from later, when there may be more."""
+    return _writer(type(row), order)(row, False)
+
+
 # The condition -----------------------------------------------------------------------------------------------------
 class _RowBeyond(Func):
     """`(a, b) < (x, y)`: PostgreSQL seeks it in an index, however many rows share the first value."""

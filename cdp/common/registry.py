@@ -115,6 +115,22 @@ class NavEntry:
 NAV_GROUPS = ("today", "customers", "reach", "bring_in", "privacy", "system")
 navigation: Registry[NavEntry] = Registry("navigation entry")
 
+
+@dataclass(frozen=True, kw_only=True)
+class ProfilePart:
+    """A part that an app adds to people in answers of the API: `?include=name`, and to one person by itself.
+
+    `values(profile_ids)` returns the rows of each person as `serializer` (a class of Django REST framework) describes
+    them; people without any may be missing. Nothing in it may tell who somebody is: it is not masked.
+    """
+
+    serializer: type
+    values: Callable[[Sequence[int]], dict[int, list[dict[str, Any]]]]
+    permission: str
+
+
+profile_parts: Registry[ProfilePart] = Registry("part of the profile answer")
+
 #: prefix -> DRF viewset class; mounted below /api/v1/ in the order of registration
 api_routes: Registry[type] = Registry("API route")
 

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from cdp.common.arrays import bulk_cursor, numbers, texts
 from consent.policy.states import Statement, fold
+from profiles.feed import note_changed
 
 #: (purpose, channel) -> what was said
 History = dict[tuple[int, str], list[Statement]]
@@ -95,7 +96,9 @@ def refresh_states(profile_ids: Collection[int]) -> set[int]:
             cursor.execute(_DELETE, _columns(stale))
         if fresh:
             cursor.execute(_UPSERT, _columns(_state_row(key, wanted[key]) for key in fresh))
-    return {key[0] for key in [*stale, *fresh]}
+    changed = {key[0] for key in [*stale, *fresh]}
+    note_changed(changed)
+    return changed
 
 
 def _state_row(key: tuple[int, int, str], holding: Statement) -> tuple[object, ...]:

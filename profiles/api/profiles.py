@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
@@ -17,85 +18,21 @@ from cdp.common.api_answers import PERSON_PATH
 from cdp.common.api_fields import StrictSerializer
 from cdp.common.api_views import ApiViewSet
 from cdp.common.filters import narrowed
-from cdp.common.masking import can_see_pii, mask_email, mask_identifier, mask_name, mask_value
+from profiles.api.answers import (
+    IdentifierSerializer,
+    ProfileSerializer,
+    all_parts,
+    asked_parts,
+    described,
+    include_parameter,
+)
+from profiles.api.feed import ProfilePages, feed_page
 from profiles.api.interactions import InteractionPages, InteractionSerializer, serialized
 from profiles.filters import InteractionFilters, ProfileFilters
-from profiles.models import Identifier, Interaction, Profile, Source
+from profiles.models import Interaction, Profile, Source
 from profiles.querysets.lookup import get_person
 from profiles.services.profiles import PersonRow, upsert_person
 from profiles.services.traits import set_traits
-
-
-class IdentifierSerializer(StrictSerializer):
-    """A value that stands for a person."""
-
-    kind = serializers.CharField(max_length=40)
-    value = serializers.CharField(max_length=320)
-
-
-class KnownIdentifierSerializer(IdentifierSerializer):
-    """An identifier as stored."""
-
-    trusted = serializers.BooleanField(read_only=True, help_text="A trusted source gave it: it may be mailed.")
-    confirmed_at = serializers.DateTimeField(
-        read_only=True, allow_null=True, help_text="When the person last answered at it; null: never."
-    )
-    first_seen_at = serializers.DateTimeField(read_only=True)
-    last_seen_at = serializers.DateTimeField(read_only=True)
-
-
-class ProfileSerializer(serializers.ModelSerializer[Profile]):
-    """A person in a list."""
-
-    id = serializers.UUIDField(source="uuid", read_only=True)
-
-    class Meta:
-        model = Profile
-        fields: ClassVar[Any] = [
-            "id",
-            "display_name",
-            "email",
-            "identified",
-            "first_seen_at",
-            "last_seen_at",
-            "restricted_at",
-        ]
-        read_only_fields = fields
-
-    def to_representation(self, instance: Profile) -> dict[str, Any]:
-        """Mask what the reader may not see."""
-        data = super().to_representation(instance)
-        if not can_see_pii(self.context["request"].user):
-            data["display_name"] = mask_name(data["display_name"])
-            data["email"] = mask_email(data["email"]) if data["email"] else ""
-        return data
-
-
-class ProfileDetailSerializer(ProfileSerializer):
-    """A person with traits, where each came from, and identifiers."""
-
-    identifiers = serializers.SerializerMethodField()
-
-    class Meta(ProfileSerializer.Meta):
-        fields: ClassVar[Any] = [*ProfileSerializer.Meta.fields, "traits", "origins", "identifiers"]
-        read_only_fields = fields
-
-    @extend_schema_field(KnownIdentifierSerializer(many=True))
-    def get_identifiers(self, profile: Profile) -> list[dict[str, Any]]:
-        """Return the identifiers, masked for readers without permission."""
-        rows = Identifier.objects.filter(profile_id=profile.pk).order_by("kind", "value")[:200]
-        data: list[dict[str, Any]] = [dict(item) for item in KnownIdentifierSerializer(rows, many=True).data]
-        if not can_see_pii(self.context["request"].user):
-            for item in data:
-                item["value"] = mask_identifier(item["kind"], item["value"])
-        return data
-
-    def to_representation(self, instance: Profile) -> dict[str, Any]:
-        """Mask traits by name and by what their text looks like."""
-        data = super().to_representation(instance)
-        if not can_see_pii(self.context["request"].user):
-            data["traits"] = {name: mask_value(name, value) for name, value in data["traits"].items()}
-        return data
 
 
 class TraitsInput(StrictSerializer):
@@ -128,8 +65,10 @@ class ProfileViewSet(ApiViewSet[Profile]):
 
     queryset = Profile.objects.none()
     serializer_class = ProfileSerializer
+    pagination_class = ProfilePages
     filterset_class = ProfileFilters
     lookup_value_regex = PERSON_PATH
+    other_parameters = frozenset({"include"})
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "profiles.view_profile",
         "retrieve": "profiles.view_profile",
@@ -137,21 +76,39 @@ class ProfileViewSet(ApiViewSet[Profile]):
         "*": "profiles.change_profile",
     }
 
+    @extend_schema(
+        parameters=[
+            include_parameter(),
+            OpenApiParameter(
+                "updated_since",
+                OpenApiTypes.DATETIME,
+                description="The change feed: who changed at this moment or later, in the order of their changes, each "
+                "once, with those merged or deleted. Go on at `next` while there is one, and at `resume` later. "
+                "Takes no filters.",
+            ),
+        ]
+    )
     def list(self, request: Request) -> Response:
         """List people, the newest first; the order never changes, so that a walk misses nobody."""
-        rows = self.filter_queryset(Profile.objects.listed())
-        page = self.paginate_queryset(rows)
-        record_access(request=request, action="profile.listed", object_kind="profile", detail={"rows": len(page or [])})
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        parts = asked_parts(request)
+        if "updated_since" in request.query_params:
+            answer = feed_page(request, parts)
+            rows: Sequence[Any] = answer.data["results"]
+        else:
+            wide = ["search_text", *([] if "traits" in parts else ["traits", "origins"])]
+            rows = self.paginate_queryset(self.filter_queryset(Profile.objects.alive().defer(*wide))) or []
+            answer = self.get_paginated_response(described(rows, request.user, parts))
+        record_access(request=request, action="profile.listed", object_kind="profile", detail={"rows": len(rows)})
+        return answer
 
-    @extend_schema(responses=ProfileDetailSerializer)
+    @extend_schema(parameters=[include_parameter()], responses=ProfileSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
         """Return one person, by id or by `kind:value` (as in `email:anna@example.org`)."""
         person = get_person(pk, reader=self.request.user)
         record_access(request=request, action="profile.viewed", object_kind="profile", object_id=str(person.uuid))
         return self._detail(person)
 
-    @extend_schema(request=TraitsInput, responses=ProfileDetailSerializer)
+    @extend_schema(request=TraitsInput, responses=ProfileSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Set, pin and unpin traits of a person."""
         given = TraitsInput(data=request.data)
@@ -183,7 +140,7 @@ class ProfileViewSet(ApiViewSet[Profile]):
         person.refresh_from_db()
         return self._detail(person)
 
-    @extend_schema(request=PersonInput, responses={200: ProfileDetailSerializer, 201: ProfileDetailSerializer})
+    @extend_schema(request=PersonInput, responses={200: ProfileSerializer, 201: ProfileSerializer})
     def create(self, request: Request) -> Response:
         """Make a person, or update the one that has these identifiers."""
         given = PersonInput(data=request.data)
@@ -215,7 +172,8 @@ class ProfileViewSet(ApiViewSet[Profile]):
         return self.get_paginated_response(serialized(page, request))
 
     def _detail(self, person: Profile) -> Response:
-        return Response(ProfileDetailSerializer(person, context=self.get_serializer_context()).data)
+        parts = asked_parts(self.request, default=all_parts())
+        return Response(described([person], self.request.user, parts)[0])
 
     def _source(self) -> Source:
         source = Source.objects.filter(slug="manual").first()

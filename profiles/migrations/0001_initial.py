@@ -484,4 +484,33 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('scope', 'event', 'path'), name='catalogueentry_unique')],
             },
         ),
+        migrations.CreateModel(
+            name='ChangedPerson',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('profile_id', models.BigIntegerField()),
+                ('uuid', models.UUIDField(null=True)),
+                ('since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('due_at', models.DateTimeField(null=True)),
+                ('attempts', models.SmallIntegerField(db_default=0)),
+            ],
+            options={
+                'db_table': 'profiles_changed',
+                'default_permissions': (),
+                'indexes': [models.Index(condition=models.Q(('attempts__gt', 0)), fields=['id'], name='changed_failed_idx')],
+            },
+        ),
+        migrations.CreateModel(
+            name='PersonChange',
+            fields=[
+                ('profile_id', models.BigIntegerField(primary_key=True, serialize=False)),
+                ('uuid', models.UUIDField()),
+                ('changed_at', models.DateTimeField()),
+                ('gone', models.BooleanField()),
+            ],
+            options={
+                'default_permissions': (),
+                'indexes': [models.Index(fields=['changed_at', 'profile_id'], name='personchange_order_idx'), models.Index(condition=models.Q(('gone', True)), fields=['changed_at'], name='personchange_gone_idx')],
+            },
+        ),
     ]

@@ -10,6 +10,7 @@ from profiles.models.collection import (
     SeenMessage,
     SourceCounter,
 )
+from profiles.models.feed import ChangedPerson, PersonChange
 from profiles.models.identity import HeldLink, Identifier, IdentifierKind, IdentityLink, Merge
 from profiles.models.imports import Import, ImportRow
 from profiles.models.interaction import Interaction
@@ -18,6 +19,7 @@ from profiles.models.source import Source
 
 __all__ = [
     "CatalogueEntry",
+    "ChangedPerson",
     "HeldLink",
     "Identifier",
     "IdentifierKind",
@@ -27,6 +29,7 @@ __all__ = [
     "InboxEntry",
     "Interaction",
     "Merge",
+    "PersonChange",
     "Profile",
     "RawIdentifier",
     "RawMessage",

@@ -21,6 +21,7 @@ from cdp.common.copying import NULL, copy_json, copy_lines, copy_text, copy_time
 from profiles.catalogue.observe import Tally
 from profiles.catalogue.store import new_tally, recorder
 from profiles.changes import Change, announce
+from profiles.feed import note_changed
 from profiles.identity.person import Known, PersonRow, person_row
 from profiles.identity.traits import SENDING_ADDRESS, Assertions, Slots, merge_into
 from profiles.resolution.resolve import Resolved
@@ -71,7 +72,14 @@ def write(
     for move in resolved.moves:
         moved = cause or ("undo" if move.undo else "merge")
         causes[move.from_profile_id] = causes[move.to_profile_id] = moved
-    diffs = refresh(changed, created=resolved.created_profile_ids, made=resolved.made, causes=causes, at=at)
+    diffs = refresh(
+        changed,
+        created=resolved.created_profile_ids,
+        made=resolved.made,
+        causes=causes,
+        at=at,
+        noted=resolved.changed_profile_ids | set(also),
+    )
     if news:
         created = set(resolved.created_profile_ids)
         announce(Change(profile_ids=changed, cause=news, moved=resolved.moves, created_profile_ids=created))
@@ -163,11 +171,13 @@ def refresh(
     created: Collection[int] = (),
     made: Mapping[int, Sequence[Known]] | None = None,
     causes: Mapping[int, str] | None = None,
+    noted: Collection[int] = (),
 ) -> dict[int, TraitDiff]:
     """Write the rows of these (locked) people as their identifiers say; return what changed of whose traits.
 
     Those in `created` have no row yet; `made` holds the identifiers of some of them. `causes` overrules, by person, the
-    cause that the winning values carry.
+    cause that the winning values carry. Whose row changed comes into the change feed, as do those in `noted`, of whom
+    something else did.
     """
     if not profile_ids:
         return {}
@@ -201,6 +211,7 @@ def refresh(
     _update(updates)
     copy_lines(_COPY_HISTORY, history)
     recorder.record(tally)
+    note_changed({*noted, *(id for id, _row in inserts), *(id for id, _row in updates)})
     return diffs
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from django.db import connection, transaction
 
 from cdp.common.arrays import numbers
+from profiles.feed import NOTE_REMOVED
 
 #: in this order: what names identifiers goes before them
 _STATEMENTS = {
@@ -41,6 +42,7 @@ def remove_people(profile_ids: Collection[int]) -> dict[str, int]:
         people = numbers(sorted({*profile_ids, *(row[0] for row in cursor.fetchall())}))
         cursor.execute("SELECT id FROM profiles_identifier WHERE profile_id = ANY(%s::bigint[]) ORDER BY id", [people])
         identifiers = numbers(row[0] for row in cursor.fetchall())
+        cursor.execute(NOTE_REMOVED, [people])
         counts = {}
         for table, statement in _STATEMENTS.items():
             cursor.execute(statement, {"people": people, "identifiers": identifiers})
