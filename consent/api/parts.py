@@ -7,8 +7,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from consent.gate import check
+from consent.gate import answers_for, check
 from consent.models import Channel, ConsentState, Purpose
+from consent.policy.decisions import Decision
 
 
 class PermissionOfPerson(serializers.Serializer[Any]):
@@ -26,26 +27,34 @@ class PermissionOfPerson(serializers.Serializer[Any]):
 
 def permissions_of(profile_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     """Return what people allow, for every active purpose and channel, by person."""
+    if len(profile_ids) == 1:  # by the person's own rows; the statement for many may read all suppressed addresses
+        return {
+            profile_ids[0]: [
+                _row(answer.purpose, answer.channel, answer.state, answer.decision)
+                for answer in answers_for(profile_ids[0])
+            ]
+        }
     found: dict[int, list[dict[str, Any]]] = {profile_id: [] for profile_id in profile_ids}
     said = {
         (row.profile_id, row.purpose_id, row.channel): row
         for row in ConsentState.objects.filter(profile_id__in=profile_ids)
     }
-    for purpose in Purpose.objects.filter(active=True).order_by("slug"):
+    for purpose in Purpose.objects.filter(active=True).order_by("name", "pk"):
         for channel in purpose.channels:
             decisions = check(profile_ids=profile_ids, purpose_id=purpose.pk, channel=channel)
             for profile_id, decision in decisions.items():
-                state = said.get((profile_id, purpose.pk, channel))
-                found[profile_id].append(
-                    {
-                        "purpose_id": purpose.slug,
-                        "purpose": purpose.name,
-                        "channel": channel,
-                        "basis": purpose.basis,
-                        "state": state.state if state else "",
-                        "stated_at": state.since if state else None,
-                        "allowed": decision.allowed,
-                        "reason": decision.reason,
-                    }
-                )
+                found[profile_id].append(_row(purpose, channel, said.get((profile_id, purpose.pk, channel)), decision))
     return found
+
+
+def _row(purpose: Purpose, channel: str, state: Any, decision: Decision) -> dict[str, Any]:
+    return {
+        "purpose_id": purpose.slug,
+        "purpose": purpose.name,
+        "channel": channel,
+        "basis": purpose.basis,
+        "state": state.state if state is not None else "",
+        "stated_at": state.since if state is not None else None,
+        "allowed": decision.allowed,
+        "reason": decision.reason,
+    }

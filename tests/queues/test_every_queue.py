@@ -22,8 +22,9 @@ from cdp.common.queues import queues
 from cdp.processes.kinds import NAMES
 from consent.models import LedgerCheck, SaleScan
 from consent.services.sales import scan_sales
+from profiles.feed import note_changed
 from profiles.importing import services as imports
-from profiles.models import Interaction
+from profiles.models import Interaction, PersonChange
 from profiles.models.imports import ImportState
 from segments.models import Membership, Segment
 from segments.touched import touch
@@ -66,6 +67,7 @@ def one_of_each(sink: Sink) -> dict[str, Callable[[], Any]]:
     everyone = segment("Everyone", {"type": "everyone"})
     Membership.objects.filter(segment_id=everyone.pk, profile_id=new.pk).delete()
     touch([new.pk])
+    note_changed([new.pk])
     late = person()
     fresh = segment("Fresh", {"type": "everyone"}, refresh=False)
     broken, good = upload("email\nx@example.org\n"), upload("email\nfile@example.org\n")
@@ -88,6 +90,7 @@ def one_of_each(sink: Sink) -> dict[str, Callable[[], Any]]:
 
     return {
         "inbox": lambda: Interaction.objects.filter(message_id="m1").exists(),
+        "changed": lambda: PersonChange.objects.filter(profile_id=new.pk).exists(),
         "segments_touched": lambda: new.pk in members(everyone),
         "segments_refresh": lambda: late.pk in members(fresh),
         "segments_sweep": lambda: old.pk not in members(window),
