@@ -6,14 +6,13 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from cdp.common.api_pages import KeysetPages, page_size
 from cdp.common.errors import CdpError
-from cdp.common.filters import PAGING, MomentField
+from cdp.common.filters import PAGING, MomentField, refuse_unknown_parameters
 from cdp.common.keyset import Order, cursor_behind, keyset_page
 from profiles.api.answers import described, gone
 from profiles.models import PersonChange, Profile
@@ -40,12 +39,7 @@ class ProfilePages(KeysetPages):
 
 def feed_page(request: Request, parts: Collection[str]) -> Response:
     """Return a page of the people who changed since a moment, each once, at the place of their last change."""
-    if unknown := sorted(set(request.query_params) - TAKES):
-        raise CdpError(
-            "unknown_parameter",
-            _("The change feed takes no “%(name)s”: it gives everybody who changed.") % {"name": unknown[0][:60]},
-            place=unknown[0][:60],
-        )
+    refuse_unknown_parameters(request, TAKES)  # a filter would hide that somebody is gone
     try:
         since = MomentField().clean(request.query_params["updated_since"])
     except ValidationError as error:
