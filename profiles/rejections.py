@@ -9,6 +9,9 @@ from cdp.common.reasons import ReasonTable, ReasonText
 REJECTIONS = ReasonTable(
     "rejection",
     {
+        "context_too_large": ReasonText(
+            _("The context of a batch is too large"), _("The context of a batch may have %(limit)s bytes.")
+        ),
         "empty_body": ReasonText(_("The body is empty")),
         "event_name_too_long": ReasonText(
             _("The event's name is too long"), _("An event's name may have %(limit)s characters.")

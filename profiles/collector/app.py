@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -23,20 +23,21 @@ from profiles.collector.documents import (
 )
 from profiles.collector.errors import Refusal
 from profiles.collector.group import Accepted
-from profiles.collector.inflating import inflate, too_large
+from profiles.collector.intake import public_intake, secret_intake
 from profiles.collector.keys import (
     KnownSource,
     checked,
     digest_of,
     key_from_headers,
     key_from_query,
+    keys_in,
     unknown_key,
+    without_key,
 )
 from profiles.collector.routes import Route, route_of
 from profiles.collector.wakes import Waker
 from profiles.collector.writer import MAX_WAITING_BYTES, STORE_SECONDS, NotStored, Writer
-from profiles.messages.decoding import Unreadable, split, without_bom
-from profiles.messages.limits import MAX_BODY, MAX_USER_AGENT
+from profiles.messages.limits import MAX_EVENT, MAX_USER_AGENT
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -45,7 +46,6 @@ Headers = list[tuple[bytes, bytes]]
 
 logger = logging.getLogger(__name__)
 
-BODY_SECONDS = 30.0
 WATCH_SECONDS = 0.25
 MAX_KEY_LOOKUPS = 16  # requests with an unknown key that may wait for a fresh look at the sources
 _JSON = (b"content-type", b"application/json")
@@ -65,6 +65,8 @@ class Collector:
         self._waker: Waker | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._lookups = asyncio.Semaphore(MAX_KEY_LOOKUPS)
+        self._secret = secret_intake()
+        self._public = public_intake()
 
     def start(self) -> None:
         """Start the threads; call it on the event loop that will serve."""
@@ -85,6 +87,8 @@ class Collector:
             thread.stop()
         for thread in (self._writer, self._book, self._waker):
             await asyncio.to_thread(thread.join, 10.0)
+        for intake in (self._secret, self._public):
+            intake.stop()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -147,7 +151,7 @@ class Collector:
             await self._collect(route.endpoint, scope, headers, origin, receive)
             await _answer(send, 200, _SUCCESS_HEADERS + self._readable_by(origin), _SUCCESS)
         elif route.kind == "drop" and method == "POST":
-            await _read_body(receive, headers)
+            await self._public.drain(receive)
             await _answer(send, 200, _SUCCESS_HEADERS + self._readable_by(origin), _SUCCESS)
         elif route.kind not in ("collect", "drop") and method in ("GET", "HEAD"):
             kind, body = await self._document(route, scope, headers)
@@ -185,14 +189,44 @@ class Collector:
         origin: bytes,
         receive: Receive,
     ) -> None:
+        writer = await self._writer_with_room()
+        headed, in_query = _key_outside(headers, scope["query_string"])
+        source = await self._named_outside(headers, headed, receive)
+        intake = self._public if source is None or source.browser else self._secret
+        with intake.reading() as reading:
+            body = await intake.body(reading, receive, headers)
+            if source is None:
+                await self._require_known_key(body)
+            parts = await intake.cut(body, batch=endpoint == "batch")
+            key, in_query = _key_of(headers, parts.write_key, headed, in_query)
+            source = await self._source(key)
+            self._admit(source, origin, in_query=in_query)
+            if wait := self._buckets.take(source.id, len(parts.items), time.monotonic()):
+                raise Refusal(429, "rate_limited", "Too many events with this key; slow down.", wait)
+            now = time.time()
+            self.book.note(source, now, from_page=bool(origin or headers.get(b"referer")))
+            client = scope.get("client")
+            item = Accepted(
+                now,
+                source.id,
+                endpoint,
+                stored_address(client[0], self._config.truncate_ip) if client else None,
+                headers.get(b"user-agent", b"")[: MAX_USER_AGENT.value].decode("latin-1"),
+                # A secret key is stored as a digest only; the copy in the body must not undo that.
+                body if source.browser else without_key(body, key),
+                asyncio.get_running_loop().create_future(),
+            )
+            writer.submit(item)
+            try:
+                await item.done
+            except NotStored:
+                raise _not_stored() from None
+
+    async def _writer_with_room(self) -> Writer:
+        """Return the writer once it may be given more; refuse when that takes too long, or cannot help."""
         writer = self._writer
         if writer is None or self.book.disk_full:
-            raise Refusal(
-                503,
-                "disk_full",
-                "The server's disk is nearly full; nothing is accepted.",
-                60,
-            )
+            raise _disk_full()
         if writer.refusing:
             raise _not_stored()
         patience = time.monotonic() + STORE_SECONDS
@@ -200,17 +234,33 @@ class Collector:
             if time.monotonic() > patience:
                 raise _not_stored()
             await asyncio.sleep(0.02)
-        body = await _read_body(receive, headers)
-        encoding = headers.get(b"content-encoding")
-        if encoding:
-            body = inflate(body, encoding.decode("latin-1"))
-        body = without_bom(body)
+        return writer
+
+    async def _named_outside(self, headers: dict[bytes, bytes], key: str, receive: Receive) -> KnownSource | None:
+        """Return the source whose key stands in a header or the address, before a byte of the body is read.
+
+        None when none is named for certain: a Bearer token may be for others, and a key in the body comes before that
+        of the address.
+        """
+        if not key:
+            return None
+        if headers.get(b"authorization", b"")[:6].lower() != b"basic ":
+            return self.book.find(digest_of(key))
         try:
-            parts = split(body, batch=endpoint == "batch")
-        except Unreadable as error:
-            raise Refusal(400, error.code, error.message) from None
-        key, in_query = _key_of(headers, parts.write_key, scope["query_string"])
-        source = await self._source(key)
+            return await self._source(key)
+        except Refusal:
+            await self._public.drain(receive)
+            raise
+
+    async def _require_known_key(self, body: bytes) -> None:
+        """Refuse a body in which no known key is written, before anything costly is done to it."""
+        keys = keys_in(body)
+        if keys and await self._known(keys) is None:
+            raise unknown_key(keys[0])
+        if not keys and len(body) > MAX_EVENT.value:  # in a single event an escaped key can be looked for the long way
+            checked("")
+
+    def _admit(self, source: KnownSource, origin: bytes, *, in_query: bool) -> None:
         if in_query and not source.browser:
             raise Refusal(
                 401,
@@ -223,53 +273,30 @@ class Collector:
         if source.allowed_origins and origin and not origin_allowed(origin.decode("latin-1"), source.allowed_origins):
             raise foreign_page(source.id)
         if self.book.disk_full:
-            raise Refusal(503, "disk_full", "The server's disk is nearly full; nothing is accepted.", 60)
-        now = time.time()
-        wait = self._buckets.take(
-            source.id,
-            len(parts.items),
-            time.monotonic(),
-        )
-        if wait:
-            raise Refusal(429, "rate_limited", "Too many events with this key; slow down.", wait)
-        self.book.note(source, now, from_page=bool(origin or headers.get(b"referer")))
-        if not source.browser:
-            # A secret key is stored as a digest only; the copy in the body must not undo that.
-            body = body.replace(key.encode(), b"(secret key)")
-        client = scope.get("client")
-        item = Accepted(
-            now,
-            source.id,
-            endpoint,
-            stored_address(client[0], self._config.truncate_ip) if client else None,
-            headers.get(b"user-agent", b"")[: MAX_USER_AGENT.value].decode("latin-1"),
-            body,
-            asyncio.get_running_loop().create_future(),
-        )
-        writer.submit(item)
-        try:
-            await item.done
-        except NotStored:
-            raise _not_stored() from None
+            raise _disk_full()
 
     async def _source(self, key: str) -> KnownSource:
-        """Return the source of a key; an unknown one is looked up afresh, for it may have been made a moment ago."""
-        digest = digest_of(checked(key))
-        source = self.book.find(digest)
-        if source is None and not self._lookups.locked() and (not self.book.ready or key.startswith("kb_")):
-            async with self._lookups:
-                await asyncio.to_thread(self.book.refresh_and_wait)
-            source = self.book.find(digest)
+        """Return the source of a key."""
+        source = await self._known([checked(key)])
         if source is None:
-            if not self.book.ready:
-                raise Refusal(
-                    503,
-                    "not_stored",
-                    "The database does not answer; send the events again.",
-                    2,
-                )
             raise unknown_key(key)
         return source
+
+    async def _known(self, keys: Sequence[str]) -> KnownSource | None:
+        """Return the source of the first key that has one; the unknown are looked up afresh, for one may be new."""
+        digests = [digest_of(key) for key in keys]
+        source = self._first_known(digests)
+        ours = not self.book.ready or any(key.startswith("kb_") for key in keys)
+        if source is None and ours and not self._lookups.locked():
+            async with self._lookups:
+                await asyncio.to_thread(self.book.refresh_and_wait)
+            source = self._first_known(digests)
+        if source is None and not self.book.ready:
+            raise Refusal(503, "not_stored", "The database does not answer; send the events again.", 2)
+        return source
+
+    def _first_known(self, digests: Sequence[str]) -> KnownSource | None:
+        return next((source for digest in digests if (source := self.book.find(digest))), None)
 
     # Documents -----------------------------------------------------------------------------------------------------
 
@@ -315,7 +342,8 @@ class Collector:
         An unknown Host header is never echoed: the answer may be cached and would send events elsewhere.
         """
         host = headers.get(b"host", b"").decode("latin-1").lower()
-        if host.rpartition(":")[0] in self._config.allowed_hosts or host in self._config.allowed_hosts:
+        name, _colon, port = host.rpartition(":")
+        if host in self._config.allowed_hosts or (name in self._config.allowed_hosts and port.isdecimal()):
             return f"{scope.get('scheme', 'http')}://{host}"
         return self._config.site_url
 
@@ -324,57 +352,24 @@ def _not_stored() -> Refusal:
     return Refusal(503, "not_stored", "The events could not be stored; send them again.", 2)
 
 
-def _key_of(headers: dict[bytes, bytes], in_body: str, query: bytes) -> tuple[str, bool]:
-    """Return the write key and whether it stood in the address. A Bearer token may be for others: the body wins."""
-    authorization = headers.get(b"authorization", b"")
-    in_header = key_from_headers(authorization)
-    if in_header and authorization[:6].lower() != b"bearer":
+def _disk_full() -> Refusal:
+    return Refusal(503, "disk_full", "The server's disk is nearly full; nothing is accepted.", 60)
+
+
+def _key_outside(headers: dict[bytes, bytes], query: bytes) -> tuple[str, bool]:
+    """Return the write key of the header or the address, and whether it stood in the address."""
+    if in_header := key_from_headers(headers.get(b"authorization", b"")):
         return in_header, False
-    if in_body or in_header:
-        return in_body or in_header, False
     in_query = key_from_query(query)
     return in_query, bool(in_query)
 
 
-async def _read_body(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
-    length = headers.get(b"content-length", b"")
-    if length.isdigit() and int(length) > MAX_BODY.value:
-        raise too_large()
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if message["type"] == "http.request" and not message.get("more_body"):
-        if len(body) > MAX_BODY.value:
-            raise too_large()
-        return body
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await _read_rest(receive, message)
-    except TimeoutError:
-        raise Refusal(
-            408,
-            "body_too_slow",
-            f"The body did not arrive within {BODY_SECONDS:.0f} seconds.",
-        ) from None
-
-
-async def _read_rest(receive: Receive, message: MutableMapping[str, Any]) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        if message["type"] == "http.disconnect":
-            raise Refusal(
-                400,
-                "body_broken_off",
-                "The connection closed before the body was complete.",
-            )
-        part = message.get("body", b"")
-        size += len(part)
-        if size > MAX_BODY.value:
-            raise too_large()
-        parts.append(part)
-        if not message.get("more_body"):
-            return b"".join(parts)
-        message = await receive()
+def _key_of(headers: dict[bytes, bytes], in_body: str, outside: str, in_query: bool) -> tuple[str, bool]:
+    """Return the write key, and whether it stood in the address. A Bearer token may be for others: the body wins."""
+    basic = outside and not in_query and headers.get(b"authorization", b"")[:6].lower() != b"bearer"
+    if in_body and not basic:
+        return in_body, False
+    return outside, in_query
 
 
 async def _answer(send: Send, status: int, headers: Headers, body: bytes) -> None:

@@ -11,13 +11,13 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any
 
 import msgspec
 
 from profiles.messages.cleaning import Unstorable, clean
-from profiles.messages.limits import MAX_DEPTH, MAX_EVENTS
+from profiles.messages.limits import MAX_DEPTH, MAX_EVENT, MAX_EVENTS
+from profiles.messages.structure import SLICE, structure_of
 
 
 class Unreadable(ValueError):
@@ -57,10 +57,12 @@ _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 
 _BOM = b"\xef\xbb\xbf"
 _PLACE = re.compile(r"^(?:JSON is malformed: )?(.*) \(byte (\d+)\)$")
+#: commas in a body beyond which it is measured before it is cut; as many at the level of its items are far too many
+MANY_COMMAS = 10 * MAX_EVENTS.value
 #: half a character (A2): decoders refuse it even where it is skipped
 _HALF_CHARACTER = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F][0-9a-fA-F])\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F][0-9a-fA-F]\\u[dD])[c-fC-F][0-9a-fA-F]{2})"
 )
 
 
@@ -70,6 +72,9 @@ def split(body: bytes, *, batch: bool) -> Body:
     if not body or body.isspace():
         raise Unreadable("empty_body", "The body is empty; send a JSON object.")
     _require_utf8(body)
+    measured = body.count(b",") > MANY_COMMAS
+    if measured:
+        _require_shape(body)
     try:
         parts = _cut(body, batch)
     except msgspec.DecodeError:
@@ -78,7 +83,8 @@ def split(body: bytes, *, batch: bool) -> Body:
             parts = _cut(body, batch)
         except msgspec.DecodeError as error:
             raise _invalid_json(body, str(error)) from None
-    _require_depth(body, parts.items if batch else ())
+    if not measured:
+        _require_depth(body, parts.items if batch else ())
     return parts
 
 
@@ -97,19 +103,18 @@ def _cut(body: bytes, batch: bool) -> Body:
     if envelope.batch is None:
         raise Unreadable("invalid_shape", "A batch needs a list of events under 'batch'.")
     if len(envelope.batch) > MAX_EVENTS.value:
-        raise Unreadable(
-            MAX_EVENTS.code,
-            f"The batch has {len(envelope.batch):,} events; at most {MAX_EVENTS.value:,} are taken.",
-            limit=MAX_EVENTS.value,
-        )
+        raise _too_many(f"{len(envelope.batch):,}")
     items = [bytes(item) for item in envelope.batch]
+    if len(bytes(envelope.context)) > MAX_EVENT.value:
+        raise Unreadable(
+            "context_too_large", f"The context of a batch may have {MAX_EVENT.value:,} bytes.", limit=MAX_EVENT.value
+        )
     context, sent_at = _lenient(envelope.context), _lenient(envelope.sent_at)
     return Body(body, items, context if type(context) is dict else {}, sent_at, _key(envelope) or _first_key(items))
 
 
 def _key(head: _Head) -> str:
-    key = bytes(head.write_key)
-    value = _lenient(head.write_key) if key else None
+    value = _lenient(head.write_key)
     return value.strip() if isinstance(value, str) else ""
 
 
@@ -124,7 +129,7 @@ def _lenient(part: msgspec.Raw) -> Any:
     """Return what stands beside the batch, cleaned; None for what cannot be: it is the fault of no item."""
     data = bytes(part)
     try:
-        return clean(decode_item(data)) if data else None
+        return clean(decode_item(data)) if 0 < len(data) <= MAX_EVENT.value else None
     except Unstorable:
         return None
 
@@ -173,10 +178,22 @@ def _require_utf8(body: bytes) -> None:
 
 def _with_whole_characters(body: bytes) -> bytes:
     """Return JSON with U+FFFD in the place of each half character."""
-    if b"\x00" in body:  # no JSON at all, and the sign that is used below
+    if b"\x00" in body or rb"\u" not in body:  # NUL: no JSON at all, and the sign that is used below
         return body
     # Once escaped backslashes are out of the way, every other backslash begins an escape.
-    return _HALF_CHARACTER.sub(rb"\\ufffd", body.replace(rb"\\", b"\x00\x00")).replace(b"\x00\x00", rb"\\")
+    text = body.replace(rb"\\", b"\x00\x00")
+    whole, done = bytearray(), 0
+    for end in range(SLICE, len(text) + SLICE, SLICE):
+        # A half is found with what stands before it and behind it: twelve characters.
+        for half in _HALF_CHARACTER.finditer(text, done, end + 12):
+            if half.start() >= end:
+                break
+            whole += text[done : half.start()] + rb"\ufffd"
+            done = half.end()
+        if done < end:
+            whole += text[done:end]
+            done = end
+    return bytes(whole).replace(b"\x00\x00", rb"\\")
 
 
 def _invalid_json(body: bytes, reason: str) -> Unreadable:
@@ -187,39 +204,36 @@ def _invalid_json(body: bytes, reason: str) -> Unreadable:
     return Unreadable("invalid_json", f"The body is not valid JSON: {reason}.", error=reason)
 
 
-# Depth ----------------------------------------------------------------------------------------------------------------
-
-_BRACKETS_AND_QUOTES = b'[]{}"'
-_ALL_OTHERS = bytes(set(range(256)) - set(_BRACKETS_AND_QUOTES))
-_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # one level down, one level up as a signed byte
+# Shape ----------------------------------------------------------------------------------------------------------------
 
 
-def nesting(data: bytes) -> int:
-    """Return how many levels of objects and lists some valid JSON has.
-
-    Texts are taken out with whole-buffer operations, then the brackets are added up: some 30 ns a bracket.
-    """
-    if b"\\" in data:  # afterwards every quote begins or ends a text
-        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    # A text without brackets is now two quotes; two texts side by side may be taken for one.
-    marks = data.translate(None, _ALL_OTHERS).replace(b'""', b"")
-    if b'"' in marks:
-        marks = b"".join(marks.split(b'"')[::2])
-    return max(accumulate(memoryview(marks.translate(_STEPS)).cast("b")), default=0)
+def _require_shape(body: bytes) -> None:
+    """Refuse what would be costly to cut up: it nests too deeply, or has far too many things side by side."""
+    found = structure_of(body, max_levels=MAX_DEPTH.value, max_commas=MANY_COMMAS)
+    if found.levels > MAX_DEPTH.value:
+        raise _too_deep()
+    if found.commas > MANY_COMMAS:
+        raise _too_many(f"more than {MANY_COMMAS:,}")
 
 
 def _require_depth(body: bytes, items: Sequence[bytes]) -> None:
     """Refuse a body that nests too deeply. Hardly any has as many brackets in one item as would be levels too many."""
     counts = [_openings(item) for item in items]
     beside = _openings(body) - sum(counts)
-    if (beside > MAX_DEPTH.value - 2 or max(counts, default=0) > MAX_DEPTH.value - 2) and nesting(
-        body
-    ) > MAX_DEPTH.value:
-        raise _too_deep()
+    if beside > MAX_DEPTH.value - 2 or max(counts, default=0) > MAX_DEPTH.value - 2:
+        _require_shape(body)
 
 
 def _openings(data: bytes) -> int:
     return data.count(b"[") + data.count(b"{")
+
+
+def _too_many(count: str) -> Unreadable:
+    return Unreadable(
+        MAX_EVENTS.code,
+        f"The batch has {count} events; at most {MAX_EVENTS.value:,} are taken.",
+        limit=MAX_EVENTS.value,
+    )
 
 
 def _too_deep() -> Unreadable:

@@ -26,6 +26,14 @@ MAX_BODY = Limit(
     "body_too_large",
     "RudderStack's SDKs batch up to 4 MB",
 )
+MAX_PUBLIC_BODY = Limit(
+    "body without a secret key",
+    512 * 1024,
+    "bytes after decompression",
+    "request",
+    "body_too_large",
+    "browser SDKs batch up to 500 KB; anybody may send such a body, so reading it must cost little",
+)
 MAX_EVENTS = Limit("events", 2500, "events in a batch", "request", "too_many_events", "the most that Segment documents")
 MAX_DEPTH = Limit(
     "nesting",
@@ -51,6 +59,7 @@ MAX_USER_AGENT = Limit("user agent", 500, "characters", "request", "", "the rest
 
 LIMITS = (
     MAX_BODY,
+    MAX_PUBLIC_BODY,
     MAX_EVENTS,
     MAX_DEPTH,
     MAX_EVENT,

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from cdp.common.request_bodies import Patience
 from tests.profiles.collector.endpoint import (
     EVENT,
     at_the_door,
@@ -117,7 +118,7 @@ def test_a_bomb_is_refused_and_the_next_request_is_served() -> None:  # A8
 def test_a_body_that_never_ends_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # A9
-    monkeypatch.setattr("profiles.collector.app.BODY_SECONDS", 0.2)
+    monkeypatch.setattr("profiles.collector.intake.PATIENCE", Patience(total=0.2))
     _source, key = server_source()
     statuses: list[int] = []
 

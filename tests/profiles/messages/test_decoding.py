@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiles.messages.cleaning import Unstorable
-from profiles.messages.decoding import Body, Unreadable, decode_item, nesting, split
+from profiles.messages.decoding import Body, Unreadable, decode_item, split
 from profiles.messages.limits import MAX_DEPTH, MAX_EVENTS
+from profiles.messages.structure import nesting
 
 
 def nested(levels: int) -> bytes:
@@ -101,6 +102,19 @@ def test_pairs_and_escaped_backslashes_stay_when_half_a_character_is_mended() ->
     item = b'["\\ud83d\\ude00","\\\\ud800","\\\\\\ud800","\\udc00\\ud800"]'
     (mended,) = split(b'{"batch":[' + item + b"]}", batch=True).items
     assert json.loads(mended) == ["😀", "\\ud800", "\\\ufffd", "\ufffd\ufffd"]
+
+
+@pytest.mark.parametrize("shift", range(14))
+def test_half_characters_are_mended_wherever_the_body_is_sliced(shift: int) -> None:
+    text = "x" * shift + r"\ud83d\ude00\ud83d\ude00\udc00\\\ud83d" * 2500
+    (mended,) = split(f'{{"batch":["{text}"]}}'.encode(), batch=True).items
+    assert json.loads(mended) == "x" * shift + "😀😀\ufffd\\\ufffd" * 2500
+
+
+def test_a_context_that_is_larger_than_an_event_may_be_is_refused() -> None:
+    with pytest.raises(Unreadable) as refused:
+        split(json.dumps({"context": {"a": "x" * 33_000}, "batch": []}).encode(), batch=True)
+    assert refused.value.code == "context_too_large"
 
 
 def test_numbers_beyond_what_decoders_hold_become_infinity_for_cleaning_to_name() -> None:
