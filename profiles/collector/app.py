@@ -47,6 +47,7 @@ Headers = list[tuple[bytes, bytes]]
 logger = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.25
+START_SECONDS = 1.0  # how long the first requests wait for the sources to be read
 MAX_KEY_LOOKUPS = 16  # requests with an unknown key that may wait for a fresh look at the sources
 _JSON = (b"content-type", b"application/json")
 _SUCCESS = b'{"success":true}'
@@ -284,10 +285,12 @@ class Collector:
 
     async def _known(self, keys: Sequence[str]) -> KnownSource | None:
         """Return the source of the first key that has one; the unknown are looked up afresh, for one may be new."""
+        patience = time.monotonic() + START_SECONDS
+        while not self.book.ready and time.monotonic() < patience:
+            await asyncio.sleep(0.02)
         digests = [digest_of(key) for key in keys]
         source = self._first_known(digests)
-        ours = not self.book.ready or any(key.startswith("kb_") for key in keys)
-        if source is None and ours and not self._lookups.locked():
+        if source is None and any(key.startswith("kb_") for key in keys) and not self._lookups.locked():
             async with self._lookups:
                 await asyncio.to_thread(self.book.refresh_and_wait)
             source = self._first_known(digests)
