@@ -1,0 +1,34 @@
+"""The table of SDKs: what each call and each fault came to. `make sdks` prints it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from django.conf import settings
+
+from tests.sdks.calls import CALLS, Findings
+from tests.sdks.line import FAULTS
+
+COLUMNS = (*CALLS, "ten more", "same id", "people", *FAULTS)
+
+
+def _folder() -> Path:
+    return Path(settings.VAR_DIR) / "sdks"
+
+
+def note(findings: Findings) -> None:
+    """Keep what was found of an SDK for the table."""
+    _folder().mkdir(parents=True, exist_ok=True)
+    data = {"title": findings.sdk.title, "words": findings.words}
+    (_folder() / f"{findings.sdk.name}.json").write_text(json.dumps(data), encoding="utf-8")
+
+
+def table() -> str:
+    """Return the table as Markdown."""
+    lines = ["| SDK | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
+    for file in sorted(_folder().glob("*.json")):
+        data = json.loads(file.read_text(encoding="utf-8"))
+        words = [data["words"].get(column, "") for column in COLUMNS]
+        lines.append("| " + " | ".join([data["title"], *("–" if word == "none" else word for word in words)]) + " |")
+    return "\n".join(lines)
