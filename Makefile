@@ -10,7 +10,7 @@ export VAR_DIR
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run web worker beat mailbox migrate demo assets translations test faults check format bench lock lockcheck doctor clean
+.PHONY: help run web worker beat mailbox migrate demo assets translations test sdks faults check format bench lock lockcheck doctor clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -77,7 +77,13 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 test: $(DEV_STAMP) $(VENV)/.chromium ## run all tests, also in a real browser (ARGS="-k word": some, one after the other)
 	@$(BIN)/python -m cdp.build test-assets
 	@$(BIN)/python -m cdp.build translations
+	@$(BIN)/python -m tests.sdks.packages
 	@VAR_DIR=$(or $(VAR_DIR),$(CURDIR)/var/test) $(BIN)/python -m pytest $(or $(ARGS),-n $(JOBS) --dist loadgroup)
+
+sdks: $(DEV_STAMP) $(VENV)/.chromium ## run every SDK that this machine has a toolchain for, and print the table of results
+	@$(BIN)/python -m cdp.build test-assets
+	@$(BIN)/python -m tests.sdks.packages
+	@VAR_DIR=$(or $(VAR_DIR),$(CURDIR)/var/test) $(BIN)/python -m pytest -q -s tests/sdks
 
 faults: $(DEV_STAMP) ## kill, hang, fill and cut every part for half an hour (ARGS="-k disk": some); `test` has the short ones
 	@FAULTS=long VAR_DIR=$(or $(VAR_DIR),$(CURDIR)/var/test) $(BIN)/python -m pytest tests/faults $(ARGS)

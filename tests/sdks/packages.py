@@ -1,7 +1,8 @@
 """The packages that the SDK tests run, beside those of the project's own locks: one old Python SDK, Go and Java.
 
 `python -m tests.sdks.packages` installs what the machine has a toolchain for; tests install nothing and are skipped
-with the word that is missing. The toolchains download by their own defaults, and keep all below the virtual environment.
+with the word that is missing. The toolchains download by their own defaults, and keep all below the virtual
+environment.
 """
 
 from __future__ import annotations
