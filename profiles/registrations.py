@@ -15,6 +15,7 @@ from cdp.common.registry import (
 )
 from profiles import personal_data as own
 from profiles import retention
+from profiles.api.bulk import EventViewSet
 from profiles.api.imports import ImportViewSet
 from profiles.api.interactions import InteractionViewSet
 from profiles.api.profiles import ProfileViewSet
@@ -78,6 +79,7 @@ def register() -> None:
     )
     api_routes.add("profiles", ProfileViewSet)
     api_routes.add("interactions", InteractionViewSet)
+    api_routes.add("events", EventViewSet)
     api_routes.add("sources", SourceViewSet)
     api_routes.add("imports", ImportViewSet)
     retention.register()

@@ -15,6 +15,8 @@ ACTIONS = {
     "profile.viewed": _("looked at a person"),
     "profile.exported": _("exported people"),
     "profile.changed": _("changed a person's traits"),
+    "profile.bulk_written": _("wrote many people over the API"),
+    "event.bulk_sent": _("sent events over the API"),
     "profile.joined": _("joined two people"),
     "profile.parted": _("undid a join"),
     "profile.kept_apart": _("kept two people apart"),

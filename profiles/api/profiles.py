@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from cdp.common.api_answers import PERSON_PATH
 from cdp.common.api_fields import StrictSerializer
 from cdp.common.api_views import ApiViewSet
 from cdp.common.filters import narrowed
+from cdp.common.ndjson import items_of
 from profiles.api.answers import (
     IdentifierSerializer,
     ProfileSerializer,
@@ -26,11 +28,13 @@ from profiles.api.answers import (
     described,
     include_parameter,
 )
+from profiles.api.bulk import PARSERS, PEOPLE_REQUEST, BulkPeopleAnswer, people_answer
 from profiles.api.feed import ProfilePages, feed_page
 from profiles.api.interactions import InteractionPages, InteractionSerializer, serialized
 from profiles.filters import InteractionFilters, ProfileFilters
 from profiles.models import Interaction, Profile, Source
 from profiles.querysets.lookup import get_person
+from profiles.services.bulk import MAX_ITEMS, upsert_bulk
 from profiles.services.profiles import PersonRow, upsert_person
 from profiles.services.traits import set_traits
 
@@ -158,6 +162,15 @@ class ProfileViewSet(ApiViewSet[Profile]):
         answer = self._detail(person)
         answer.status_code = status.HTTP_201_CREATED if outcome.outcome == "created" else status.HTTP_200_OK
         return answer
+
+    @extend_schema(request=PEOPLE_REQUEST, responses=BulkPeopleAnswer)
+    @action(detail=False, methods=["post"], parser_classes=PARSERS)
+    def bulk(self, request: Request) -> Response:
+        """Make or update up to 1,000 people, each for itself: one that is rejected costs no other."""
+        outcomes = upsert_bulk(items=items_of(request.data, limit=MAX_ITEMS), source=self._source())
+        counts = Counter(outcome.status for outcome in outcomes)
+        record_access(request=request, action="profile.bulk_written", object_kind="profile", detail={"counts": counts})
+        return people_answer(outcomes)
 
     @extend_schema(responses=InteractionSerializer(many=True))
     @action(detail=True, methods=["get"], pagination_class=InteractionPages, filterset_class=InteractionFilters)

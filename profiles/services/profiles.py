@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cdp.common.errors import CdpError
+from cdp.common.faults import persist
 from profiles.changes import Change, announce
 from profiles.identity.graph import kind_of
 from profiles.identity.junk import is_junk
@@ -113,12 +114,15 @@ def _outcome(
 def upsert_person(*, row: PersonRow, source: Source, cause: str = "api") -> PersonOutcome:
     """Make or update one person; raise CdpError naming what is wrong with an identifier or trait."""
     checked_traits(row.traits, trusted=source.trusted)
-    outcome = upsert_people(rows=[row], source=source, cause=cause)[0]
+    outcome = persist(lambda: upsert_people(rows=[row], source=source, cause=cause))[0]
     if outcome.outcome == "rejected":
-        raise CdpError(
-            outcome.code, str(_REFUSALS.get(outcome.code, _("This person cannot be stored."))), place="identifiers"
-        )
+        raise CdpError(outcome.code, refusal_text(outcome.code), place="identifiers")
     return outcome
+
+
+def refusal_text(code: str) -> str:
+    """Return why a person cannot be stored, in the reader's language."""
+    return str(_REFUSALS.get(code, _("This person cannot be stored.")))
 
 
 _REFUSALS = {
@@ -127,6 +131,9 @@ _REFUSALS = {
     "identifier.junk": gettext_lazy("An identifier has a value that stands for nobody (such as “null” or “noreply@”)."),
     "identifier.missing": gettext_lazy("Give at least one identifier."),
     "erased": gettext_lazy("This person was erased and stays out."),
+    "unknown_field": gettext_lazy("There is no such field."),
+    "invalid_value": gettext_lazy("This field cannot have such a value."),
+    "conflict": gettext_lazy("Others are writing this person just now; try again."),
 }
 
 

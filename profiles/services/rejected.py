@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
-from cdp.common.wake import wake
 from profiles.messages.cleaning import Unstorable, clean
 from profiles.messages.decoding import Unreadable, decode_item, split
 from profiles.messages.limits import MAX_EVENT, MAX_EVENT_DEPTH
 from profiles.messages.reading import KINDS_OF_MESSAGE
 from profiles.models import RejectedMessage
-from profiles.partitions import ensure_days
 from profiles.rejections import REJECTIONS
+from profiles.services.intake import put_body
 
 
 def _open_message(message_id: int) -> RejectedMessage:
@@ -83,29 +81,11 @@ def replay_rejected(*, message_id: int, text: str, actor: Any = None) -> Rejecte
     """Send the corrected event through the inbox as its source would have; if it fails again it comes back here."""
     payload = checked_payload(text)
     message = _open_message(message_id)
-    now = timezone.now()
-    ensure_days([now.astimezone(UTC).date()])
-    with connection.cursor() as cursor:
-        # The event keeps the time at which it was first received, unless it states its own.
-        payload.setdefault("timestamp", message.received_at.isoformat())
-        cursor.execute(
-            """
-            WITH raw AS (
-                INSERT INTO profiles_rawmessage (id, received_at, source_id, endpoint, user_agent, body)
-                VALUES (nextval('profiles_raw_id_seq'), %s, %s, %s, 'replay', %s) RETURNING id, received_at, source_id
-            )
-            INSERT INTO profiles_inbox (raw_id, received_at, source_id, attempts)
-            SELECT id, received_at, source_id, 0 FROM raw
-            """,
-            [
-                now,
-                message.source_id,
-                payload["type"],
-                json.dumps(payload).encode("utf-8", "replace"),
-            ],
-        )
+    # The event keeps the time at which it was first received, unless it states its own.
+    payload.setdefault("timestamp", message.received_at.isoformat())
+    body = json.dumps(payload).encode("utf-8", "replace")
+    put_body(source_id=message.source_id, endpoint=payload["type"], body=body, sender="replay")
     _resolve(message, "replayed", actor)
-    wake("profiles.process_inbox")
     return message
 
 

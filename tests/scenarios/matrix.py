@@ -145,6 +145,8 @@ PAGES: dict[str, tuple[str, str]] = {
 API: dict[str, dict[str, str]] = {
     "profiles-list": {"GET": _PERSON, "POST": _CHANGE},
     "profiles-detail": {"GET": _PERSON, "PATCH": _CHANGE},
+    "profiles-bulk": {"POST": _CHANGE},
+    "events-bulk": {"POST": _CHANGE},
     "profiles-interactions": {"GET": "profiles.view_interaction"},
     "interactions-list": {"GET": "profiles.view_interaction"},
     "sources-list": {"GET": _SOURCE, "POST": "profiles.add_source"},
