@@ -15,7 +15,7 @@ from django.db import connection
 from consent.models import ConsentState, Purpose
 from profiles.catalogue.types import LIST, OTHER
 from profiles.models import CatalogueEntry, Identifier, IdentifierKind, Profile
-from segments.models import Segment, Status
+from segments.models import Kind, Membership, Segment, Status
 from segments.rules.catalog import Catalog, PurposeFact, SegmentFact
 from segments.rules.errors import RuleError
 from segments.rules.evaluate import PastEvent, Person
@@ -44,7 +44,9 @@ def known_catalog() -> Catalog:
         },
         identifiers={kind.name: kind.words for kind in IdentifierKind.objects.all()},
         segments={
-            row.pk: SegmentFact(id=row.pk, name=row.name, rule=_usable_rule(row))
+            row.pk: SegmentFact(
+                id=row.pk, name=row.name, rule=_usable_rule(row), is_list=row.is_list and row.status == Status.LIVE
+            )
             for row in Segment.objects.select_related("current_version")
         },
     )
@@ -151,6 +153,11 @@ def load_person(profile: Profile, catalog: Catalog, names: set[str]) -> Person:
         events=events,
         identifiers=frozenset(Identifier.objects.filter(profile_id=profile.pk).values_list("kind", flat=True)),
         consents=consents,
+        lists=frozenset(
+            Membership.objects.filter(
+                profile_id=profile.pk, segment__kind=Kind.STATIC, segment__status=Status.LIVE
+            ).values_list("segment_id", flat=True)
+        ),
         usable=profile.merged_into_id is None and profile.erased_at is None and profile.restricted_at is None,
     )
 
@@ -166,6 +173,6 @@ def event_names(rule: Rule, catalog: Catalog) -> set[str]:
     for _path, node in walk_rule(rule):
         if isinstance(node, Event):
             names.add(node.name)
-        elif isinstance(node, Member):
+        elif isinstance(node, Member) and not catalog.is_list(node.segment):
             names |= event_names(catalog.rule_of(node.segment), catalog)
     return names

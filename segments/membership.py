@@ -219,13 +219,14 @@ def _stored_catalog(segment: Segment) -> Catalog:
         return known_catalog()
 
 
-def note_sizes(moment: Moment) -> None:
-    """Keep the size of every segment on this day, for the line of thirty days."""
+def note_sizes(moment: Moment, *, segment_id: int | None = None) -> None:
+    """Keep the size of every segment (of one) on this day, for the line of thirty days."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO segments_segmentsize (segment_id, day, members) "
-            "SELECT id, %s, member_count FROM segments_segment WHERE status <> 'archived' ORDER BY id "
+            "SELECT id, %(day)s, member_count FROM segments_segment "
+            "WHERE status <> 'archived' AND (%(one)s::bigint IS NULL OR id = %(one)s) ORDER BY id "
             "ON CONFLICT (segment_id, day) DO UPDATE SET members = excluded.members "
             "WHERE segments_segmentsize.members <> excluded.members",
-            [moment.today],
+            {"day": moment.today, "one": segment_id},
         )

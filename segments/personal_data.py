@@ -7,7 +7,9 @@ from typing import Any
 from django.db import connection
 
 from cdp.common.models import DeadLetter
+from profiles.models import Profile
 from segments import touched
+from segments.list_members import forget
 from segments.models import Membership, MembershipChange, TouchedProfile
 
 
@@ -25,6 +27,8 @@ def collect(profile_id: int) -> dict[str, Any]:
 
 def erase(profile_id: int) -> dict[str, int]:
     """Remove a person from all segments and their history."""
+    people = [profile_id, *Profile.objects.filter(merged_into_id=profile_id).values_list("pk", flat=True)]
+    entries = forget(people)
     segments = list(Membership.objects.filter(profile_id=profile_id).values_list("segment_id", flat=True))
     gone = Membership.objects.filter(profile_id=profile_id).delete()[0]
     with connection.cursor() as cursor:
@@ -33,7 +37,8 @@ def erase(profile_id: int) -> dict[str, int]:
         )
     return {
         "segments_membership": gone,
-        "segments_membershipchange": MembershipChange.objects.filter(profile_id=profile_id).delete()[0],
+        "segments_listentry": entries,
+        "segments_membershipchange": MembershipChange.objects.filter(profile_id__in=people).delete()[0],
         "segments_touched": TouchedProfile.objects.filter(profile_id=profile_id).delete()[0],
         "common_deadletter": DeadLetter.objects.filter(queue=touched.NAME, key=str(profile_id)).delete()[0],
     }

@@ -23,6 +23,16 @@ BROKEN_REASONS = ReasonTable(
     },
 )
 
+#: why a job of a list stopped
+JOB_REASONS = ReasonTable(
+    "list_job",
+    {
+        "import_stopped": ReasonText(_("The import was not committed.")),
+        "segment.archived": ReasonText(_("The list was archived.")),
+        "failed": ReasonText(_("It failed several times; somebody has to look at the dead letter.")),
+    },
+)
+
 
 def rule_refused(error: RuleError) -> Reason:
     """Return what is stored of a rule that cannot be used."""

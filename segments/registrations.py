@@ -6,9 +6,11 @@ from django.utils.translation import gettext_lazy as _
 
 from cdp.common import registry
 from profiles.changes import change_handlers
+from profiles.importing.targets import undoers
 from segments import changes, panels, personal_data, retention
 from segments.api import SegmentViewSet
 from segments.erasing import take_out_of_rules
+from segments.imports import lists_undoer
 
 
 def register() -> None:
@@ -24,6 +26,7 @@ def register() -> None:
         ),
     )
     change_handlers.add("segments", changes.touch)
+    undoers.add("lists", lists_undoer)
     registry.personal_data.add(
         "segments",
         registry.PersonalDataHolder(collect=personal_data.collect, erase=personal_data.erase, notes=take_out_of_rules),

@@ -40,6 +40,21 @@ def register() -> None:
             survey=sizes.survey,
         ),
     )
+    jobs = AgedRows(table="segments_listjob", time="created_at", by_key=True)
+    retention.add(
+        "list_jobs",
+        DataClass(
+            group="segments",
+            label=_("Jobs that filled lists"),
+            what=_("Who put how many people into which list at once, and when. What was searched for goes at its end."),
+            remains=_("Who is in the list, and the history of it."),
+            holds=("segments_listjob",),
+            default_days=400,
+            minimum_days=35,
+            remove=jobs.remove,
+            survey=jobs.survey,
+        ),
+    )
     kept_data.add(
         "segments",
         KeptData(
@@ -54,7 +69,7 @@ def register() -> None:
         KeptData(
             group="segments",
             label=_("Who is in which segment"),
-            why=_("Follows from the rules: a row goes when the person leaves the segment."),
-            holds=("segments_membership", "segments_touched"),
+            why=_("Follows from the rules and from what was put in lists: a row goes when the person leaves."),
+            holds=("segments_membership", "segments_listentry", "segments_touched"),
         ),
     )

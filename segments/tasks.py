@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from cdp.common.queues import Queue, register
-from segments import refreshing, sweeping, touched
+from segments import list_jobs, refreshing, sweeping, touched
 from segments.membership import REFRESH
+from segments.services.lists import JOBS
 
 process_touched = register(
     Queue(
@@ -41,5 +42,19 @@ sweep = register(
         every=30,
         work=sweeping.work_sweep,
         measure=sweeping.measure,
+    )
+)
+lists = register(
+    Queue(
+        name=JOBS,
+        label=_("People on their way into a list"),
+        task="segments.work_lists",
+        item_seconds=120,
+        slots=2,
+        every=10,
+        late_seconds=1800,
+        work=list_jobs.work_lists,
+        measure=list_jobs.measure,
+        retry=list_jobs.retry_job,
     )
 )

@@ -62,7 +62,9 @@ class Needs:
 
     def _add(self, rule: Rule, catalog: Catalog) -> None:
         for _path, node in walk_rule(rule):
-            if isinstance(node, Member) and node.segment not in self._seen:
+            if isinstance(node, Member):
+                if node.segment in self._seen or catalog.is_list(node.segment):
+                    continue
                 self._seen.add(node.segment)
                 try:
                     self._add(catalog.rule_of(node.segment), catalog)

@@ -202,6 +202,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'cancelled']), models.Q(('message_version__isnull', False), ('purpose__isnull', False), ('scheduled_at__isnull', False), ('segment__isnull', False), ('segment_version__isnull', False)), _connector='OR'), name='campaign_complete_when_scheduled'),
+            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'cancelled']), models.Q(('message_version__isnull', False), ('purpose__isnull', False), ('scheduled_at__isnull', False), ('segment__isnull', False)), _connector='OR'), name='campaign_complete_when_scheduled'),
         ),
     ]

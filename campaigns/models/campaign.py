@@ -95,7 +95,6 @@ class Campaign(models.Model):
                     purpose__isnull=False,
                     segment__isnull=False,
                     message_version__isnull=False,
-                    segment_version__isnull=False,
                     scheduled_at__isnull=False,
                 ),
             )

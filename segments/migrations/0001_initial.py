@@ -3,6 +3,7 @@
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.db.models.functions.text
+import uuid
 import pgtrigger.compiler
 import pgtrigger.migrations
 from django.conf import settings
@@ -41,6 +42,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=100, verbose_name='name')),
                 ('slug', models.SlugField(editable=False, max_length=110, unique=True)),
                 ('description', models.TextField(blank=True, max_length=2000, verbose_name='description')),
+                ('kind', models.CharField(choices=[('rule', 'by a rule'), ('static', 'by hand (a list)')], default='rule', editable=False, max_length=6)),
                 ('status', models.CharField(choices=[('live', 'live'), ('broken', 'broken'), ('archived', 'archived')], default='live', max_length=10, verbose_name='state')),
                 ('broken_code', models.CharField(blank=True, editable=False, max_length=40)),
                 ('broken_params', models.JSONField(default=dict, editable=False)),
@@ -91,8 +93,9 @@ class Migration(migrations.Migration):
                 ('entered', models.BooleanField()),
                 ('at', models.DateTimeField()),
                 ('cause', models.CharField(max_length=20)),
+                ('actor', models.CharField(db_default='', max_length=150)),
                 ('segment', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='changes', to='segments.segment')),
-                ('version', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='segments.segmentversion')),
+                ('version', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='segments.segmentversion')),
             ],
             options={
                 'default_permissions': (),
@@ -105,7 +108,7 @@ class Migration(migrations.Migration):
                 ('profile_id', models.BigIntegerField()),
                 ('since', models.DateTimeField()),
                 ('segment', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='segments.segment')),
-                ('version', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='segments.segmentversion')),
+                ('version', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='segments.segmentversion')),
             ],
             options={
                 'default_permissions': (),
@@ -155,5 +158,60 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='membership',
             index=models.Index(fields=['segment', 'profile_id'], name='membership_segment_idx'),
+        ),
+        migrations.AddConstraint(
+            model_name='segment',
+            constraint=models.CheckConstraint(condition=models.Q(('kind', 'rule'), ('current_version', None), _connector='OR'), name='segment_list_has_no_rule'),
+        ),
+        migrations.CreateModel(
+            name='ListEntry',
+            fields=[
+                ('pk', models.CompositePrimaryKey('profile_id', 'segment_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('profile_id', models.BigIntegerField()),
+                ('at', models.DateTimeField()),
+                ('cause', models.CharField(max_length=20)),
+                ('actor', models.CharField(db_default='', max_length=150)),
+                ('reference', models.CharField(db_default='', max_length=40)),
+                ('segment', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='segments.segment')),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
+            name='ListJob',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uuid', models.UUIDField(default=uuid.uuid4, unique=True)),
+                ('what', models.CharField(max_length=10)),
+                ('params', models.JSONField(default=dict)),
+                ('state', models.CharField(choices=[('waiting', 'waiting'), ('running', 'running'), ('done', 'done'), ('stopped', 'stopped')], default='waiting', max_length=10)),
+                ('reason', models.CharField(blank=True, max_length=40)),
+                ('upto', models.BigIntegerField(default=0)),
+                ('after', models.BigIntegerField(default=0)),
+                ('total', models.BigIntegerField(null=True)),
+                ('done', models.BigIntegerField(default=0)),
+                ('added', models.BigIntegerField(default=0)),
+                ('already', models.BigIntegerField(default=0)),
+                ('actor', models.CharField(blank=True, max_length=150)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('finished_at', models.DateTimeField(null=True)),
+                ('segment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='jobs', to='segments.segment')),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.AddIndex(
+            model_name='listentry',
+            index=models.Index(fields=['segment', 'profile_id'], name='listentry_segment_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='listentry',
+            index=models.Index(condition=models.Q(('reference', ''), _negated=True), fields=['reference', 'profile_id'], name='listentry_reference_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='listjob',
+            index=models.Index(fields=['segment', '-id'], name='listjob_segment_idx'),
         ),
     ]

@@ -19,11 +19,12 @@ class PurposeFact:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentFact:
-    """Another segment: its name and its rule; no rule when it is broken or archived."""
+    """Another segment: its name and its rule; no rule when it is broken, archived, or a list kept by hand."""
 
     id: int
     name: str
     rule: Rule | None
+    is_list: bool = False  # one that can be used
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,11 @@ class Catalog:
     purposes: Mapping[str, PurposeFact] = field(default_factory=dict)
     identifiers: Mapping[str, str] = field(default_factory=dict)
     segments: Mapping[int, SegmentFact] = field(default_factory=dict)
+
+    def is_list(self, segment: int) -> bool:
+        """Tell whether another segment is a list kept by hand: who is in it is looked up, and depends on nothing."""
+        fact = self.segments.get(segment)
+        return fact is not None and fact.is_list
 
     def rule_of(self, segment: int) -> Rule:
         """Return another segment's rule; `check` has made sure that there is one."""

@@ -69,7 +69,7 @@ def _check_node(path: str, node: Node, catalog: Catalog) -> list[Problem]:
         fact = catalog.segments.get(node.segment)
         if fact is None:
             return [_problem(path, "unknown_segment", number=node.segment)]
-        if fact.rule is None:
+        if fact.rule is None and not fact.is_list:
             return [_problem(path, "unusable_segment", name=fact.name)]
     return []
 
@@ -127,6 +127,8 @@ def _follow(segment: int, catalog: Catalog, above: tuple[int, ...]) -> int | tup
     """Return the number of nodes that a segment brings in, the circle it closes, or -1 for an unusable one."""
     if segment in above:
         return (*above[above.index(segment) :], segment)
+    if catalog.is_list(segment):
+        return 0
     fact = catalog.segments.get(segment)
     if fact is None or fact.rule is None:
         return -1

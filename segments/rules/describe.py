@@ -76,6 +76,8 @@ class Speaker:
             return self._(SEEN[(node.which, node.operator)]) % {"days": node.days}
         if isinstance(node, Member):
             fact = self.catalog.segments.get(node.segment)
+            if self.catalog.is_list(node.segment) and fact:
+                return self._(_("who are in the list “%(name)s”")) % {"name": fact.name}
             return self._(_("who are in the segment “%(name)s”")) % {"name": fact.name if fact else f"#{node.segment}"}
         if isinstance(node, Consent):
             purpose = self.catalog.purposes.get(node.purpose)

@@ -47,6 +47,7 @@ class Person:
     events: tuple[PastEvent, ...] = ()
     identifiers: frozenset[str] = frozenset()
     consents: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    lists: frozenset[int] = frozenset()  # lists kept by hand that the person is in
     usable: bool = True  # alive, and not restricted
 
 
@@ -86,6 +87,8 @@ def node_holds(node: Node, person: Person, catalog: Catalog, moment: Moment) -> 
         seen = person.first_seen_at if node.which == "first" else person.last_seen_at
         return (seen is not None and seen > moment.ago(node.days)) == (node.operator == "within")
     if isinstance(node, Member):
+        if catalog.is_list(node.segment):
+            return node.segment in person.lists
         return rule_holds(catalog.rule_of(node.segment), person, catalog, moment)
     if isinstance(node, Consent):
         return person.consents.get((node.purpose, node.channel), "none") == node.state

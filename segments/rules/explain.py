@@ -72,7 +72,7 @@ class _Teller:
             text = {"all": _("ALL of these"), "any": _("ANY of these"), "not": _("NOT")}[kind]
             below = tuple(self.tell(child, f"{path}.{index}") for index, child in enumerate(children(node)))
             return Finding(path=path, kind=kind, text=self._(text), holds=holds, children=below)
-        if isinstance(node, Member):
+        if isinstance(node, Member) and not self.catalog.is_list(node.segment):
             rule = self.catalog.rule_of(node.segment)
             below = tuple(self.tell(part, f"{path}.{name}") for name, part in rule.parts())
             return Finding(path=path, kind="segment", text=self.speaker.leaf(node), holds=holds, children=below)

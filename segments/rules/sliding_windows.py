@@ -34,6 +34,6 @@ def moving_edges(rule: Rule, catalog: Catalog) -> frozenset[Edge]:
             # Inside objects and lists no index finds those whose edge went by: everybody is looked at, once a day.
             kind = "property" if "." in node.key or LINES in node.key else "trait"
             edges.add(Edge(kind, node.key, int(node.value)))  # type: ignore[arg-type]  # days, by parse
-        elif isinstance(node, Member):
+        elif isinstance(node, Member) and not catalog.is_list(node.segment):
             edges |= moving_edges(catalog.rule_of(node.segment), catalog)
     return frozenset(edges)

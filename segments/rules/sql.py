@@ -134,6 +134,8 @@ class Printer:
             sign = {"within": ">", "before": "<="}[node.operator]
             return f"({column} {sign} {self.value(self.moment.ago(node.days))})"
         if isinstance(node, Member):
+            if self.catalog.is_list(node.segment):
+                return self.listed(node)
             return self.rule(self.catalog.rule_of(node.segment))
         if isinstance(node, Consent):
             return self.consent(node)
@@ -202,6 +204,14 @@ class Printer:
         if node.state == "none":
             return f"({alias}.profile_id IS NULL)"
         return f"COALESCE({alias}.state = {self.value(node.state)}, false)"
+
+    def listed(self, node: Member) -> str:
+        """Print whether somebody stands in a list."""
+        alias = self.join(
+            "LEFT JOIN segments_membership {alias} ON {alias}.profile_id = p.id "
+            f"AND {{alias}}.segment_id = {self.value(node.segment)}"
+        )
+        return f"({alias}.profile_id IS NOT NULL)"
 
     def identifier(self, node: HasIdentifier) -> str:
         """Print whether there is an identifier of a kind."""

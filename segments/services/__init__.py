@@ -1,5 +1,16 @@
 """What may be done to segments, and what may be asked before."""
 
+from segments.services.lists import (
+    add_found,
+    add_imported,
+    add_people,
+    clear_list,
+    copy_members,
+    create_list,
+    remove_people,
+    replace_people,
+    undo_entries,
+)
 from segments.services.previews import (
     compare_with_saved,
     count_nodes,
@@ -18,6 +29,15 @@ from segments.services.segments import (
 )
 
 __all__ = [
+    "add_found",
+    "add_imported",
+    "add_people",
+    "clear_list",
+    "copy_members",
+    "create_list",
+    "remove_people",
+    "replace_people",
+    "undo_entries",
     "archive_segment",
     "checked_rule",
     "compare_with_saved",

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
@@ -14,6 +13,7 @@ from cdp.common.errors import CdpError
 from cdp.common.queue_items import put
 from cdp.common.wake import wake
 from segments.catalog_loader import catalog_for, known_catalog, referencing
+from segments.list_members import forget_entries
 from segments.membership import REFRESH
 from segments.membership_diff import clear_members
 from segments.models import Segment, SegmentVersion, Status
@@ -23,8 +23,8 @@ from segments.rules.describe import describe
 from segments.rules.errors import RuleError
 from segments.rules.nodes import Rule
 from segments.rules.parse import parse
-
-MAX_NAME = 100
+from segments.services.lists import copy_members, create_list
+from segments.services.naming import MAX_NAME, clean_name, free_slug, name_taken
 
 
 def checked_rule(data: Any, *, segment_id: int | None = None) -> tuple[Rule, Catalog]:
@@ -53,14 +53,14 @@ def refusal(error: RuleError) -> CdpError:
 def create_segment(*, name: str, rule: Any, description: str = "", user: Any = None) -> Segment:
     """Create a segment with its first version; its members follow in moments."""
     parsed, catalog = checked_rule(rule)
-    name = _clean_name(name)
+    name = clean_name(name)
     try:
         with transaction.atomic():
             segment = Segment.objects.create(
-                name=name, slug=_free_slug(name), description=description.strip()[:2000], created_by=user
+                name=name, slug=free_slug(name), description=description.strip()[:2000], created_by=user
             )
     except IntegrityError:
-        raise _name_taken(name) from None
+        raise name_taken(name) from None
     _add_version(segment, rule, parsed, catalog, user)
     return segment
 
@@ -69,6 +69,10 @@ def create_segment(*, name: str, rule: Any, description: str = "", user: Any = N
 def update_rule(*, segment: Segment, rule: Any, user: Any = None) -> Segment:
     """Save a new version of the rule; an equal rule makes none. The members follow in moments."""
     segment = _locked(segment)
+    if segment.is_list:
+        raise CdpError(
+            "segment.is_list", _("This is a list: people are put in by hand, so it has no rule."), status=409
+        )
     parsed, catalog = checked_rule(rule, segment_id=segment.pk)
     if segment.current_version and segment.current_version.rule == rule and segment.status == Status.LIVE:
         return segment
@@ -85,27 +89,31 @@ def update_rule(*, segment: Segment, rule: Any, user: Any = None) -> Segment:
 def rename_segment(*, segment: Segment, name: str, description: str | None = None) -> Segment:
     """Change the name and, when given, the description. The address stays."""
     segment = _locked(segment)
-    segment.name = _clean_name(name)
+    segment.name = clean_name(name)
     if description is not None:
         segment.description = description.strip()[:2000]
     try:
         with transaction.atomic():
             segment.save(update_fields=["name", "description"])
     except IntegrityError:
-        raise _name_taken(segment.name) from None
+        raise name_taken(segment.name) from None
     return segment
 
 
 @transaction.atomic
 def duplicate_segment(*, segment: Segment, user: Any = None) -> Segment:
-    """Create another segment with the same rule."""
-    if segment.current_version is None:
+    """Create another segment with the same rule; of a list another list, which its members come into in moments."""
+    if segment.current_version is None and not segment.is_list:
         raise CdpError("segment.no_rule", _("This segment has no rule to copy."))
     for number in range(1, 1000):
         suffix = _(" (copy)") if number == 1 else _(" (copy %(number)s)") % {"number": number}
         name = segment.name[: MAX_NAME - len(suffix)] + suffix
         if not Segment.objects.exclude(status=Status.ARCHIVED).filter(name__iexact=name).exists():
             break
+    if segment.current_version is None:
+        copy = create_list(name=name, description=segment.description, user=user)
+        copy_members(segment=copy, origin=segment, user=user)
+        return copy
     return create_segment(name=name, rule=segment.current_version.rule, description=segment.description, user=user)
 
 
@@ -124,6 +132,8 @@ def archive_segment(*, segment: Segment) -> Segment:
             status=409,
         )
     now = timezone.now()
+    if segment.is_list:
+        forget_entries(segment.pk)
     clear_members(segment, cause="archived", now=now)
     segment.status, segment.member_count, segment.refreshed_at = Status.ARCHIVED, 0, now
     segment.save(update_fields=["status", "member_count", "refreshed_at"])
@@ -166,26 +176,3 @@ def _add_version(segment: Segment, data: Any, rule: Rule, catalog: Catalog, user
     segment.save(update_fields=["current_version", "refreshed_at", "status", "broken_code", "broken_params"])
     put(REFRESH, [segment.pk])
     wake("segments.refresh")
-
-
-def _clean_name(name: str) -> str:
-    text = " ".join(str(name).replace("\x00", "").split())
-    if not text:
-        raise CdpError("segment.name_missing", _("Give the segment a name."), place="name")
-    if len(text) > MAX_NAME:
-        message = _("A name has up to %(limit)s characters.") % {"limit": MAX_NAME}
-        raise CdpError("segment.name_too_long", message, place="name")
-    return text
-
-
-def _name_taken(name: str) -> CdpError:
-    message = _("There is a segment named “%(name)s” already.") % {"name": name}
-    return CdpError("segment.name_taken", message, place="name", status=409)
-
-
-def _free_slug(name: str) -> str:
-    base = slugify(name)[:100] or "segment"
-    if base == "new":
-        base = "segment-new"
-    taken = set(Segment.objects.filter(slug__startswith=base).values_list("slug", flat=True))
-    return next(slug for slug in (base, *(f"{base}-{n}" for n in range(2, 100_000))) if slug not in taken)

@@ -27,6 +27,7 @@ from profiles.importing import services as imports
 from profiles.models import Interaction, PersonChange
 from profiles.models.imports import ImportState
 from segments.models import Membership, Segment
+from segments.services import add_found, create_list
 from segments.touched import touch
 from tests.campaigns.factories import campaign, readers
 from tests.campaigns.sink import Sink
@@ -61,6 +62,8 @@ def one_of_each(sink: Sink) -> dict[str, Callable[[], Any]]:
     old, new = person(), person()
     happened(old, "Visit", timezone.now() - timedelta(days=6, hours=23))
     window = segment("Recent", event("Visit", window={"kind": "last", "days": 7}))
+    guests = create_list(name="Guests")
+    add_found(segment=guests, filters={}, user=None)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE profiles_interaction SET occurred_at = occurred_at - interval '2 hours'")
     Segment.objects.update(swept_at=timezone.now() - timedelta(hours=2))
@@ -92,6 +95,7 @@ def one_of_each(sink: Sink) -> dict[str, Callable[[], Any]]:
         "inbox": lambda: Interaction.objects.filter(message_id="m1").exists(),
         "changed": lambda: PersonChange.objects.filter(profile_id=new.pk).exists(),
         "segments_touched": lambda: new.pk in members(everyone),
+        "segments_lists": lambda: {old.pk, new.pk} <= members(guests),
         "segments_refresh": lambda: late.pk in members(fresh),
         "segments_sweep": lambda: old.pk not in members(window),
         "imports": lambda: state(good) == ImportState.READY,
