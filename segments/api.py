@@ -42,6 +42,8 @@ RULE_HELP = (
     "A missing value meets only `missing` and `is_not`. At most 100 nodes, 6 deep, 1,000 values, 64 KB."
 )
 
+LIST_HELP = " Null for a list kept by hand: see `lists/`."
+
 
 class RuleField(serializers.JSONField):
     """A rule; its faults are found by the service, which names the node."""
@@ -50,9 +52,9 @@ class RuleField(serializers.JSONField):
 class SegmentSerializer(StrictModelSerializer[Segment]):
     """A segment with its current rule."""
 
-    rule = RuleField(source="current_version.rule", help_text=RULE_HELP)
-    version = serializers.IntegerField(source="current_version.number", read_only=True)
-    sentence = serializers.CharField(source="current_version.sentence", read_only=True)
+    rule = RuleField(source="current_version.rule", help_text=RULE_HELP + LIST_HELP, allow_null=True)
+    version = serializers.IntegerField(source="current_version.number", read_only=True, allow_null=True)
+    sentence = serializers.CharField(source="current_version.sentence", read_only=True, allow_null=True)
     name = serializers.CharField(max_length=100)
     description = serializers.CharField(required=False, allow_blank=True, max_length=2000)
     broken_reason = serializers.SerializerMethodField(help_text="`broken_code` as a sentence")
@@ -64,6 +66,7 @@ class SegmentSerializer(StrictModelSerializer[Segment]):
             "slug",
             "name",
             "description",
+            "kind",
             "status",
             "broken_code",
             "broken_reason",
@@ -74,7 +77,7 @@ class SegmentSerializer(StrictModelSerializer[Segment]):
             "refreshed_at",
             "created_at",
         )
-        read_only_fields = ("id", "slug", "status", "broken_code", "member_count", "refreshed_at", "created_at")
+        read_only_fields = ("id", "slug", "kind", "status", "broken_code", "member_count", "refreshed_at", "created_at")
 
     def get_broken_reason(self, segment: Segment) -> str:
         """Return what is wrong with the rule, in the reader's language."""

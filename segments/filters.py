@@ -9,13 +9,14 @@ from django.utils.translation import gettext_lazy as _
 
 from cdp.common.filters import ChoiceFilter, ListFilters
 from profiles.models import Profile
-from segments.models import Status
+from segments.models import Kind, Status
 
 
 class SegmentFilters(ListFilters):
     """Segments."""
 
     search_fields = ("name", "description")
+    kind = ChoiceFilter(label=_("Kind"), choices=Kind.choices)
     status = ChoiceFilter(label=_("State"), choices=Status.choices, empty_label=_("not archived"))
 
     def narrow(self, rows: QuerySet[Any]) -> QuerySet[Any]:

@@ -1,4 +1,4 @@
-"""The queue of lists: all that were found, those of an import, the members of a segment. A job is worked at in blocks."""
+"""The queue of lists: all that were found, those of an import, the members of a segment. Worked at in blocks."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from profiles.changes import change_handlers
 from profiles.importing.targets import undoers
 from segments import changes, panels, personal_data, retention
 from segments.api import SegmentViewSet
+from segments.api_lists import ListViewSet
 from segments.erasing import take_out_of_rules
 from segments.imports import lists_undoer
 
@@ -60,4 +61,5 @@ def register() -> None:
         ),
     )
     registry.api_routes.add("segments", SegmentViewSet)
+    registry.api_routes.add("lists", ListViewSet)
     retention.register()

@@ -33,6 +33,8 @@ TABLES = {
     "segments-list": "segments_segment",
     "segments-members": "segments_membership",
     "segments-changes": "segments_membershipchange",
+    "lists-list": "segments_segment",
+    "lists-members": "segments_membership",
     "messages-list": "campaigns_message",
     "campaigns-list": "campaigns_campaign",
     "deliveries-list": "campaigns_delivery",
@@ -133,4 +135,4 @@ def superuser() -> Client:
 
 def name_of(row: dict[str, Any]) -> Any:
     """Return what names a row of an answer."""
-    return next(row[key] for key in ("uuid", "id", "line", "profile") if key in row)
+    return next(row[key] for key in ("uuid", "id", "line", "profile", "profile_id") if key in row)

@@ -99,6 +99,7 @@ def api_arguments(name: str, world: dict[str, Any]) -> list[Any]:
     keys = {
         "profiles": world["person"].uuid, "sources": world["source"].pk, "imports": world["import"].pk,
         "consent-records": world["record"].pk, "purposes": world["purpose"].slug, "permissions": world["person"].uuid,
+        "lists": world["list"].slug,
         "segments": world["segment"].slug, "messages": world["message"].pk, "campaigns": world["campaign"].pk,
         "deliveries": world["delivery"].uuid,
     }  # fmt: skip

@@ -56,6 +56,8 @@ def make_world(box: MailStore) -> dict[str, Any]:
     write(tally)
     segment = segments.create_segment(name="Everybody", rule={"include": {"type": "everyone"}, "exclude": None})
     refresh_segment(segment.pk, cause="rule")
+    guests = segments.create_list(name="Guests")
+    segments.add_people(segment=guests, profile_ids=[anna.pk], cause="hand", actor="test")
     plan = draft(anna, other, of=news, text=message("News", subject="For {{ person.first_name }}"))
     running = draft(anna, other, of=news, text=plan.message, name="Under way")
     schedule_campaign(campaign_id=running.pk, actor=None, confirm=2)
@@ -80,7 +82,8 @@ def make_world(box: MailStore) -> dict[str, Any]:
         "erasure": erase_person(profile_id=person("gone@secret.example").pk, actor="test", reason="asked"),
         "person": anna, "other": other, "source": source, "raw_id": _raw(source), "rejected": rejected, "import": job,
         "purpose": news, "record": ConsentRecord.objects.get(pk=record.pk), "suppression": suppression, "mail": mail,
-        "catalogue": CatalogueEntry.objects.get(scope="event"), "segment": segment, "message": plan.message,
+        "catalogue": CatalogueEntry.objects.get(scope="event"), "segment": segment, "list": guests,
+        "message": plan.message,
         "version": plan.message.current_version, "campaign": plan,
         "running": Campaign.objects.get(pk=running.pk), "delivery": delivery, "merge": merge,
         "token": make_token(profile_id=anna.pk, purpose_id=news.pk, channel="email", reference="delivery:1:1"),

@@ -97,6 +97,7 @@ def test_an_access_request_gets_segments_and_erasure_leaves_none() -> None:
     gone = holder.erase(anna.pk)
     assert gone == {
         "segments_membership": 1,
+        "segments_listentry": 0,
         "segments_membershipchange": 1,
         "segments_touched": 1,
         "common_deadletter": 0,
