@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -220,7 +221,7 @@ def _inside(segment: Segment, profile_ids: Collection[int]) -> set[int]:
     return set(found.values_list("profile_id", flat=True))
 
 
-def _params(segment: Segment, people: Sequence[int], deed: Deed, now: datetime) -> dict[str, object]:
+def _params(segment: Segment, people: Sequence[int], deed: Deed, now: datetime) -> dict[str, Any]:
     return {
         "segment": segment.pk,
         "people": numbers(people),

@@ -25,7 +25,7 @@ DIFFERENT: dict[str, dict[str, str]] = {
     "consent_purpose": {"slug": "'copy-' || n"},
     "consent_consenttext": {"version": "1000 + n"},
     "consent_erasure": {"profile_id": "1000000 + n"},
-    "segments_segment": {"slug": "'copy-' || n", "name": "'Copy ' || n"},
+    "segments_segment": {"slug": "'copy-' || t.kind || n", "name": "'Copy ' || t.kind || n"},
     "segments_membership": {"profile_id": "(SELECT id FROM profiles_profile ORDER BY id OFFSET n + 5 LIMIT 1)"},
     "segments_membershipchange": {},
     "campaigns_message": {},
@@ -44,6 +44,12 @@ DIFFERENT: dict[str, dict[str, str]] = {
     "django_celery_beat_intervalschedule": {},
     "django_celery_beat_clockedschedule": {},
     "django_celery_beat_solarschedule": {"latitude": "n / 100.0"},
+}
+_LISTS = "(SELECT id FROM segments_segment WHERE kind = 'static')"
+#: table -> conditions, of each of which a row is copied, where several lists show parts of one table
+PARTS: dict[str, tuple[str, ...]] = {
+    "segments_segment": ("kind = 'rule'", "kind = 'static'"),
+    "segments_membership": (f"segment_id IN {_LISTS}", f"segment_id NOT IN {_LISTS}"),
 }
 #: table -> what others change meanwhile; with the columns by which pages may be sorted left out
 CHANGED: dict[str, str] = {
@@ -92,8 +98,9 @@ def multiply(table: str, count: int, *, start: int = 1, run: Any = None) -> None
         names.append(f'"{name}"')
         time = kind.startswith("timestamp") and f'CASE WHEN t."{name}" IS NULL THEN NULL ELSE s.moment END'
         values.append(different.get(name) or time or f't."{name}"')
-    run.execute(
-        f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(values)} "
-        f"FROM (SELECT * FROM {table} LIMIT 1) t CROSS JOIN (SELECT date_trunc('minute', now()) AS moment) s "
-        f"CROSS JOIN generate_series({start}, {start + count - 1}) n"
-    )
+    for part in PARTS.get(table, ("true",)):
+        run.execute(
+            f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(values)} FROM (SELECT * FROM {table} "
+            f"WHERE {part} LIMIT 1) t CROSS JOIN (SELECT date_trunc('minute', now()) AS moment) s "
+            f"CROSS JOIN generate_series({start}, {start + count - 1}) n"
+        )

@@ -89,7 +89,15 @@ def test_roles_and_junk_are_refused(api_token: Tokens) -> None:
     assert send("POST", at, analyst, {"people": []}).status_code == 403
     assert send("POST", LISTS, analyst, {"name": "No"}).status_code == 403
     assert Client().get(at, headers=analyst).status_code == 200
-    for body in ({"people": [str(uuid4())] * 1001}, {"people": "x"}, {"people": [None]}, {"persons": []}, {}, []):
+    bodies: list[Any] = [
+        {"people": [str(uuid4())] * 1001},
+        {"people": "x"},
+        {"people": [None]},
+        {"persons": []},
+        {},
+        [],
+    ]
+    for body in bodies:
         answer = send("POST", at, marketer, body)
         assert answer.status_code == 400, body
         assert set(answer.json()) >= {"code", "message"}
