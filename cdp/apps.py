@@ -18,6 +18,7 @@ class CdpConfig(AppConfig):
     def ready(self) -> None:
         """Keep roles, schedules and the broker's queue in step after every migrate."""
         # These need the app registry, so they cannot be imported with this module.
+        from cdp.accounts import change_log
         from cdp.broker.transport import install_broker
         from cdp.health import queue_checks
         from cdp.retention.registrations import register as register_retention
@@ -25,6 +26,7 @@ class CdpConfig(AppConfig):
         from cdp.schedules import sync_schedules
 
         register_navigation()
+        change_log.connect()
         queue_checks.register()
         register_retention()
         celery_app.set_default()

@@ -12,6 +12,7 @@ handler500 = "cdp.home.outage.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("cdp.home.urls")),
+    path("", include("cdp.accounts.urls")),
     path("", include("cdp.health.urls")),
     path("", include("cdp.retention.urls")),
     path("", include("cdp.mailbox.urls")),

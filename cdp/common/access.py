@@ -1,9 +1,10 @@
-"""Write the access log: every look-up and export of personal data passes here."""
+"""Write the access log: every look-up and export of personal data passes here, and every change of who may what."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from cdp.common.acting import current_request
 from cdp.common.models import AccessLog, ApiToken
 
 
@@ -21,7 +22,11 @@ def record_access(
     object_id: str = "",
     detail: dict[str, Any] | None = None,
 ) -> AccessLog:
-    """Note that somebody saw, exported or changed something. `detail` holds counts and ids, never addresses."""
+    """Note that somebody saw, exported or changed something. `detail` holds counts and ids, never addresses.
+
+    Without `request` the one under way counts, so that a service's entry too names the address and the token.
+    """
+    request = request if request is not None else current_request()
     user = actor if actor is not None else getattr(request, "user", None)
     if not getattr(user, "is_authenticated", False):
         user = None

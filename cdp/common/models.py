@@ -82,6 +82,16 @@ class ApiToken(models.Model):
         return row, token
 
 
+class Account(models.Model):
+    """What is kept of a user beside Django's own row; a second factor and the link to a single sign-on come here."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    temporary_until = models.DateTimeField(null=True)  # the password was set by somebody else, and ends then
+
+    class Meta:
+        default_permissions = ()
+
+
 class AccessLog(models.Model):
     """Who looked up, exported or changed whom. Append-only; ids, never names or addresses (ASVS 16.2)."""
 
@@ -111,6 +121,13 @@ class AccessLog(models.Model):
                 name="access_no_young_delete",
                 operation=pgtrigger.Delete,
                 condition=pgtrigger.Condition(f"OLD.at > now() - interval '{ACCESS_LOG_DAYS} days'"),
+            ),
+            pgtrigger.Trigger(
+                name="access_no_truncate",
+                operation=pgtrigger.Truncate,
+                level=pgtrigger.Statement,
+                when=pgtrigger.Before,
+                func="RAISE EXCEPTION 'pgtrigger: the access log is append-only';",
             ),
         ]
 

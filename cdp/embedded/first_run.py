@@ -67,7 +67,6 @@ def _ensure_user(role: str, kept: dict[str, dict[str, str]]) -> dict[str, str]:
     password = known.get("password") or secrets.token_urlsafe(12)
     if user is None:
         user = User(username=username, email=f"{key}@klantbeeld.example", is_staff=True)
-        user.is_superuser = role == ADMINISTRATOR
     user.set_password(password)
     user.save()
     user.groups.add(Group.objects.get(name=role))

@@ -262,7 +262,7 @@ def _register_kept() -> None:
             why=_("Settings: as long as they are used. The logs name them."),
             holds=(
                 "auth_user", "auth_user_groups", "auth_user_user_permissions", "auth_group", "auth_group_permissions",
-                "auth_permission", "common_apitoken",
+                "auth_permission", "common_account", "common_apitoken",
             ),
         ),
     )  # fmt: skip

@@ -132,8 +132,8 @@ def _note(purpose: Purpose, before: PurposeVersion | None, after: PurposeVersion
         actor=getattr(actor, "user", actor) if not isinstance(actor, str) else None,
         action="purpose.changed" if before is not None else "purpose.defined",
         object_kind="purpose",
-        object_id=str(purpose.pk),
-        detail={"purpose": purpose.slug, "version": after.version, "changes": changed, "effect": after.effect},
+        object_id=purpose.slug,
+        detail={"version": after.version, "changes": changed, "effect": after.effect},
     )
 
 

@@ -127,7 +127,8 @@ def create_source(
         actor=actor,
         action="source.created",
         object_kind="source",
-        object_id=str(source.pk),
+        object_id=source.slug,
+        detail={"name": source.name, "kind": source.kind, "allowed_origins": source.allowed_origins},
     )
     _tell_collectors()
     return source, key
@@ -153,7 +154,7 @@ def rotate_key(*, source_id: int, overlap_hours: int = 24, actor: Any = None) ->
         actor=actor,
         action="source.key_rotated",
         object_kind="source",
-        object_id=str(source.pk),
+        object_id=source.slug,
         detail={"overlap_hours": overlap_hours},
     )
     _tell_collectors()
@@ -170,7 +171,7 @@ def set_enabled(*, source_id: int, enabled: bool, actor: Any = None) -> Source:
         actor=actor,
         action="source.enabled" if enabled else "source.disabled",
         object_kind="source",
-        object_id=str(source.pk),
+        object_id=source.slug,
     )
     _tell_collectors()
     return source
@@ -180,6 +181,7 @@ def set_enabled(*, source_id: int, enabled: bool, actor: Any = None) -> Source:
 def update_source(*, source_id: int, name: str, allowed_origins: list[str], actor: Any = None) -> Source:
     """Change a source's name and the origins that may use its key."""
     source = _locked(source_id)
+    before = {"name": source.name, "allowed_origins": source.allowed_origins}
     source.name = _checked_name(name)
     source.allowed_origins = checked_origins(allowed_origins)
     source.save(update_fields=["name", "allowed_origins"])
@@ -187,7 +189,8 @@ def update_source(*, source_id: int, name: str, allowed_origins: list[str], acto
         actor=actor,
         action="source.changed",
         object_kind="source",
-        object_id=str(source.pk),
+        object_id=source.slug,
+        detail={"before": before, "after": {"name": source.name, "allowed_origins": source.allowed_origins}},
     )
     _tell_collectors()
     return source

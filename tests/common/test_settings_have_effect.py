@@ -48,6 +48,8 @@ FORMS = {
     "PeriodForm": "common.RetentionPeriod",
     "KindForm": "profiles.IdentifierKind",
     "ApiTokenForm": "common.ApiToken",
+    "AccountForm": "",
+    "LoginForm": "",
 }
 #: fields that people read and no code acts upon
 ONLY_SHOWN = {

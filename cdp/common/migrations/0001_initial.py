@@ -75,6 +75,16 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Account',
+            fields=[
+                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to=settings.AUTH_USER_MODEL)),
+                ('temporary_until', models.DateTimeField(null=True)),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='DeadLetter',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -192,5 +202,9 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='accesslog',
             trigger=pgtrigger.compiler.Trigger(name='access_no_young_delete', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (OLD.at > now() - interval '180 days')", func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='41fb12b0eaade79f8f0ce6a319e2b8c2ce10cbff', operation='DELETE', pgid='pgtrigger_access_no_young_delete_6a47a', table='common_accesslog', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='accesslog',
+            trigger=pgtrigger.compiler.Trigger(name='access_no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: the access log is append-only';", hash='50a851c9704bed963c83aa96521b020335794d3d', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_access_no_truncate_30aff', table='common_accesslog', when='BEFORE')),
         ),
     ]

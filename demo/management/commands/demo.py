@@ -15,6 +15,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from cdp.common.errors import CdpError
+from cdp.common.roles import ADMINISTRATOR
 from cdp.embedded.secret_files import write_private
 from demo import content
 from demo.behaviour import BACKEND, WEB
@@ -55,7 +56,7 @@ class Command(BaseCommand):
         if options["keys_only"]:
             self._keys()
             return
-        actor = User.objects.filter(is_superuser=True).order_by("pk").first()
+        actor = User.objects.filter(groups__name=ADMINISTRATOR).order_by("pk").first()
         keys = self._keys()
         content.ensure_purposes(actor)
         self._send(
