@@ -35,8 +35,8 @@ def _events(name: str, more: str = "", having: str = "") -> str:
 
 #: name, rule, the same by hand
 RULES: tuple[tuple[str, dict[str, Any], str], ...] = (
-    ("city", _trait("city", "is", "Utrecht"), "p.traits ->> 'city' = 'Utrecht'"),
-    ("one of two countries", _trait("country", "one_of", ["NL", "BE"]), "p.traits ->> 'country' IN ('NL', 'BE')"),
+    ("city", _trait("city", "is", "Utrecht"), "lower(p.traits ->> 'city') = 'utrecht'"),
+    ("one of two countries", _trait("country", "one_of", ["NL", "BE"]), "lower(p.traits ->> 'country') IN ('nl', 'be')"),
     ("spent over 500", _trait("spent", "gt", 500), "(p.traits -> 'spent')::numeric > 500"),
     ("ever ordered", _did("Order Completed"), f"p.id IN ({_events('Order Completed')})"),
     ("ordered twice", _did("Order Completed", times=2), f"p.id IN ({_events('Order Completed', '', ' HAVING count(*) >= 2')})"),
@@ -66,7 +66,7 @@ RULES: tuple[tuple[str, dict[str, Any], str], ...] = (
                 _did("Order Completed", count="never", times=0, days=90),
             ],
         },
-        f"p.traits ->> 'country' IN ('NL', 'BE') AND p.id IN ({_events('Order Completed')}) AND p.id NOT IN ("
+        f"lower(p.traits ->> 'country') IN ('nl', 'be') AND p.id IN ({_events('Order Completed')}) AND p.id NOT IN ("
         + _events("Order Completed", " AND occurred_at > now() - interval '90 days'")
         + ")",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -139,8 +139,10 @@ def _crossing(edge: Edge, before: Moment, now: Moment) -> tuple[str, list[Any]]:
             [edge.key, *past],
         )
     if edge.kind == "trait":
-        # Both edges of a window of days: the far one moves from day to day, and so does today.
-        days = [before.ago(edge.days + 2).date(), now.ago(edge.days - 1).date(), before.today, now.today]
+        # Both edges of a window of days: the far one moves from day to day, and so does today. What has a zone may
+        # count for the day before or after the written one.
+        day = timedelta(days=1)
+        days = [before.ago(edge.days + 3).date(), now.ago(edge.days - 2).date(), before.today - day, now.today + day]
         written = [day.isoformat() for day in days]
         sql = (
             f"SELECT id FROM profiles_profile WHERE {alive()} AND traits ? %s AND "

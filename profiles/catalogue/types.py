@@ -17,7 +17,7 @@ _DAY = re.compile(DAY_PATTERN, re.DOTALL)
 def is_day(text: str) -> bool:
     """Tell whether a text begins with a calendar day."""
     # Most texts are none: one look at one character spares the expression.
-    return text[4:5] == "-" and _DAY.match(text) is not None
+    return text[4:5] == "-" and _DAY.fullmatch(text) is not None
 
 
 def type_of(value: Any) -> str:

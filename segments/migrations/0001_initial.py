@@ -9,6 +9,8 @@ import pgtrigger.migrations
 from django.conf import settings
 from django.db import migrations, models
 
+from segments.rules.folding import FUNCTION, NAME
+
 
 class Migration(migrations.Migration):
 
@@ -19,6 +21,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # how texts are compared, in SQL; the same table serves the evaluator
+        migrations.RunSQL(FUNCTION, f'DROP FUNCTION IF EXISTS {NAME}(text)'),
         migrations.CreateModel(
             name='TouchedProfile',
             fields=[

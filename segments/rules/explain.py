@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from segments.rules.catalog import Catalog
+from segments.rules.days import day_of
 from segments.rules.describe import Speaker
 from segments.rules.evaluate import Person, matching, node_holds
 from segments.rules.nodes import (
@@ -78,6 +79,13 @@ class _Teller:
             return Finding(path=path, kind="segment", text=self.speaker.leaf(node), holds=holds, children=below)
         return Finding(path=path, kind="leaf", text=self.speaker.leaf(node), holds=holds, **self.found(node))
 
+    def counted_day(self, value: Any) -> dict[str, Any]:
+        """Return the day that a moment with a zone counts for, where that is not the day as written."""
+        day = day_of(value, self.moment.zone)
+        if day is None or value.startswith(day):
+            return {}
+        return {"found": self._(_("which counts for %(day)s")) % {"day": day}}
+
     def found(self, node: Node) -> dict[str, Any]:
         """Return what the person has where the condition looks."""
         if isinstance(node, Trait):
@@ -85,7 +93,8 @@ class _Teller:
             values = [value for value in values_at(self.person.traits, place) if value is not None]
             if not values:
                 return {"found": self._(_("not known"))}
-            return {"field": node.key, "value": values[:SHOWN_LINES] if place.is_list else values[0]}
+            told = {"field": node.key, "value": values[:SHOWN_LINES] if place.is_list else values[0]}
+            return told if place.is_list else told | self.counted_day(values[0])
         if isinstance(node, Event):
             hits = matching(node, self.person, self.moment)
             if not hits:

@@ -1,30 +1,26 @@
 """The one table of comparisons: forms, API documentation, SQL, sentence and oracle all read it.
 
-SQL templates stand for a jsonb value `{x}` that may be NULL, and always give true or false, never NULL: so `NOT` means
-the same in SQL and in Python. A value is compared in the type it is stored in, behind `CASE jsonb_typeof`, so that no
-value anybody sends can raise a cast error. `{v}`, `{a}` and `{b}` become parameters, never text.
+SQL templates stand for a jsonb value `{x}` (as text: `{t}`) that may be NULL, and always give true or false, never
+NULL: so `NOT` means the same in SQL and in Python. A value is compared in the type it is stored in, behind its
+`jsonb_typeof`, so that no value anybody sends can raise a cast error. What stands in braces becomes a parameter.
+
+All of them compare texts folded (segments.rules.folding) and dates by their business day (segments.rules.days).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from profiles.catalogue.types import ALL_TYPES, DATE, DAY_PATTERN, LIST, NUMBER, TEXT, YES_NO, is_day, type_of
+from profiles.catalogue.types import ALL_TYPES, DATE, LIST, NUMBER, TEXT, YES_NO, is_day, type_of
+from segments.rules.days import day_of, day_sql, is_day_sql
+from segments.rules.folding import equals_folded_sql, fold, fold_sql
 from segments.rules.nodes import Moment, Value
 from segments.rules.texts import gettext_noop as _
-
-_DAY_SQL = "'" + DAY_PATTERN.replace("{", "{{").replace("}", "}}") + "'"
-_UPPER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
-
-
-def fold(text: str) -> str:
-    """Lower A to Z and nothing else: what PostgreSQL's lower() does under collation "C"."""
-    return text.translate(_UPPER)
 
 
 def decimal_of(value: Any) -> Decimal:
@@ -32,33 +28,43 @@ def decimal_of(value: Any) -> Decimal:
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
 
 
-def same(stored: Any, wanted: Any) -> bool:
-    """Tell whether two JSON values are equal, as jsonb sees it: 5 equals 5.0, and "5" or true equal neither."""
+def same(stored: Any, wanted: Any, moment: Moment) -> bool:
+    """Tell whether two JSON values are equal: 5 equals 5.0, and "5" or true equal neither.
+
+    Texts are folded; a day equals every moment of that day.
+    """
     kind = type_of(wanted)
     if kind == NUMBER:
         return type_of(stored) == NUMBER and decimal_of(stored) == decimal_of(wanted)
+    if isinstance(wanted, str) and isinstance(stored, str):
+        return fold(stored) == fold(wanted) or (_is_bare_day(wanted) and day_of(stored, moment.zone) == wanted)
     return type(stored) is type(wanted) and bool(stored == wanted)
 
 
-def day_of(stored: Any) -> str | None:
-    """Return the day written at the start of a text; None when there is none."""
-    return stored[:10] if isinstance(stored, str) and is_day(stored) else None
+def _is_bare_day(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == DAY_LENGTH and is_day(value)
 
+
+#: characters of a day
+DAY_LENGTH = 10
 
 Encode = Callable[[Any, Moment], dict[str, Any]]
 Test = Callable[[Any, Any, Moment], bool]
 
 
-def _scalar(value: Any, _moment: Moment) -> dict[str, Any]:
-    return {"v": json.dumps(value)}
+def _scalar(value: Any, moment: Moment) -> dict[str, Any]:
+    return _scalars([value], moment)
 
 
-def _element(value: Any, _moment: Moment) -> dict[str, Any]:
-    return {"v": json.dumps([value])}
-
-
-def _scalars(value: Any, _moment: Moment) -> dict[str, Any]:
-    return {"v": [json.dumps(item) for item in value]}
+def _scalars(value: Any, moment: Moment) -> dict[str, Any]:
+    found = {
+        "v": [json.dumps(item) for item in value if not isinstance(item, str)],
+        "texts": [fold(item) for item in value if isinstance(item, str)],
+        "days": [item for item in value if _is_bare_day(item)],
+    }
+    return {name: items for name, items in found.items() if items} | (
+        {"zone": str(moment.zone)} if found["days"] else {}
+    )
 
 
 def _folded(value: Any, _moment: Moment) -> dict[str, Any]:
@@ -73,16 +79,16 @@ def _numbers(value: Any, _moment: Moment) -> dict[str, Any]:
     return {"a": decimal_of(value[0]), "b": decimal_of(value[1])}
 
 
-def _as_given(value: Any, _moment: Moment) -> dict[str, Any]:
-    return {"v": value}
+def _day(value: Any, moment: Moment) -> dict[str, Any]:
+    return {"v": value, "zone": str(moment.zone)}
 
 
 def _last_days(value: Any, moment: Moment) -> dict[str, Any]:
-    return {"a": _days_back(moment.today, value), "b": moment.today.isoformat()}
+    return {"a": _days_back(moment.today, value), "b": moment.today.isoformat(), "zone": str(moment.zone)}
 
 
 def _since_days(value: Any, moment: Moment) -> dict[str, Any]:
-    return {"v": _days_back(moment.today, value)}
+    return {"v": _days_back(moment.today, value), "zone": str(moment.zone)}
 
 
 def _nothing(_value: Any, _moment: Moment) -> dict[str, Any]:
@@ -102,27 +108,56 @@ class Operator:
     sentence: str  # follows "whose <trait>"; %(value)s is what was given
     types: frozenset[str]
     takes: str
-    sql: str
+    sql: Callable[[Any], str]  # of the given value
     encode: Encode
     test: Test  # (stored value, given value, moment); never called for a missing value
     missing: bool = False  # what a missing value gives
 
 
-def _text_sql(inner: str) -> str:
-    return f"COALESCE(CASE jsonb_typeof({{x}}) WHEN 'string' THEN {inner} END, false)"
+_TEXT = "{t}"
+_FOLDED = fold_sql(_TEXT)
+Template = Callable[[Any], str]
 
 
-def _number_sql(inner: str) -> str:
-    return f"COALESCE(CASE jsonb_typeof({{x}}) WHEN 'number' THEN {inner} END, false)"
+def _always(sql: str) -> Template:
+    return lambda _value: sql
 
 
-def _day_sql(inner: str) -> str:
-    text = "({x} #>> '{{}}')"
-    compared = inner.replace("[day]", f'left({text}, 10) COLLATE "C"')
-    return f"COALESCE(CASE WHEN jsonb_typeof({{x}}) = 'string' AND {text} ~ {_DAY_SQL} THEN {compared} END, false)"
+def _text_sql(inner: str) -> Template:
+    return _always(f"COALESCE(CASE jsonb_typeof({{x}}) WHEN 'string' THEN {inner} END, false)")
 
 
-_LOWERED = "lower(({x} #>> '{{}}') COLLATE \"C\")"
+def _number_sql(inner: str) -> Template:
+    return _always(f"COALESCE(CASE jsonb_typeof({{x}}) WHEN 'number' THEN {inner} END, false)")
+
+
+def _day_sql(inner: str) -> Template:
+    compared = inner.replace("[day]", day_sql(_TEXT))
+    isday = is_day_sql(_TEXT)
+    return _always(f"COALESCE(CASE WHEN jsonb_typeof({{x}}) = 'string' AND {isday} THEN {compared} END, false)")
+
+
+def _equal_sql(values: Iterable[Any]) -> str:
+    """Return the condition that `{x}` is one of these values, each compared in its own type."""
+    found = list(values)
+    conditions = []
+    if any(isinstance(value, str) for value in found):
+        texts = equals_folded_sql(_TEXT, "{texts}")
+        if any(_is_bare_day(value) for value in found):
+            texts += f" OR ({is_day_sql(_TEXT)} AND {day_sql(_TEXT)} = ANY ({{days}}::text[]))"
+        # The type comes last: few values get that far.
+        conditions.append(f"(({texts}) AND jsonb_typeof({{x}}) = 'string')")
+    if any(not isinstance(value, str) for value in found):
+        conditions.append("{x} = ANY ({v}::text[]::jsonb[])")
+    return f"COALESCE({' OR '.join(conditions)}, false)"
+
+
+def _has_sql(value: Any) -> str:
+    element = _equal_sql([value]).replace("{x}", "element.value").replace("{t}", "(element.value #>> '{{}}')")
+    lines = f"EXISTS (SELECT FROM jsonb_array_elements({{x}}) AS element WHERE {element})"
+    return f"COALESCE(CASE jsonb_typeof({{x}}) WHEN 'array' THEN {lines} END, false)"
+
+
 _SCALARS = frozenset({TEXT, NUMBER, YES_NO, DATE})
 _WORDS = frozenset({TEXT, DATE})
 _DATES = frozenset({DATE})
@@ -153,9 +188,9 @@ _TABLE = (
         sentence=_("is %(value)s"),
         types=_SCALARS,
         takes="scalar",
-        sql="COALESCE({x} = {v}::jsonb, false)",
+        sql=lambda value: _equal_sql([value]),
         encode=_scalar,
-        test=lambda stored, wanted, _moment: same(stored, wanted),
+        test=same,
     ),
     Operator(
         key="is_not",
@@ -163,9 +198,9 @@ _TABLE = (
         sentence=_("is not %(value)s"),
         types=_SCALARS,
         takes="scalar",
-        sql="({x} IS DISTINCT FROM {v}::jsonb)",
+        sql=lambda value: f"(NOT {_equal_sql([value])})",
         encode=_scalar,
-        test=lambda stored, wanted, _moment: not same(stored, wanted),
+        test=lambda stored, wanted, moment: not same(stored, wanted, moment),
         missing=True,
     ),
     Operator(
@@ -174,9 +209,9 @@ _TABLE = (
         sentence=_("is one of %(value)s"),
         types=_SCALARS,
         takes="scalars",
-        sql="COALESCE({x} = ANY ({v}::text[]::jsonb[]), false)",
+        sql=_equal_sql,
         encode=_scalars,
-        test=lambda stored, wanted, _moment: any(same(stored, item) for item in wanted),
+        test=lambda stored, wanted, moment: any(same(stored, item, moment) for item in wanted),
     ),
     Operator(
         key="contains",
@@ -184,7 +219,7 @@ _TABLE = (
         sentence=_("contains %(value)s"),
         types=_WORDS,
         takes="text",
-        sql=_text_sql("strpos(" + _LOWERED + ", {v}) > 0"),
+        sql=_text_sql(f"strpos({_FOLDED}, {{v}}) > 0"),
         encode=_folded,
         test=lambda stored, wanted, _moment: isinstance(stored, str) and fold(wanted) in fold(stored),
     ),
@@ -194,7 +229,7 @@ _TABLE = (
         sentence=_("starts with %(value)s"),
         types=_WORDS,
         takes="text",
-        sql=_text_sql("starts_with(" + _LOWERED + ", {v})"),
+        sql=_text_sql(f"starts_with({_FOLDED}, {{v}})"),
         encode=_folded,
         test=lambda stored, wanted, _moment: isinstance(stored, str) and fold(stored).startswith(fold(wanted)),
     ),
@@ -204,7 +239,7 @@ _TABLE = (
         sentence=_("ends with %(value)s"),
         types=_WORDS,
         takes="text",
-        sql=_text_sql("right(" + _LOWERED + ", length({v})) = {v}"),
+        sql=_text_sql(f"right({_FOLDED}, length({{v}})) = {{v}}"),
         encode=_folded,
         test=lambda stored, wanted, _moment: isinstance(stored, str) and fold(stored).endswith(fold(wanted)),
     ),
@@ -231,8 +266,8 @@ _TABLE = (
         types=_DATES,
         takes="date",
         sql=_day_sql("[day] < {v}"),
-        encode=_as_given,
-        test=lambda stored, wanted, _moment: (day := day_of(stored)) is not None and day < wanted,
+        encode=_day,
+        test=lambda stored, wanted, moment: (day := day_of(stored, moment.zone)) is not None and day < wanted,
     ),
     Operator(
         key="after",
@@ -241,8 +276,8 @@ _TABLE = (
         types=_DATES,
         takes="date",
         sql=_day_sql("[day] > {v}"),
-        encode=_as_given,
-        test=lambda stored, wanted, _moment: (day := day_of(stored)) is not None and day > wanted,
+        encode=_day,
+        test=lambda stored, wanted, moment: (day := day_of(stored, moment.zone)) is not None and day > wanted,
     ),
     Operator(
         key="in_last",
@@ -253,7 +288,8 @@ _TABLE = (
         sql=_day_sql("[day] BETWEEN {a} AND {b}"),
         encode=_last_days,
         test=lambda stored, wanted, moment: (
-            (day := day_of(stored)) is not None and _days_back(moment.today, wanted) <= day <= moment.today.isoformat()
+            (day := day_of(stored, moment.zone)) is not None
+            and _days_back(moment.today, wanted) <= day <= moment.today.isoformat()
         ),
     ),
     Operator(
@@ -265,7 +301,7 @@ _TABLE = (
         sql=_day_sql("[day] < {v}"),
         encode=_since_days,
         test=lambda stored, wanted, moment: (
-            (day := day_of(stored)) is not None and day < _days_back(moment.today, wanted)
+            (day := day_of(stored, moment.zone)) is not None and day < _days_back(moment.today, wanted)
         ),
     ),
     Operator(
@@ -274,10 +310,10 @@ _TABLE = (
         sentence=_("is a list with %(value)s"),
         types=frozenset({LIST}),
         takes="scalar",
-        sql="COALESCE(CASE jsonb_typeof({x}) WHEN 'array' THEN {x} @> {v}::jsonb END, false)",
-        encode=_element,
-        test=lambda stored, wanted, _moment: (
-            isinstance(stored, (list, tuple)) and any(same(item, wanted) for item in stored)
+        sql=_has_sql,
+        encode=_scalar,
+        test=lambda stored, wanted, moment: (
+            isinstance(stored, (list, tuple)) and any(same(item, wanted, moment) for item in stored)
         ),
     ),
     Operator(
@@ -286,7 +322,7 @@ _TABLE = (
         sentence=_("is filled in"),
         types=ALL_TYPES,
         takes="nothing",
-        sql="(COALESCE(jsonb_typeof({x}), 'null') <> 'null')",
+        sql=_always("(COALESCE(jsonb_typeof({x}), 'null') <> 'null')"),
         encode=_nothing,
         test=lambda _stored, _wanted, _moment: True,
     ),
@@ -296,7 +332,7 @@ _TABLE = (
         sentence=_("is not filled in"),
         types=ALL_TYPES,
         takes="nothing",
-        sql="(COALESCE(jsonb_typeof({x}), 'null') = 'null')",
+        sql=_always("(COALESCE(jsonb_typeof({x}), 'null') = 'null')"),
         encode=_nothing,
         test=lambda _stored, _wanted, _moment: False,
         missing=True,

@@ -12,6 +12,7 @@ from typing import Any
 from profiles.identity.trait_names import canonical_name
 from segments.rules import nodes
 from segments.rules.errors import Problem, RuleError
+from segments.rules.folding import fold
 from segments.rules.nodes import Node, Rule, Scalar, Value
 from segments.rules.operators import CONSENT_STATES, COUNTS, OPERATORS, SEEN, WINDOWS
 from segments.rules.paths import place_of
@@ -241,7 +242,10 @@ class _Parser:
                 self.stop(path, "bad_value", _("The second number is below the first."))
             return (low, high)
         if takes == "text":
-            return self.text(data, path, _("Give a text."))
+            text = self.text(data, path, _("Give a text."))
+            if not fold(text):  # every text would contain it
+                self.stop(path, "bad_value", _("Give a text with at least one letter, digit or sign."))
+            return text
         readers: dict[str, Callable[[Any, str], Value]] = {
             "scalar": self.scalar,
             "number": self.number,

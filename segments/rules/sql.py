@@ -150,10 +150,11 @@ class Printer:
         place = place_of(node.key)
         stored = self.stored(column, place.key)
         if not place.is_list:
-            return operator.sql.format(x=stored, **given)
+            return operator.sql(node.value).format(x=stored, t=self.text(column, place.key), **given)
         line = self.stored("line.item", place.line_key) if place.line_key else "line.item"
         lines = f"CASE jsonb_typeof({stored}) WHEN 'array' THEN {stored} ELSE '[]'::jsonb END"
-        compared = operator.sql.format(x=line, **given)
+        text = self.text("line.item", place.line_key) if place.line_key else "(line.item #>> '{}')"
+        compared = operator.sql(node.value).format(x=line, t=text, **given)
         return f"EXISTS (SELECT FROM jsonb_array_elements({lines}) AS line(item) WHERE {compared})"
 
     def stored(self, column: str, key: str) -> str:
@@ -162,6 +163,10 @@ class Printer:
         if "." not in key:
             return plain
         return f"COALESCE(NULLIF({plain}, 'null'::jsonb), {column} #> {self.value(key.split('.'))}::text[])"
+
+    def text(self, column: str, key: str) -> str:
+        """Print the same value as text; NULL for the JSON null."""
+        return f"({self.stored(column, key)} #>> '{{}}')" if "." in key else f"({column} ->> {self.value(key)})"
 
     def event(self, node: Event) -> str:
         """Print a count of interactions. Whoever did nothing has no row, so upper limits ask for those above them."""

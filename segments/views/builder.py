@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -119,6 +120,7 @@ def page(
 ) -> HttpResponse:
     """Draw the whole builder page. Faults of a new form are not shown before something was tried."""
     context = {
+        "business_zone": settings.BUSINESS_TIME_ZONE,
         "tree": Tree(item.data, item.problems if show or item.segment else (), item.segment),
         "segment": item.segment,
         "broken_reason": broken_text(item.segment) if item.segment else "",

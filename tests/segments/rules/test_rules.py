@@ -113,9 +113,14 @@ def test_the_sql_of_a_rule() -> None:
         "    GROUP BY i.profile_id HAVING count(*) >= 2) j0 ON j0.profile_id = p.id\n"
         "WHERE p.merged_into_id IS NULL AND p.erased_at IS NULL AND p.restricted_at IS NULL\n"
         "  AND p.id = ANY (%(ids)s::bigint[])\n"
-        "  AND (COALESCE((p.traits -> %(v1)s) = %(v0)s::jsonb, false) AND (j0.profile_id IS NOT NULL))"
+        "  AND (COALESCE("
+        '(((lower((p.traits ->> %(v1)s) COLLATE "C") = ANY (%(v0)s::text[])'
+        " OR (octet_length((p.traits ->> %(v1)s)) <> length((p.traits ->> %(v1)s))"
+        " AND segments_fold((p.traits ->> %(v1)s)) = ANY (%(v0)s::text[]))))"
+        " AND jsonb_typeof((p.traits -> %(v1)s)) = 'string'), false)"
+        " AND (j0.profile_id IS NOT NULL))"
     )
-    assert params == {"ids": [1, 2], "v0": '"NL"', "v1": "country", "v2": "Order"}
+    assert params == {"ids": [1, 2], "v0": ["nl"], "v1": "country", "v2": "Order"}
 
 
 def test_the_sentence_of_a_rule() -> None:
