@@ -82,6 +82,7 @@ if (BASE_DIR / "demo" / "apps.py").exists():  # the image goes without the demo 
 
 MIDDLEWARE = [
     "cdp.common.acting.CurrentRequest",
+    "cdp.page_headers.PageHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -165,6 +166,9 @@ SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+if HTTPS:  # no sub-domain and no page without TLS can set a cookie of such a name
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 CSRF_FAILURE_VIEW = "cdp.home.refused.csrf_failed"
 CSRF_COOKIE_SECURE = HTTPS
 

@@ -86,7 +86,7 @@ def test_every_change_is_in_the_log() -> None:
     rotate_key(source_id=source.pk)
     set_enabled(source_id=source.pk, enabled=False)
     update_source(source_id=source.pk, name="Till 2", allowed_origins=[])
-    log = AccessLog.objects.filter(object_kind="source", object_id=str(source.pk)).order_by("pk")
+    log = AccessLog.objects.filter(object_kind="source", object_id=source.slug).order_by("pk")
     assert [entry.action for entry in log] == [
         "source.created", "source.key_rotated", "source.disabled", "source.changed",
     ]  # fmt: skip
