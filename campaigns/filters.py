@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import django_filters
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import CampaignStatus, Outcome
 from campaigns.reasons import DELIVERY_REASONS
 from cdp.common.filters import ChoiceFilter, IdFilter, ListFilters
 from cdp.common.masking import can_see_pii
+from profiles.filters import PersonFilter
 from profiles.models import Profile
 
 #: people whom a search among decisions looks for at most
@@ -49,3 +51,15 @@ class DeliveryFilters(ListFilters):
             return rows.none()
         found = Profile.objects.filter(search_text__contains=text.lower()).values_list("pk", flat=True)[:MOST_FOUND]
         return rows.filter(profile_id__in=list(found))
+
+
+def _of_person(rows: Any, profile_id: int) -> Any:
+    return rows.filter(profile_id=profile_id)
+
+
+class DeliveryApiFilters(DeliveryFilters):
+    """Decisions, as programs ask for them: by public ids."""
+
+    campaign = profile = None
+    campaign_id = django_filters.UUIDFilter(field_name="campaign__uuid", label=_("ID of the campaign"))
+    profile_id = PersonFilter(keep=_of_person, label=_("The person: an id, or kind:value"))

@@ -9,11 +9,11 @@ import django_filters
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from cdp.common.filters import ChoiceFilter, IdFilter, ListFilters, TextFilter, within_days
+from cdp.common.filters import ChoiceFilter, IdFilter, ListFilters, MomentFilter, TextFilter, within_days
 from consent.models import Channel, Purpose, SuppressionReason
 from consent.models.ledger import Method, State
 from consent.querysets.records import of_person
-from profiles.filters import source_choices
+from profiles.filters import PersonFilter, source_choices
 from profiles.models import Profile
 
 PERIODS = (("1", _("last day")), ("7", _("last 7 days")), ("30", _("last 30 days")), ("365", _("last year")))
@@ -58,6 +58,17 @@ class RecordFilters(ListFilters):
             return self.filter_profile(rows, name, text)
         except ValidationError:
             return rows.none()
+
+
+class RecordApiFilters(RecordFilters):
+    """The consent log, as programs ask for it: by public ids."""
+
+    profile = purpose = source = text = reference = actor = period = None
+    profile_id = PersonFilter(keep=of_person, label=_("The person: an id, or kind:value"))
+    purpose_id = TextFilter(field_name="purpose__slug", label=_("ID of the purpose"))
+    source_id = TextFilter(field_name="source__slug", label=_("ID of the source"))
+    recorded_since = MomentFilter(field_name="recorded_at", lookup_expr="gte", label=_("From this moment on"))
+    recorded_before = MomentFilter(field_name="recorded_at", lookup_expr="lt", label=_("Before this moment"))
 
 
 class PurposeFilters(ListFilters):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -12,12 +12,28 @@ from profiles.forms.catalogue import TYPE_LABELS
 from profiles.models import Source
 from profiles.models.identity import MergeState
 from profiles.models.imports import ImportState, Outcome
+from profiles.querysets.lookup import find_person
 from profiles.rejections import REJECTIONS
 
 
 def source_choices() -> Sequence[tuple[str, str]]:
     """Return the sources as choices."""
     return [(str(pk), name) for pk, name in Source.objects.order_by("name").values_list("pk", "name")[:200]]
+
+
+class PersonFilter(TextFilter):
+    """A person, given as an id or as `kind:value`; `keep(rows, profile_id)` narrows the list to theirs."""
+
+    def __init__(self, *args: Any, keep: Callable[[Any, int], Any], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.keep = keep
+
+    def filter(self, rows: Any, value: Any) -> Any:
+        """Keep the rows of the person; none when there is no such person."""
+        if not value:
+            return rows
+        person = find_person(value, reader=self.parent.request.user)
+        return self.keep(rows, person.pk) if person is not None else rows.none()
 
 
 class ProfileFilters(ListFilters):

@@ -20,8 +20,10 @@ from cdp.common.api_views import ApiViewSet
 from cdp.common.errors import CdpError
 from cdp.common.filters import narrowed
 from cdp.common.masking import can_see_pii, mask_name
+from cdp.common.public_ids import derived_id
 from profiles.models import Profile
 from segments import services
+from segments.api_rules import rule_from_api, rule_to_api
 from segments.catalog_loader import moment_now
 from segments.filters import ChangeFilters, MemberFilters, SegmentFilters
 from segments.models import Membership, MembershipChange, Segment, Status
@@ -36,7 +38,7 @@ RULE_HELP = (
     f"`event` (`name`, `count`: {', '.join(COUNTS)}; `times`; `window`: "
     f'`{{"kind": {" | ".join(WINDOWS)}, "days", "from", "to"}}`; '
     "`where`: up to 10 of `{key, operator, value}` on properties), "
-    "`seen` (`which`: first, last; `operator`: within, before; `days`), `member` (`segment`: its id), "
+    "`seen` (`which`: first, last; `operator`: within, before; `days`), `member` (`segment_id`), "
     f"`consent` (`purpose`, `channel`, `state`: {', '.join(CONSENT_STATES)}), `identifier` (`kind`). "
     "Operators and what they take: " + ", ".join(f"`{item.key}` ({item.takes})" for item in OPERATORS.values()) + ". "
     "A missing value meets only `missing` and `is_not`. At most 100 nodes, 6 deep, 1,000 values, 64 KB."
@@ -48,10 +50,19 @@ LIST_HELP = " Null for a list kept by hand: see `lists/`."
 class RuleField(serializers.JSONField):
     """A rule; its faults are found by the service, which names the node."""
 
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the rule as stored."""
+        return rule_from_api(super().to_internal_value(data))
+
+    def to_representation(self, value: Any) -> Any:
+        """Return the rule as programs read it."""
+        return rule_to_api(super().to_representation(value))
+
 
 class SegmentSerializer(StrictModelSerializer[Segment]):
     """A segment with its current rule."""
 
+    id = serializers.SlugField(source="slug", read_only=True)
     rule = RuleField(source="current_version.rule", help_text=RULE_HELP + LIST_HELP, allow_null=True)
     version = serializers.IntegerField(source="current_version.number", read_only=True, allow_null=True)
     sentence = serializers.CharField(source="current_version.sentence", read_only=True, allow_null=True)
@@ -63,7 +74,6 @@ class SegmentSerializer(StrictModelSerializer[Segment]):
         model = Segment
         fields = (
             "id",
-            "slug",
             "name",
             "description",
             "kind",
@@ -77,7 +87,7 @@ class SegmentSerializer(StrictModelSerializer[Segment]):
             "refreshed_at",
             "created_at",
         )
-        read_only_fields = ("id", "slug", "kind", "status", "broken_code", "member_count", "refreshed_at", "created_at")
+        read_only_fields = ("kind", "status", "broken_code", "member_count", "refreshed_at", "created_at")
 
     def get_broken_reason(self, segment: Segment) -> str:
         """Return what is wrong with the rule, in the reader's language."""
@@ -93,22 +103,22 @@ class PreviewSerializer(StrictSerializer):
 class MemberSerializer(serializers.Serializer[Any]):
     """Somebody in a segment."""
 
-    profile = serializers.UUIDField()
+    profile_id = serializers.UUIDField()
     name = serializers.CharField()
-    since = serializers.DateTimeField()
+    entered_at = serializers.DateTimeField()
 
 
 class ChangeSerializer(serializers.Serializer[Any]):
     """Somebody came in or left."""
 
-    id = serializers.IntegerField()
-    profile = serializers.UUIDField(allow_null=True)
+    id = serializers.UUIDField()
+    profile_id = serializers.UUIDField(allow_null=True)
     entered = serializers.BooleanField()
-    at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
     cause = serializers.CharField()
 
 
-_BY_SLUG = OpenApiParameter("slug", OpenApiTypes.STR, OpenApiParameter.PATH)
+_BY_SLUG = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
 
 
 class SegmentViewSet(
@@ -123,6 +133,7 @@ class SegmentViewSet(
     serializer_class = SegmentSerializer
     filterset_class = SegmentFilters
     lookup_field = "slug"
+    lookup_url_kwarg = "id"
     required_permissions = {
         "list": "segments.view_segment",
         "retrieve": "segments.view_segment",
@@ -180,7 +191,7 @@ class SegmentViewSet(
                 "nodes": counts.nodes,
                 "sentence": describe(rule, catalog, _),
                 "sample": [
-                    {"profile": str(row.uuid), "name": str(row) if open_names else mask_name(row.display_name)}
+                    {"profile_id": str(row.uuid), "name": str(row) if open_names else mask_name(row.display_name)}
                     for row in services.sample_people(rule, catalog, moment)
                 ],
             }
@@ -190,25 +201,23 @@ class SegmentViewSet(
     @action(
         detail=True, pagination_class=keyset_pages("profile_id", key=("profile_id",)), filterset_class=MemberFilters
     )
-    def members(self, request: Request, slug: str) -> Response:
+    def members(self, request: Request, id: str) -> Response:
         """List the members."""
         segment = self.get_object()
         page = self._page(Membership.objects.filter(segment_id=segment.pk))
         people = Profile.objects.only("uuid", "display_name").in_bulk([row.profile_id for row in page])
         open_names = can_see_pii(request.user)
-        record_access(
-            request=request, action="segment.members_listed", object_kind="segment", object_id=str(segment.pk)
-        )
+        record_access(request=request, action="segment.members_listed", object_kind="segment", object_id=segment.slug)
         return self.get_paginated_response(
             [
                 {
-                    "profile": str(people[row.profile_id].uuid),
+                    "profile_id": str(people[row.profile_id].uuid),
                     "name": (
                         people[row.profile_id].display_name
                         if open_names
                         else mask_name(people[row.profile_id].display_name)
                     ),
-                    "since": row.since,
+                    "entered_at": row.since,
                 }
                 for row in page
                 if row.profile_id in people
@@ -217,7 +226,7 @@ class SegmentViewSet(
 
     @extend_schema(parameters=[_BY_SLUG], responses=ChangeSerializer(many=True))
     @action(detail=True, filterset_class=ChangeFilters)
-    def changes(self, request: Request, slug: str) -> Response:
+    def changes(self, request: Request, id: str) -> Response:
         """List who came in and who left, newest first."""
         segment = self.get_object()
         page = self._page(MembershipChange.objects.filter(segment_id=segment.pk))
@@ -225,10 +234,12 @@ class SegmentViewSet(
         return self.get_paginated_response(
             [
                 {
-                    "id": row.pk,
-                    "profile": str(people[row.profile_id]) if row.profile_id in people else None,
+                    "id": derived_id(
+                        "membership_change", segment.slug, people.get(row.profile_id), row.at, row.entered
+                    ),
+                    "profile_id": str(people[row.profile_id]) if row.profile_id in people else None,
                     "entered": row.entered,
-                    "at": row.at,
+                    "changed_at": row.at,
                     "cause": row.cause,
                 }
                 for row in page

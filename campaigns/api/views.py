@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
@@ -17,8 +18,9 @@ from campaigns.api.serializers import (
     MessageSerializer,
     PlanSerializer,
     ScheduleSerializer,
+    with_public_ids,
 )
-from campaigns.filters import CampaignFilters, DeliveryFilters, MessageFilters
+from campaigns.filters import CampaignFilters, DeliveryApiFilters, MessageFilters
 from campaigns.models import Campaign, Delivery, Message
 from campaigns.report import changes_since_forecast, report_of
 from campaigns.services.campaigns import (
@@ -39,6 +41,8 @@ class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSe
     """Messages. Every change makes a new version."""
 
     queryset = Message.objects.living().select_related("current_version")
+    lookup_field = "uuid"
+    lookup_url_kwarg = "id"
     serializer_class = MessageSerializer
     filterset_class = MessageFilters
     required_permissions: ClassVar[dict[str, str]] = {
@@ -57,7 +61,7 @@ class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSe
         return Response(self.get_serializer(row).data, status=201)
 
     @extend_schema(request=ContentSerializer, responses=MessageSerializer)
-    def update(self, request: Request, pk: str | None = None) -> Response:
+    def update(self, request: Request, id: str) -> Response:
         """Save a new version."""
         given = ContentSerializer(data=request.data)
         given.is_valid(raise_exception=True)
@@ -70,7 +74,7 @@ class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSe
         return Response(self.get_serializer(row).data)
 
     @extend_schema(responses={204: None})
-    def destroy(self, request: Request, pk: str | None = None) -> Response:
+    def destroy(self, request: Request, id: str) -> Response:
         """Put a message away; its versions stay."""
         archive_message(message_id=self.get_object().pk)
         return Response(status=204)
@@ -79,7 +83,9 @@ class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSe
 class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet[Campaign]):
     """Campaigns: make, schedule, watch, stop."""
 
-    queryset = Campaign.objects.select_related("message_version", "segment_version")
+    queryset = Campaign.objects.select_related("purpose", "segment", "message", "message_version", "segment_version")
+    lookup_field = "uuid"
+    lookup_url_kwarg = "id"
     serializer_class = CampaignSerializer
     filterset_class = CampaignFilters
     bodyless = frozenset({"unschedule", "pause", "resume", "cancel"})
@@ -100,7 +106,7 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
         return self._answer(create_campaign(plan=given.plan(), actor=request.user), 201)
 
     @extend_schema(request=PlanSerializer, responses=CampaignSerializer)
-    def update(self, request: Request, pk: str | None = None) -> Response:
+    def update(self, request: Request, id: str) -> Response:
         """Change a draft."""
         given = PlanSerializer(data=request.data)
         given.is_valid(raise_exception=True)
@@ -108,7 +114,7 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
 
     @extend_schema(request=ScheduleSerializer, responses=CampaignSerializer)
     @action(detail=True, methods=["post"])
-    def schedule(self, request: Request, pk: str | None = None) -> Response:
+    def schedule(self, request: Request, id: str) -> Response:
         """Schedule a draft, or send it now; refused with everything that stands in the way."""
         given = ScheduleSerializer(data=request.data)
         given.is_valid(raise_exception=True)
@@ -117,32 +123,32 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
 
     @extend_schema(request=None, responses=CampaignSerializer)
     @action(detail=True, methods=["post"])
-    def unschedule(self, request: Request, pk: str | None = None) -> Response:
+    def unschedule(self, request: Request, id: str) -> Response:
         """Make a scheduled campaign a draft again."""
         return self._answer(unschedule_campaign(campaign_id=self.get_object().pk))
 
     @extend_schema(request=None, responses=CampaignSerializer)
     @action(detail=True, methods=["post"])
-    def pause(self, request: Request, pk: str | None = None) -> Response:
+    def pause(self, request: Request, id: str) -> Response:
         """Hold a campaign."""
         return self._answer(pause_campaign(campaign_id=self.get_object().pk))
 
     @extend_schema(request=None, responses=CampaignSerializer)
     @action(detail=True, methods=["post"])
-    def resume(self, request: Request, pk: str | None = None) -> Response:
+    def resume(self, request: Request, id: str) -> Response:
         """Go on with a held campaign."""
         return self._answer(resume_campaign(campaign_id=self.get_object().pk))
 
     @extend_schema(request=None, responses=CampaignSerializer)
     @action(detail=True, methods=["post"])
-    def cancel(self, request: Request, pk: str | None = None) -> Response:
+    def cancel(self, request: Request, id: str) -> Response:
         """Stop a campaign for good."""
         campaign, _people = cancel_campaign(campaign_id=self.get_object().pk)
         return self._answer(campaign)
 
     @extend_schema(responses={200: dict[str, Any]})
     @action(detail=True, methods=["get"])
-    def report(self, request: Request, pk: str | None = None) -> Response:
+    def report(self, request: Request, id: str) -> Response:
         """Return the figures; audience = sent + skipped + failed + unknown + cancelled + pending.
 
         `since_forecast` names every line that differs from what was foreseen when the campaign was scheduled.
@@ -162,9 +168,19 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
 class DeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet[Delivery]):
     """Decisions: who got which campaign, who did not, and why."""
 
-    queryset = Delivery.objects.all()
+    queryset = Delivery.objects.select_related("campaign", "message_version")
     serializer_class = DeliverySerializer
     pagination_class = keyset_pages("-campaign_id")
-    filterset_class = DeliveryFilters
+    filterset_class = DeliveryApiFilters
     lookup_field = "uuid"
+    lookup_url_kwarg = "id"
     required_permissions: ClassVar[dict[str, str]] = {"*": "campaigns.view_delivery"}
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List decisions, those of the newest campaign first."""
+        page: Sequence[Any] = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        return self.get_paginated_response(DeliverySerializer(with_public_ids(page), many=True).data)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return one decision."""
+        return Response(DeliverySerializer(with_public_ids([self.get_object()])[0]).data)

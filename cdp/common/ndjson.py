@@ -37,12 +37,15 @@ def _item(line: bytes) -> Any:
 
 def items_of(data: Any, *, limit: int) -> list[Any]:
     """Return the items of a body in either form; raise CdpError when it has another shape or too many."""
+    if isinstance(data, dict) and (unknown := sorted(set(data) - {"items"})):
+        raise CdpError(
+            "unknown_field",
+            _("There is no field “%(name)s”.") % {"name": unknown[0][:60]},
+            place=unknown[0][:60],
+            fields={name[:60]: [_("This field is not known.")] for name in unknown[:20]},
+        )
     if not isinstance(data, dict) or not isinstance(items := data.get("items"), list):
         raise CdpError("invalid_shape", _("The body is an object with a list named “items”."), place="items")
-    if unknown := sorted(set(data) - {"items"}):
-        raise CdpError(
-            "unknown_field", _("There is no field “%(name)s”.") % {"name": unknown[0][:60]}, place=unknown[0]
-        )
     if len(items) > limit:
         raise CdpError(
             "too_many_items",

@@ -16,7 +16,7 @@ from cdp.common.api_fields import StrictSerializer
 from cdp.common.api_views import ApiViewSet
 from consent.filters import SuppressionFilters
 from consent.gate import answers_for
-from consent.models import Suppression, SuppressionReason
+from consent.models import ConsentRecord, Suppression, SuppressionReason
 from consent.reasons import gate_text
 from consent.services.suppressing import find_suppressions, suppress_address
 from profiles.models import Profile
@@ -25,6 +25,8 @@ from profiles.querysets.lookup import get_person
 
 class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
     """An entry of the list; the address itself is not known."""
+
+    id = serializers.UUIDField(source="uuid", read_only=True)
 
     class Meta:
         model = Suppression
@@ -84,13 +86,13 @@ class SuppressionViewSet(mixins.ListModelMixin, ApiViewSet[Suppression]):
 class DecisionSerializer(serializers.Serializer[Any]):
     """What may be done, for one purpose by one channel."""
 
-    purpose = serializers.CharField()
+    purpose_id = serializers.CharField()
     channel = serializers.CharField()
     state = serializers.CharField(allow_blank=True)
     allowed = serializers.BooleanField()
     reason = serializers.CharField(allow_blank=True)
     reason_text = serializers.CharField()
-    record = serializers.IntegerField(allow_null=True)
+    record_id = serializers.UUIDField(allow_null=True, help_text="the consent record behind it")
 
 
 class PermissionViewSet(ApiViewSet[Profile]):
@@ -109,16 +111,19 @@ class PermissionViewSet(ApiViewSet[Profile]):
         record_access(
             request=request, action="profile.permissions_read", object_kind="profile", object_id=str(profile.uuid)
         )
+        answers = list(answers_for(profile.pk))
+        behind = [answer.decision.record_id for answer in answers if answer.decision.record_id]
+        records = dict(ConsentRecord.objects.filter(pk__in=behind).values_list("pk", "uuid"))
         rows = [
             {
-                "purpose": answer.purpose.slug,
+                "purpose_id": answer.purpose.slug,
                 "channel": answer.channel,
                 "state": answer.state.state if answer.state is not None else "",
                 "allowed": answer.decision.allowed,
                 "reason": answer.decision.reason,
                 "reason_text": gate_text(answer.decision.reason),
-                "record": answer.decision.record_id,
+                "record_id": records.get(answer.decision.record_id or 0),
             }
-            for answer in answers_for(profile.pk)
+            for answer in answers
         ]
         return Response(DecisionSerializer(rows, many=True).data)

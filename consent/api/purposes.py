@@ -48,6 +48,7 @@ class SoftOptInSerializer(StrictSerializer):
 class PurposeSerializer(StrictModelSerializer[Purpose]):
     """A purpose with its words."""
 
+    id = serializers.SlugField(source="slug", read_only=True)
     channels = serializers.ListField(child=serializers.ChoiceField(choices=Channel.choices), default=["email"])
     basis = serializers.ChoiceField(choices=Basis.choices, default=Basis.CONSENT)
     soft_opt_in = SoftOptInSerializer(required=False)
@@ -58,7 +59,6 @@ class PurposeSerializer(StrictModelSerializer[Purpose]):
         model = Purpose
         fields: tuple[str, ...] = (
             "id",
-            "slug",
             "name",
             "description",
             "channels",
@@ -72,7 +72,7 @@ class PurposeSerializer(StrictModelSerializer[Purpose]):
             "version",
             "texts",
         )
-        read_only_fields: tuple[str, ...] = ("id", "slug", "texts")
+        read_only_fields: tuple[str, ...] = ("texts",)
 
 
 class PurposeChange(PurposeSerializer):
@@ -115,7 +115,7 @@ class VersionSerializer(serializers.ModelSerializer[PurposeVersion]):
     class Meta:
         model = PurposeVersion
         fields = (
-            *("id", "version", "name", "description", "channels", "basis", "is_marketing", "requires_seen_proof"),
+            *("version", "name", "description", "channels", "basis", "is_marketing", "requires_seen_proof"),
             *(
                 "requires_confirmed",
                 "soft_opt_in",
@@ -138,6 +138,7 @@ class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSe
     serializer_class = PurposeSerializer
     filterset_class = PurposeFilters
     lookup_field = "slug"
+    lookup_url_kwarg = "id"
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "consent.view_purpose",
         "retrieve": "consent.view_purpose",
@@ -158,7 +159,7 @@ class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSe
         return Response(self.get_serializer(purpose).data, status=201)
 
     @extend_schema(request=PurposeChange)
-    def partial_update(self, request: Request, slug: str | None = None) -> Response:
+    def partial_update(self, request: Request, id: str) -> Response:
         """Change a purpose: a new version of it.
 
         A change that lets more people be reached is refused (409, `consent.widens`) unless `confirm` is their number.
@@ -177,7 +178,7 @@ class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSe
 
     @extend_schema(request=PurposeChange, responses=EffectSerializer)
     @action(detail=True, methods=["post"])
-    def effect(self, request: Request, slug: str | None = None) -> Response:
+    def effect(self, request: Request, id: str) -> Response:
         """Count whom a change would let be reached, by channel; nothing is changed."""
         form = PurposeChange(data=request.data, partial=True)
         form.is_valid(raise_exception=True)
@@ -189,7 +190,7 @@ class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSe
 
     @extend_schema(responses=VersionSerializer(many=True))
     @action(detail=True, methods=["get"], filterset_class=None)
-    def versions(self, request: Request, slug: str | None = None) -> Response:
+    def versions(self, request: Request, id: str) -> Response:
         """List the versions of a purpose, newest first."""
         versions: Any = narrowed(request, self.get_object().versions.all(), None)
         rows: Any = self.paginate_queryset(versions)
@@ -197,7 +198,7 @@ class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSe
 
     @extend_schema(request=TextSerializer, responses={201: TextSerializer})
     @action(detail=True, methods=["post"])
-    def texts(self, request: Request, slug: str | None = None) -> Response:
+    def texts(self, request: Request, id: str) -> Response:
         """Add a version of the words."""
         form = TextSerializer(data=request.data)
         form.is_valid(raise_exception=True)

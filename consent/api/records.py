@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.utils.dateparse import parse_datetime
@@ -15,11 +16,12 @@ from cdp.common.access import record_access
 from cdp.common.api_fields import StrictSerializer
 from cdp.common.api_views import ApiViewSet
 from cdp.common.errors import CdpError
-from consent.filters import RecordFilters
+from consent.filters import RecordApiFilters
 from consent.gate import check
 from consent.models import Channel, ConsentRecord, ConsentText
 from consent.models.ledger import Method, State
 from consent.policy.states import GIVEN, OBJECTED
+from consent.querysets.records import with_public_ids
 from consent.services.recording import find_purpose, record_consent
 from profiles.models import Profile
 from profiles.querysets.lookup import get_person
@@ -30,11 +32,25 @@ SAYABLE = [State.GIVEN, State.REFUSED, State.WITHDRAWN, State.OBJECTED]
 
 
 class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
-    """A record with its words and evidence."""
+    """A record with its wording and evidence. Rows come from `with_public_ids`."""
 
-    purpose = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
-    purpose_version = serializers.SlugRelatedField[Any](slug_field="version", read_only=True)
-    words = serializers.SerializerMethodField()
+    id = serializers.UUIDField(source="uuid", read_only=True)
+    profile_id = serializers.UUIDField(
+        source="public_profile_id", read_only=True, allow_null=True, help_text="whose it is now; null once erased"
+    )
+    purpose_id = serializers.SlugField(source="purpose.slug", read_only=True)
+    purpose_version = serializers.IntegerField(source="purpose_version.version", read_only=True)
+    source_id = serializers.SlugField(source="source.slug", read_only=True, allow_null=True, default=None)
+    actor = serializers.CharField(
+        source="public_actor",
+        read_only=True,
+        help_text="subject, user:<name>, token:<id>, source:<id>, system:<rule>",
+    )
+    reference = serializers.CharField(
+        source="public_reference", read_only=True, help_text="what it came with: message:<id>, import:<id>, delivery"
+    )
+    text = serializers.CharField(source="text.text", read_only=True, default="", help_text="the wording shown")
+    text_version = serializers.IntegerField(source="text.version", read_only=True, allow_null=True, default=None)
     ends_all_marketing = serializers.SerializerMethodField()
     evidence = serializers.SerializerMethodField()
 
@@ -42,31 +58,27 @@ class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
         model = ConsentRecord
         fields = (
             "id",
-            "identifier_id",
-            "position",
             "profile_id",
-            "purpose",
+            "purpose_id",
+            "purpose_version",
             "channel",
             "state",
             "proof",
-            "purpose_version",
             "method",
             "actor",
             "source_id",
-            "ends_all_marketing",
             "reference",
+            "ends_all_marketing",
+            "text",
+            "text_version",
+            "evidence",
             "occurred_at",
             "recorded_at",
-            "words",
-            "evidence",
+            "position",
             "prev_hash",
             "hash",
         )
         read_only_fields = fields
-
-    def get_words(self, record: ConsentRecord) -> str:
-        """Return the words that were shown."""
-        return record.text.text if record.text is not None else ""
 
     def get_ends_all_marketing(self, record: ConsentRecord) -> bool:
         """Tell whether it is an objection to marketing, which ends all of it whatever the purpose."""
@@ -99,9 +111,11 @@ class RecordInput(StrictSerializer):
 class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet[ConsentRecord]):
     """Read the consent log; append to it."""
 
-    queryset = ConsentRecord.objects.select_related("purpose", "purpose_version", "text", "evidence")
+    queryset = ConsentRecord.objects.select_related("purpose", "purpose_version", "text", "source", "evidence")
     serializer_class = RecordSerializer
-    filterset_class = RecordFilters
+    filterset_class = RecordApiFilters
+    lookup_field = "uuid"
+    lookup_url_kwarg = "id"
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "consent.view_consentrecord",
         "retrieve": "consent.view_consentrecord",
@@ -110,9 +124,15 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Api
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return records, newest first; noted in the access log."""
-        response = super().list(request, *args, **kwargs)
-        record_access(request=request, action="consent.log_read", detail={"rows": len(response.data["results"])})
-        return response
+        page: Sequence[Any] = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        record_access(request=request, action="consent.log_read", detail={"rows": len(page)})
+        return self.get_paginated_response(RecordSerializer(with_public_ids(page), many=True).data)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return one record; noted in the access log."""
+        record = self.get_object()
+        record_access(request=request, action="consent.log_read", object_kind="record", object_id=str(record.uuid))
+        return Response(RecordSerializer(with_public_ids([record])[0]).data)
 
     @extend_schema(request=RecordInput, responses={201: RecordSerializer})
     def create(self, request: Request) -> Response:
@@ -153,7 +173,7 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Api
             evidence=evidence,
             occurred_at=occurred_at,
         )
-        return Response(self.get_serializer(record).data, status=201)
+        return Response(RecordSerializer(with_public_ids([record])[0]).data, status=201)
 
 
 def _refuse_over_objection(person: Profile, purpose_id: int, channel: str, method: str) -> None:

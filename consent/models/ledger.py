@@ -7,7 +7,10 @@ people are joined or parted, and their chains go along; nothing is rewritten. Th
 
 from __future__ import annotations
 
+import uuid
+
 import pgtrigger
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -61,6 +64,8 @@ class Proof(models.TextChoices):
 class ConsentRecord(models.Model):
     """One statement about one purpose and channel. Rows are only ever added; see consent.policy.chain for the hash."""
 
+    #: how the API names it; no part of the chain. Found by a plain index: a unique one would cross shards
+    uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     identifier_id = models.BigIntegerField()  # the subject, whose chain this is; no key: outlives the identifier
     position = models.PositiveIntegerField()
     profile_id = models.BigIntegerField()  # who the subject was at that time
@@ -104,6 +109,7 @@ class ConsentRecord(models.Model):
             models.Index(fields=["method", "-id"], name="consentrecord_method_idx"),
             models.Index(fields=["recorded_at"], name="consentrecord_recorded_idx"),
             models.Index(fields=["text"], name="consentrecord_text_idx"),
+            models.Index(fields=["uuid"], name="consentrecord_uuid_idx"),
             models.Index(
                 fields=["reference", "identifier_id"],
                 name="consentrecord_reference_idx",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -21,6 +24,7 @@ class SuppressionReason(models.TextChoices):
 class Suppression(models.Model):
     """HMAC-SHA-256 of `kind:value`, with the reason (see profiles.identity.digests)."""
 
+    uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), unique=True, editable=False)
     digest = models.CharField(max_length=64)
     key_chain = models.CharField(max_length=120)  # ids of the keys, in the order in which they were applied
     kind = models.CharField(max_length=40)

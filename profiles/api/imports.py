@@ -32,6 +32,7 @@ from profiles.querysets.imports import with_people
 class ImportSerializer(serializers.ModelSerializer[Import]):
     """An import. `counts` holds outcomes, reasons, changed traits and what registered targets would do or did."""
 
+    id = serializers.UUIDField(source="uuid", read_only=True)
     error = serializers.SerializerMethodField(help_text="`error_code` as a sentence")
 
     class Meta:
@@ -85,7 +86,7 @@ class RowSerializer(serializers.Serializer[ImportRow]):
     outcome = serializers.ChoiceField(choices=Outcome.choices)
     code = serializers.CharField(allow_blank=True)
     reason = serializers.CharField(allow_blank=True, help_text="`code` as a sentence")
-    person = serializers.UUIDField(allow_null=True)
+    profile_id = serializers.UUIDField(allow_null=True)
     identifiers = serializers.DictField()
     values = serializers.DictField()
     changes = serializers.DictField(help_text="trait: [old, new]")
@@ -103,6 +104,8 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
     """Bring contact files in. Nothing is written to people before `confirm`."""
 
     queryset = Import.objects.all()
+    lookup_field = "uuid"
+    lookup_url_kwarg = "id"
     serializer_class = ImportSerializer
     filterset_class = ImportFilters
     bodyless = frozenset({"confirm", "pause", "resume", "cancel", "undo"})
@@ -142,7 +145,7 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
 
     @extend_schema(request=CheckInput, responses=ImportSerializer)
     @action(detail=True, methods=["post"])
-    def check(self, request: Request, pk: str | None = None) -> Response:
+    def check(self, request: Request, id: str) -> Response:
         """Run the dry run with a mapping."""
         form = CheckInput(data=request.data)
         form.is_valid(raise_exception=True)
@@ -153,31 +156,31 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
 
     @extend_schema(request=None, responses=ImportSerializer)
     @action(detail=True, methods=["post"])
-    def confirm(self, request: Request, pk: str | None = None) -> Response:
+    def confirm(self, request: Request, id: str) -> Response:
         """Agree to the dry run: people are created and changed."""
         return self._answer(service.confirm_import(import_id=self._number(), actor=request.user))
 
     @extend_schema(request=None, responses=ImportSerializer)
     @action(detail=True, methods=["post"])
-    def pause(self, request: Request, pk: str | None = None) -> Response:
+    def pause(self, request: Request, id: str) -> Response:
         """Stop after the block at work."""
         return self._answer(service.pause_import(import_id=self._number()))
 
     @extend_schema(request=None, responses=ImportSerializer)
     @action(detail=True, methods=["post"])
-    def resume(self, request: Request, pk: str | None = None) -> Response:
+    def resume(self, request: Request, id: str) -> Response:
         """Go on after a pause or a failure."""
         return self._answer(service.resume_import(import_id=self._number()))
 
     @extend_schema(request=None, responses=ImportSerializer)
     @action(detail=True, methods=["post"])
-    def cancel(self, request: Request, pk: str | None = None) -> Response:
+    def cancel(self, request: Request, id: str) -> Response:
         """Stop for good; what is written stays and can be undone."""
         return self._answer(service.cancel_import(import_id=self._number()))
 
     @extend_schema(request=None, responses=ImportSerializer)
     @action(detail=True, methods=["post"])
-    def undo(self, request: Request, pk: str | None = None) -> Response:
+    def undo(self, request: Request, id: str) -> Response:
         """Take back what the import wrote, as far as nobody changed it since."""
         return self._answer(service.start_undo(import_id=self._number(), actor=request.user))
 
@@ -188,12 +191,12 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
         pagination_class=keyset_pages("line", key=("line",)),
         filterset_class=ImportRowFilters,
     )
-    def rows(self, request: Request, pk: str | None = None) -> Response:
+    def rows(self, request: Request, id: str) -> Response:
         """List rows by line: what each did or would do, and why not."""
         job = self.get_object()
         rows: Any = narrowed(request, ImportRow.objects.filter(import_id=job.pk), ImportRowFilters)
         page = with_people(self.paginate_queryset(rows) or [])
-        record_access(request=request, action="import.rows_viewed", object_kind="import", object_id=str(job.pk))
+        record_access(request=request, action="import.rows_viewed", object_kind="import", object_id=str(job.uuid))
         seen = can_see_pii(request.user)
         return self.get_paginated_response([_row(row, seen) for row in page])
 
@@ -209,7 +212,7 @@ def _row(row: ImportRow, seen: bool) -> dict[str, Any]:
         "outcome": row.outcome,
         "code": row.reason,
         "reason": explain(row.reason, row.params) if row.reason else "",
-        "person": str(profile.uuid) if profile else None,
+        "profile_id": str(profile.uuid) if profile else None,
         "identifiers": {kind: value if seen else mask_identifier(kind, value) for kind, value in data.get("i", [])},
         "values": values if seen else mask_value("", values),
         "changes": changes

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,17 +15,20 @@ from cdp.common.access import record_access
 from cdp.common.api_pages import keyset_pages
 from cdp.common.api_views import ApiViewSet
 from cdp.common.masking import can_see_pii, mask_value
+from cdp.common.public_ids import derived_id
 from profiles.filters import InteractionFilters
-from profiles.models import Interaction, Profile
+from profiles.models import Interaction, Profile, Source
 
 #: newest first; a row never changes its time or id, so a walk misses nothing that was there when it began
 InteractionPages = keyset_pages("-occurred_at", key=("id",))
 
 
 class InteractionSerializer(serializers.ModelSerializer[Interaction]):
-    """One thing a person did; `profile` is the person's id."""
+    """One thing a person did. `id` is made of the source and the message id: it outlives a replay."""
 
-    profile = serializers.SerializerMethodField()
+    id = serializers.SerializerMethodField()
+    profile_id = serializers.SerializerMethodField()
+    source_id = serializers.SerializerMethodField()
 
     class Meta:
         model = Interaction
@@ -36,14 +41,24 @@ class InteractionSerializer(serializers.ModelSerializer[Interaction]):
             "properties",
             "message_id",
             "source_id",
-            "profile",
+            "profile_id",
         ]
         read_only_fields = fields
 
-    def get_profile(self, row: Interaction) -> str | None:
+    @extend_schema_field(OpenApiTypes.UUID)
+    def get_id(self, row: Interaction) -> str:
+        """Return the id: a message counts once per source, whatever is retried or replayed."""
+        return str(derived_id("interaction", self.get_source_id(row), row.message_id))
+
+    @extend_schema_field({"type": "string", "format": "uuid", "nullable": True})
+    def get_profile_id(self, row: Interaction) -> str | None:
         """Return the public id of the person."""
         known = self.context["people"].get(row.profile_id)
         return str(known) if known else None
+
+    def get_source_id(self, row: Interaction) -> str:
+        """Return the id of the source, its short name."""
+        return str(self.context["sources"].get(row.source_id, ""))
 
     def to_representation(self, instance: Interaction) -> dict[str, Any]:
         """Mask what the reader may not see."""
@@ -56,7 +71,9 @@ class InteractionSerializer(serializers.ModelSerializer[Interaction]):
 def serialized(rows: Sequence[Interaction], request: Request) -> Any:
     """Return a page of interactions for the answer."""
     people = dict(Profile.objects.filter(pk__in={row.profile_id for row in rows}).values_list("pk", "uuid"))
-    return InteractionSerializer(rows, many=True, context={"request": request, "people": people}).data
+    sources = dict(Source.objects.filter(pk__in={row.source_id for row in rows}).values_list("pk", "slug"))
+    context = {"request": request, "people": people, "sources": sources}
+    return InteractionSerializer(rows, many=True, context=context).data
 
 
 class InteractionViewSet(mixins.ListModelMixin, ApiViewSet[Interaction]):

@@ -21,6 +21,7 @@ from profiles.services import sources as services
 class SourceSerializer(serializers.ModelSerializer[Source]):
     """A source with its counts."""
 
+    id = serializers.SlugField(source="slug", read_only=True)
     counts = serializers.SerializerMethodField(help_text="received = stored + duplicate + rejected")
 
     class Meta:
@@ -28,7 +29,6 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
         fields: tuple[str, ...] = (
             "id",
             "name",
-            "slug",
             "kind",
             "enabled",
             "allowed_origins",
@@ -88,6 +88,8 @@ class SourceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
     """List, make and change sources."""
 
     queryset = Source.objects.all()
+    lookup_field = "slug"
+    lookup_url_kwarg = "id"
     serializer_class = SourceSerializer
     filterset_class = SourceFilters
     required_permissions: ClassVar[dict[str, str]] = {
@@ -114,7 +116,7 @@ class SourceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
         return self._with_key(source, key, status.HTTP_201_CREATED)
 
     @extend_schema(request=SourceChange, responses=SourceSerializer)
-    def partial_update(self, request: Request, pk: str | None = None) -> Response:
+    def partial_update(self, request: Request, id: str) -> Response:
         """Change a source's name or origins, or switch it on or off."""
         form = SourceChange(data=request.data)
         form.is_valid(raise_exception=True)
@@ -133,7 +135,7 @@ class SourceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
 
     @extend_schema(request=KeyRotation, responses=SourceWithKey)
     @action(detail=True, methods=["post"], url_path="rotate-key")
-    def rotate_key(self, request: Request, pk: str | None = None) -> Response:
+    def rotate_key(self, request: Request, id: str) -> Response:
         """Issue a new key; the old one keeps working for `overlap_hours`."""
         form = KeyRotation(data=request.data)
         form.is_valid(raise_exception=True)

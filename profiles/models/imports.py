@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -38,6 +40,7 @@ class Outcome(models.TextChoices):
 class Import(models.Model):
     """A contact file on its way in. Nothing is written to people before the marketer saw the dry run and agreed."""
 
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=200)
     file = models.FileField(upload_to="imports/")
     file_digest = models.CharField(max_length=64, blank=True)

@@ -29,7 +29,7 @@ def test_a_campaign_goes_from_message_to_report(client: Client, api_token: Token
     people = segment(*readers(2, news))
     letter = post(client, "messages/", headers, LETTER)
     assert letter.status_code == 201 and letter.json()["version"] == 1
-    body = {"name": "Sale", "purpose": news.pk, "segment": people.pk, "message": letter.json()["id"]}
+    body = {"name": "Sale", "purpose_id": news.slug, "segment_id": people.slug, "message_id": letter.json()["id"]}
     made = post(client, "campaigns/", headers, body)
     assert made.status_code == 201 and made.json()["status"] == "draft"
     key = made.json()["id"]
@@ -37,7 +37,7 @@ def test_a_campaign_goes_from_message_to_report(client: Client, api_token: Token
     start_due_campaigns()
     report = client.get(f"/api/v1/campaigns/{key}/report/", headers=headers).json()
     assert report["audience"] == 2 and report["pending"] == 2 and report["adds_up"] is True
-    rows = client.get(f"/api/v1/deliveries/?campaign={key}&outcome=pending", headers=headers).json()["results"]
+    rows = client.get(f"/api/v1/deliveries/?campaign_id={key}&outcome=pending", headers=headers).json()["results"]
     assert len(rows) == 2 and rows[0]["explanation"] and "context" not in rows[0]
     assert post(client, f"campaigns/{key}/cancel/", headers).json()["status"] == "cancelled"
     assert {row.outcome for row in Delivery.objects.all()} == {"cancelled"}
@@ -60,9 +60,9 @@ def test_a_draft_that_lacks_its_parts_says_which(client: Client, api_token: Toke
 def test_unknown_fields_and_odd_values_are_refused(client: Client, api_token: Token) -> None:
     headers = api_token("Marketer")
     assert post(client, "messages/", headers, {**LETTER, "status": "sent"}).status_code == 400
-    assert post(client, "campaigns/", headers, {"name": "x", "segment": 2**70}).status_code == 400
-    assert post(client, "campaigns/", headers, {"name": "x", "purpose": 999999}).status_code == 400
-    assert client.get("/api/v1/deliveries/?campaign=zzz&outcome=nope", headers=headers).status_code == 400
+    assert post(client, "campaigns/", headers, {"name": "x", "segment_id": 2**70}).status_code == 400
+    assert post(client, "campaigns/", headers, {"name": "x", "purpose_id": "999999"}).status_code == 400
+    assert client.get("/api/v1/deliveries/?campaign_id=zzz&outcome=nope", headers=headers).status_code == 400
     assert client.get("/api/v1/campaigns/?status=nope", headers=headers).status_code == 400
 
 
@@ -72,5 +72,5 @@ def test_an_analyst_reads_and_changes_nothing(client: Client, api_token: Token) 
     assert client.get("/api/v1/messages/", headers=headers).status_code == 200
     assert client.get("/api/v1/deliveries/", headers=headers).status_code == 200
     assert post(client, "messages/", headers, LETTER).status_code == 403
-    assert client.delete(f"/api/v1/messages/{row.pk}/", headers=headers).status_code == 403
+    assert client.delete(f"/api/v1/messages/{row.uuid}/", headers=headers).status_code == 403
     assert client.get("/api/v1/campaigns/").status_code == 401

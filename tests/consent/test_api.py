@@ -34,22 +34,22 @@ def test_record_is_made_and_found(api_token: Token) -> None:
         "text_version": 1,
     }
     made = post("/api/v1/consent-records/", {**body, "evidence": {"page_url": "https://shop.example/"}}, headers)
-    assert (made.status_code, made.json()["words"]) == (201, "Yes")
+    assert (made.status_code, made.json()["text"]) == (201, "Yes")
     assert state_of(anna, newsletter) == "given"
     say(person(), newsletter, "given")
     found = Client().get(
-        f"/api/v1/consent-records/?profile={anna.uuid}&purpose=newsletter&state=given", headers=headers
+        f"/api/v1/consent-records/?profile_id={anna.uuid}&purpose_id=newsletter&state=given", headers=headers
     )
     assert [row["id"] for row in found.json()["results"]] == [made.json()["id"]]
     permissions = Client().get(f"/api/v1/permissions/{anna.uuid}/", headers=headers).json()
     assert permissions[0] | {"reason_text": ""} == {
-        "purpose": "newsletter",
+        "purpose_id": "newsletter",
         "channel": "email",
         "state": "given",
         "allowed": True,
         "reason": "",
         "reason_text": "",
-        "record": made.json()["id"],
+        "record_id": made.json()["id"],
     }
 
 
@@ -82,7 +82,7 @@ def test_ledger_has_no_way_to_change_or_delete(api_token: Token) -> None:
     headers = api_token("Administrator")
     for method in ("put", "patch", "delete"):
         call = getattr(Client(), method)
-        answer = call(f"/api/v1/consent-records/{record.pk}/", {}, content_type="application/json", headers=headers)
+        answer = call(f"/api/v1/consent-records/{record.uuid}/", {}, content_type="application/json", headers=headers)
         assert answer.status_code in (403, 405)
     assert ConsentRecord.objects.get().state == "withdrawn"
 
@@ -99,7 +99,7 @@ def test_purposes_are_defined_worded_and_changed(api_token: Token) -> None:
     """The same services as the pages."""
     headers = api_token("Privacy officer")
     made = post("/api/v1/purposes/", {"name": "Weekly letter", "channels": ["email", "sms"]}, headers)
-    assert (made.status_code, made.json()["slug"]) == (201, "weekly-letter")
+    assert (made.status_code, made.json()["id"]) == (201, "weekly-letter")
     assert post("/api/v1/purposes/", {"name": "Weekly letter"}, headers).json()["code"] == "consent.name_taken"
     assert post("/api/v1/purposes/weekly-letter/texts/", {"text": "Yes", "language": "en"}, headers).status_code == 201
     changed = Client().patch(

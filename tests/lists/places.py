@@ -135,4 +135,4 @@ def superuser() -> Client:
 
 def name_of(row: dict[str, Any]) -> Any:
     """Return what names a row of an answer."""
-    return next(row[key] for key in ("uuid", "id", "line", "profile", "profile_id") if key in row)
+    return next(row[key] for key in ("id", "line", "version", "profile_id") if key in row)

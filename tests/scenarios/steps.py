@@ -52,8 +52,8 @@ def make_purpose(api: httpx.Client, name: str) -> str:
     """Make a purpose with its words; return its short name."""
     purpose = taken(api.post("purposes/", json={"name": name, "description": f"{name} by mail"}), 201)
     words = {"text": f"Yes, send me {name}", "language": "en"}
-    taken(api.post(f"purposes/{purpose['slug']}/texts/", json=words), 201)
-    return str(purpose["slug"])
+    taken(api.post(f"purposes/{purpose['id']}/texts/", json=words), 201)
+    return str(purpose["id"])
 
 
 def say(api: httpx.Client, profile: str, purpose: str, state: str) -> None:

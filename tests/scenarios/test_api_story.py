@@ -36,16 +36,16 @@ def test_a_campaign_from_segment_to_report(installation: Installation) -> None:
         for name in ("gus", "han"):
             say(api, people[name], purpose, "given")
         segment = taken(api.post("segments/", json={"name": "In Zwolle", "rule": RULE}), 201)
-        slug = segment["slug"]
+        slug = segment["id"]
         eventually(lambda: taken(api.get(f"segments/{slug}/"))["member_count"] == 3, "three members")
         preview = taken(api.post("segments/preview/", json={"rule": RULE}))
         assert preview["count"] == 3, preview
         message = taken(api.post("messages/", json=MESSAGE), 201)
         plan = {
             "name": "API campaign",
-            "segment": segment["id"],
-            "purpose": taken(api.get(f"purposes/{purpose}/"))["id"],
-            "message": message["id"],
+            "segment_id": segment["id"],
+            "purpose_id": taken(api.get(f"purposes/{purpose}/"))["id"],
+            "message_id": message["id"],
         }
         campaign = taken(api.post("campaigns/", json=plan), 201)
         at = f"campaigns/{campaign['id']}/"
@@ -54,9 +54,9 @@ def test_a_campaign_from_segment_to_report(installation: Installation) -> None:
         report = taken(api.get(at + "report/"))
         assert (report["audience"], report["sent"], report["skipped"], report["adds_up"]) == (3, 2, 1, True)
         assert report["reasons"][0]["reason"] == "no_consent"
-        deliveries = taken(api.get("deliveries/", params={"campaign": campaign["id"]}))["results"]
+        deliveries = taken(api.get("deliveries/", params={"campaign_id": campaign["id"]}))["results"]
         assert sorted(row["outcome"] for row in deliveries) == ["sent", "sent", "skipped"]
-        records = taken(api.get("consent-records/", params={"profile": people["gus"]}))["results"]
+        records = taken(api.get("consent-records/", params={"profile_id": people["gus"]}))["results"]
         assert [row["id"] for row in records] == [
             row["consent_record_id"] for row in deliveries if row["consent_record_id"] in {r["id"] for r in records}
         ]

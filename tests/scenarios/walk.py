@@ -11,7 +11,9 @@ from django.db import transaction
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Message
+from consent.models import ConsentRecord, Suppression
+from profiles.models import Import
 from tests.scenarios.installation import user_of
 
 ARGUMENTS: dict[str, list[Any]] = {
@@ -29,6 +31,7 @@ ARGUMENTS: dict[str, list[Any]] = {
     "campaigns:delivery": ["running", "delivery"], "campaigns:delivery_mail": ["running", "delivery"],
     "dead_letter_retry": ["dead_letter"], "dead_letter_discard": ["dead_letter"],
 }  # fmt: skip
+BY_NUMBER = (Campaign, ConsentRecord, Import, Message, Suppression)
 BY_ROUTE_WORD = {"uuid": "person", "import_id": "import", "message_id": "message", "campaign_id": "campaign"}
 
 
@@ -84,8 +87,8 @@ def slug_of(name: str) -> str:
 
 def value_of(thing: Any) -> Any:
     """Return what stands for a thing in an address."""
-    # The uuid of a campaign tells it from its twin in a restored backup; its address is its number.
-    keys = ("pk",) if isinstance(thing, Campaign) else ("slug", "uuid", "pk")
+    # These have a uuid for the API; the address of their page is their number.
+    keys = ("pk",) if isinstance(thing, BY_NUMBER) else ("slug", "uuid", "pk")
     for key in keys:
         if value := getattr(thing, key, None):
             return value
@@ -94,15 +97,14 @@ def value_of(thing: Any) -> Any:
 
 def api_arguments(name: str, world: dict[str, Any]) -> list[Any]:
     """Return what the address of an API route holds."""
-    kind, _dash, _action = name.rpartition("-") if not name.endswith("rotate-key") else ("sources", "-", "rotate")
     with suppress(NoReverseMatch):
         reverse(name)
         return []
     keys = {
-        "profiles": world["person"].uuid, "sources": world["source"].pk, "imports": world["import"].pk,
-        "consent-records": world["record"].pk, "purposes": world["purpose"].slug, "permissions": world["person"].uuid,
+        "profiles": world["person"].uuid, "sources": world["source"].slug, "imports": world["import"].uuid,
+        "consent-records": world["record"].uuid, "purposes": world["purpose"].slug, "permissions": world["person"].uuid,
         "lists": world["list"].slug,
-        "segments": world["segment"].slug, "messages": world["message"].pk, "campaigns": world["campaign"].pk,
+        "segments": world["segment"].slug, "messages": world["message"].uuid, "campaigns": world["campaign"].uuid,
         "deliveries": world["delivery"].uuid,
     }  # fmt: skip
-    return [keys[kind]]
+    return [next(keys[kind] for kind in sorted(keys, key=len, reverse=True) if name.startswith(f"{kind}-"))]

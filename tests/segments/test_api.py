@@ -28,7 +28,7 @@ def test_a_segment_is_made_read_changed_and_archived(api_token: Tokens) -> None:
     token = api_token("Marketer")
     made = send("post", URL, token, {"name": "Dutch", "rule": rule(trait("country", "is", "NL"))})
     assert made.status_code == 201, made.content
-    assert (made.json()["slug"], made.json()["version"]) == ("dutch", 1)
+    assert (made.json()["id"], made.json()["version"]) == ("dutch", 1)
     assert made.json()["sentence"] == "People whose country is NL."
     row = Segment.objects.get()
     refresh_new()
@@ -75,11 +75,11 @@ def test_members_and_changes_are_listed_and_the_look_is_logged(api_token: Tokens
     made = segment("Buyers", event("Order"))
     url = f"{URL}{made.slug}/"
     listed = send("get", f"{url}members/", api_token("Marketer")).json()["results"]
-    assert [(row["profile"], row["name"]) for row in listed] == [(str(buyer.uuid), "Anna de Vries")]
+    assert [(row["profile_id"], row["name"]) for row in listed] == [(str(buyer.uuid), "Anna de Vries")]
     assert AccessLog.objects.filter(action="segment.members_listed").count() == 1
     assert "Anna de Vries" not in send("get", f"{url}members/", api_token("Analyst")).content.decode()
     changes = send("get", f"{url}changes/", api_token("Marketer")).json()["results"]
-    assert [(row["profile"], row["entered"], row["cause"]) for row in changes] == [(str(buyer.uuid), True, "rule")]
+    assert [(row["profile_id"], row["entered"], row["cause"]) for row in changes] == [(str(buyer.uuid), True, "rule")]
 
 
 def test_roles_keep_to_what_they_may(api_token: Tokens) -> None:
