@@ -60,6 +60,6 @@ def _of_person(rows: Any, profile_id: int) -> Any:
 class DeliveryApiFilters(DeliveryFilters):
     """Decisions, as programs ask for them: by public ids."""
 
-    campaign = profile = None
+    campaign = profile = None  # type: ignore[assignment]  # how a declared filter is left out
     campaign_id = django_filters.UUIDFilter(field_name="campaign__uuid", label=_("ID of the campaign"))
     profile_id = PersonFilter(keep=_of_person, label=_("The person: an id, or kind:value"))

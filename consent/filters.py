@@ -63,7 +63,7 @@ class RecordFilters(ListFilters):
 class RecordApiFilters(RecordFilters):
     """The consent log, as programs ask for it: by public ids."""
 
-    profile = purpose = source = text = reference = actor = period = None
+    profile = purpose = source = text = reference = actor = period = None  # type: ignore[assignment]  # left out
     profile_id = PersonFilter(keep=of_person, label=_("The person: an id, or kind:value"))
     purpose_id = TextFilter(field_name="purpose__slug", label=_("ID of the purpose"))
     source_id = TextFilter(field_name="source__slug", label=_("ID of the source"))

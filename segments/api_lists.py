@@ -9,13 +9,15 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cdp.common.access import record_access
+from cdp.common.api_fields import StrictModelSerializer, StrictSerializer
 from cdp.common.api_pages import keyset_pages
+from cdp.common.api_views import ApiViewSet
 from cdp.common.errors import CdpError
 from cdp.common.filters import narrowed
 from cdp.common.masking import can_see_pii, mask_name
@@ -29,11 +31,11 @@ from segments.models import Kind, ListEntry, Membership, Segment, Status
 from segments.services.lists import MOST_PEOPLE, MOST_REPLACED
 
 MOST_NAME = 400
-_BY_SLUG = OpenApiParameter("slug", OpenApiTypes.STR, OpenApiParameter.PATH)
+_BY_SLUG = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
 OUTCOMES = ("added", "already_in", "removed", "not_in", "unknown_person", "unreadable", "restricted")
 
 
-class ListSerializer(serializers.ModelSerializer[Segment]):
+class ListSerializer(StrictModelSerializer[Segment]):
     """A list of people that is kept by hand."""
 
     id = serializers.CharField(source="slug", read_only=True)
@@ -47,7 +49,7 @@ class ListSerializer(serializers.ModelSerializer[Segment]):
         read_only_fields = ("status", "member_count", "created_at")
 
 
-class PeopleSerializer(serializers.Serializer[Any]):
+class PeopleSerializer(StrictSerializer):
     """People, each by id or by `kind:value`."""
 
     people = serializers.ListField(
@@ -55,12 +57,6 @@ class PeopleSerializer(serializers.Serializer[Any]):
         max_length=MOST_PEOPLE,
         help_text="Ids, or `kind:value` as in `email:anna@example.org`; at most 1,000.",
     )
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Refuse fields that are not known."""
-        if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
-            raise serializers.ValidationError({str(name)[:100]: [_("This field is not known.")] for name in unknown})
-        return super().to_internal_value(data)
 
 
 class AllPeopleSerializer(PeopleSerializer):
@@ -103,7 +99,7 @@ class ListViewSet(
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.CreateModelMixin,
-    viewsets.GenericViewSet[Segment],
+    ApiViewSet[Segment],
 ):
     """Lists. `DELETE` archives: the members leave, the history stays."""
 
@@ -111,6 +107,7 @@ class ListViewSet(
     serializer_class = ListSerializer
     filterset_class = SegmentFilters
     lookup_field = "slug"
+    lookup_url_kwarg = "id"
     required_permissions = {
         "list": "segments.view_segment",
         "retrieve": "segments.view_segment",
@@ -149,7 +146,7 @@ class ListViewSet(
     @action(
         detail=True, pagination_class=keyset_pages("profile_id", key=("profile_id",)), filterset_class=MemberFilters
     )
-    def members(self, request: Request, slug: str) -> Response:
+    def members(self, request: Request, id: str) -> Response:
         """List the members."""
         segment = self.get_object()
         rows: QuerySet[Membership] = Membership.objects.filter(segment_id=segment.pk)
@@ -161,21 +158,21 @@ class ListViewSet(
 
     @extend_schema(parameters=[_BY_SLUG], request=PeopleSerializer, responses=ToldSerializer)
     @members.mapping.post
-    def add_members(self, request: Request, slug: str) -> Response:
+    def add_members(self, request: Request, id: str) -> Response:
         """Put people in; the answer says what became of each."""
         names = self._checked(PeopleSerializer)["people"]
         return self._write(names, services.add_people)
 
     @extend_schema(parameters=[_BY_SLUG], request=AllPeopleSerializer, responses=ToldSerializer)
     @members.mapping.put
-    def replace_members(self, request: Request, slug: str) -> Response:
+    def replace_members(self, request: Request, id: str) -> Response:
         """Make these people, and nobody else, the members; only the difference is written."""
         names = self._checked(AllPeopleSerializer)["people"]
         return self._write(names, services.replace_people)
 
     @extend_schema(parameters=[_BY_SLUG], request=PeopleSerializer, responses=ToldSerializer)
     @action(detail=True, methods=["post"], url_path="members/remove", url_name="remove")
-    def remove_members(self, request: Request, slug: str) -> Response:
+    def remove_members(self, request: Request, id: str) -> Response:
         """Take people out; the answer says what became of each."""
         names = self._checked(PeopleSerializer)["people"]
 

@@ -31,7 +31,8 @@ def rule_to_api(rule: Any) -> Any:
     """Return a stored rule as programs read it; `segment_id` is null for a segment that is gone."""
     if not isinstance(rule, Mapping):
         return rule
-    numbers = [node.get("segment") for node in _members(rule) if isinstance(node.get("segment"), int)]
+    named = [node.get("segment") for node in _members(rule)]
+    numbers = [number for number in named if isinstance(number, int)]
     slugs = dict(Segment.objects.filter(pk__in=numbers).values_list("pk", "slug")) if numbers else {}
 
     def shown(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def test_what_a_route_does_not_know_is_refused_by_name(world: dict[str, Any]) ->
 
 def wrong(what: str, answer: Any, code: str) -> list[str]:
     """Return the fault of an answer that does not refuse by name."""
-    said = answer.json() if answer["Content-Type"] == "application/json" else {}
+    said = answer.json() if answer.get("Content-Type") == "application/json" else {}
     if answer.status_code == 400 and said.get("code") == code and STRANGE in said.get("fields", {}):
         return []
     return [f"{what}: {answer.status_code} {answer.content[:200]!r}"]
