@@ -40,6 +40,14 @@ def register() -> None:
         ),
     )
     registry.search_providers.add("segments", panels.search)
+    registry.people_actions.add(
+        "segments",
+        registry.PeopleAction(
+            label=_("Add to a list"),
+            url_name="segments:list_add",
+            permissions=("segments.change_segment", "profiles.view_profile", "profiles.view_pii"),
+        ),
+    )
     registry.home_cards.add(
         "segments_moved",
         registry.HomeCard(

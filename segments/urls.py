@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from segments.views import builder, pages
+from segments.views import builder, lists, pages
 
 app_name = "segments"
 urlpatterns = [
@@ -12,6 +12,13 @@ urlpatterns = [
     path("segments/builder/look/", builder.look, name="look"),
     path("segments/builder/compare/", builder.compare, name="compare"),
     path("segments/builder/why/<uuid:uuid>/", builder.why_draft, name="why_draft"),
+    path("lists/new/", lists.new, name="list_new"),
+    path("lists/add/", lists.add, name="list_add"),
+    path("lists/jobs/<uuid:uuid>/", lists.job, name="list_job"),
+    path("segments/<slug:slug>/list/", lists.edit, name="list_edit"),
+    path("segments/<slug:slug>/people/", lists.paste, name="list_paste"),
+    path("segments/<slug:slug>/remove/", lists.remove, name="list_remove"),
+    path("segments/<slug:slug>/clear/", lists.clear, name="list_clear"),
     path("segments/<slug:slug>/", pages.detail, name="detail"),
     path("segments/<slug:slug>/edit/", builder.edit, name="edit"),
     path("segments/<slug:slug>/members/", pages.MemberList.as_view(), name="members"),

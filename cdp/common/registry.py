@@ -191,6 +191,22 @@ restore_handlers: Registry[RestoreHandler] = Registry("restore handler")
 
 
 @dataclass(frozen=True, kw_only=True)
+class PeopleAction:
+    """What may be done with many people: those ticked in the list of people, all found there, or those of an import.
+
+    The page behind `url_name` is asked by GET with `what` (`ticked`, `found`, `import`) and `person` ids, the search
+    and filters of the list of people, or the number of the `import`. It shows how many it is before it does anything.
+    """
+
+    label: Any  # "Add to a list"
+    url_name: str
+    permissions: Sequence[str]
+
+
+people_actions: Registry[PeopleAction] = Registry("action on many people")
+
+
+@dataclass(frozen=True, kw_only=True)
 class PersonColumns:
     """Columns that every export of people carries, whoever made the list: what may be done with each of them.
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from cdp.common.registry import PeopleAction, people_actions
 from cdp.common.retention import period_of
 from profiles.importing import services as service
 from profiles.importing.decoding import ENCODINGS
@@ -23,6 +24,8 @@ from profiles.views.import_forms import RULE_CHOICES, TRAIT, TYPE_CHOICES, type_
 
 #: typed to undo: the same in every language, so that help and page agree
 UNDO_WORD = "UNDO"
+#: states with people, now or soon, with whom something may be done
+_WITH_PEOPLE = frozenset({ImportState.READY, ImportState.RUNNING, ImportState.PAUSED, ImportState.DONE})
 _TONES = {"created": "good", "updated": "accent", "skipped": "warn", "rejected": "bad"}
 _WARNINGS = {
     "empty": _("A column without a name was called “%(name)s”."),
@@ -138,6 +141,13 @@ def result_context(job: Import) -> dict[str, Any]:
         "undo_word": UNDO_WORD,
         "rejected": outcomes.get("rejected", 0),
     }
+
+
+def actions_for(job: Import, user: Any) -> list[PeopleAction]:
+    """Return what this reader may do with the people of an import, now or as soon as it is committed."""
+    if job.state not in _WITH_PEOPLE:
+        return []
+    return [action for action in people_actions if user.has_perms(list(action.permissions))]
 
 
 def _late_step(job: Import) -> int:

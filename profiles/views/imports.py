@@ -135,7 +135,7 @@ def import_detail(request: HttpRequest, import_id: int) -> HttpResponse:
     job = _job(import_id)
     if job.state == ImportState.UPLOADED:
         return redirect("profiles:import_map", job.pk)
-    context = import_pages.result_context(job)
+    context = import_pages.result_context(job) | {"people_actions": import_pages.actions_for(job, request.user)}
     template = "import_check" if job.state == ImportState.READY else "import_result"
     if job.state in (*WORKING, ImportState.PAUSED):
         template = "import_progress"

@@ -8,8 +8,10 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet
 from django.urls import path, reverse
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from cdp.common import registry
 from cdp.common.lists import Column, ListPage
 from cdp.common.masking import can_see_pii, mask_email, mask_name
 from profiles.filters import ProfileFilters
@@ -84,6 +86,23 @@ class PeopleList(ListPage):
     def csv_lines(self, rows: QuerySet[Any]) -> Iterator[str]:
         """Yield the lines; whose data is restricted stays here."""
         return super().csv_lines(rows.filter(restricted_at=None))
+
+    def extra_context(self) -> dict[str, Any]:
+        """Return what this reader may do with many people at once."""
+        kept = [(name, value) for name, value in self.chosen_values().items() if name != "search"]
+        return {"actions": self.actions, "selection": [("q", self.text), *kept] if self.text else kept}
+
+    @cached_property
+    def actions(self) -> list[registry.PeopleAction]:
+        """What may be done with those who are ticked, or with all that were found."""
+        user = self.request.user
+        return [action for action in registry.people_actions if user.has_perms(list(action.permissions))]
+
+    def headers(self) -> list[dict[str, Any]]:
+        """Head the boxes to tick as well, where there is something to do with the ticked ones."""
+        heads = super().headers()
+        tick = {"label": _("Tick"), "numeric": False, "sort": "", "state": ""}
+        return [tick, *heads] if self.actions else heads
 
     def prepare(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Give every person the name that this reader may see."""

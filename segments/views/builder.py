@@ -83,6 +83,8 @@ def new(request: HttpRequest) -> HttpResponse:
 def edit(request: HttpRequest, slug: str) -> HttpResponse:
     """Draw the builder with a segment's rule, or save a new version."""
     segment = get_object_or_404(Segment.objects.select_related("current_version"), slug=slug)
+    if segment.is_list:
+        return redirect("segments:list_edit", slug=slug)
     if segment.status == Status.ARCHIVED:
         messages.warning(request, _("This segment is archived; duplicate it to go on."))
         return redirect(segment)

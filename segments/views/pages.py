@@ -20,11 +20,12 @@ from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
 from cdp.common.masking import can_see_pii, mask_name
+from consent.actors import actor_names
 from profiles.models import Profile
 from segments import services
 from segments.catalog_loader import event_names, known_catalog, load_person, moment_now
 from segments.filters import ChangeFilters, MemberFilters, SegmentFilters
-from segments.models import Membership, MembershipChange, Segment, SegmentVersion, Status
+from segments.models import ListEntry, Membership, MembershipChange, Segment, SegmentVersion, Status
 from segments.panels import movements
 from segments.reasons import broken_text
 from segments.rules.catalog import Catalog
@@ -43,6 +44,16 @@ CAUSES = {
     "rule": gettext_lazy("new rule"),
     "broken": gettext_lazy("the segment broke"),
     "archived": gettext_lazy("archived"),
+    "hand": gettext_lazy("by hand"),
+    "pasted": gettext_lazy("pasted"),
+    "found": gettext_lazy("found by a search"),
+    "import": gettext_lazy("import"),
+    "import_undone": gettext_lazy("the import was undone"),
+    "api": gettext_lazy("by the API"),
+    "copy": gettext_lazy("copied from another segment"),
+    "cleared": gettext_lazy("the list was emptied"),
+    "merge": gettext_lazy("two people were merged"),
+    "undo": gettext_lazy("a merge or an import was undone"),
 }
 
 
@@ -122,9 +133,11 @@ class _OfSegment(ListPage):
     def prepare(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Add the people."""
         people = Profile.objects.only("uuid", "display_name", "email").in_bulk([row.profile_id for row in rows])
+        actors = actor_names({row.actor for row in rows if getattr(row, "actor", "")})
         for row in rows:
             row.person = people.get(row.profile_id)
             row.because = CAUSES.get(getattr(row, "cause", ""), "")
+            row.by = actors.get(getattr(row, "actor", ""), "")
         return rows
 
 
@@ -245,6 +258,13 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         "versions": versions,
         "version_detail": str(version.created_by or "") if version else "",
         "used_by": services.used_by(segment),
+        "jobs": segment.jobs.exclude(state__in=["done", "stopped"]).order_by("-pk")[:5],
+        "clear_text": ngettext(
+            "%(count)s person leaves the list. The history stays.",
+            "%(count)s people leave the list. The history stays.",
+            count,
+        )
+        % {"count": count},
         "members_url": reverse("segments:members", args=[slug]),
         "history_url": reverse("segments:history", args=[slug]),
         "archive_text": ngettext(
@@ -275,6 +295,10 @@ def why(request: HttpRequest, slug: str, uuid: str) -> HttpResponse:
         "question": (_("Why %(name)s is in %(segment)s") if member else _("Why %(name)s is not in %(segment)s"))
         % words,
     }
+    if segment.is_list:
+        context["entries"] = _entries(segment, person)
+        record_access(request=request, action="segment.explained", object_kind="profile", object_id=str(person.pk))
+        return render(request, "segments/why.html", context)
     try:
         catalog, moment = known_catalog(), moment_now()
         rule = parse(segment.current_version.rule if segment.current_version else None)
@@ -286,6 +310,14 @@ def why(request: HttpRequest, slug: str, uuid: str) -> HttpResponse:
         context["error"] = " ".join(problem.message(_) for problem in error.problems)
     record_access(request=request, action="segment.explained", object_kind="profile", object_id=str(person.pk))
     return render(request, "segments/why.html", context)
+
+
+def _entries(segment: Segment, person: Profile) -> list[dict[str, Any]]:
+    """Return when, how and by whom somebody (or whoever was merged into them) was put in a list."""
+    merged = Profile.objects.filter(merged_into_id=person.pk).values_list("pk", flat=True)
+    rows = ListEntry.objects.filter(segment=segment, profile_id__in=[person.pk, *merged]).order_by("at")[:20]
+    names = actor_names({row.actor for row in rows if row.actor})
+    return [{"at": row.at, "because": CAUSES.get(row.cause, ""), "by": names.get(row.actor, "")} for row in rows]
 
 
 @needs("segments.change_segment")

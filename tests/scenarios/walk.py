@@ -26,6 +26,8 @@ ARGUMENTS: dict[str, list[Any]] = {
     "profiles:catalogue_forget": ["catalogue"], "consent:record": ["record"],
     "consent:erasure": ["erasure"],
     "consent:suppression_lift": ["suppression"], "segments:why": ["segment", "person"],
+    "segments:list_job": ["list_job"], "segments:list_edit": ["list"], "segments:list_paste": ["list"],
+    "segments:list_remove": ["list"], "segments:list_clear": ["list"],
     "campaigns:version_frame": ["version"], "campaigns:message_version": ["message", 1],
     "retention_class": ["rejected_messages"], "campaigns:deliveries": ["running"], "campaigns:progress": ["running"],
     "campaigns:delivery": ["running", "delivery"], "campaigns:delivery_mail": ["running", "delivery"],

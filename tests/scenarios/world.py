@@ -58,6 +58,7 @@ def make_world(box: MailStore) -> dict[str, Any]:
     refresh_segment(segment.pk, cause="rule")
     guests = segments.create_list(name="Guests")
     segments.add_people(segment=guests, profile_ids=[anna.pk], cause="hand", actor="test")
+    list_job = segments.add_found(segment=guests, filters={}, user=None)
     plan = draft(anna, other, of=news, text=message("News", subject="For {{ person.first_name }}"))
     running = draft(anna, other, of=news, text=plan.message, name="Under way")
     schedule_campaign(campaign_id=running.pk, actor=None, confirm=2)
@@ -83,7 +84,7 @@ def make_world(box: MailStore) -> dict[str, Any]:
         "person": anna, "other": other, "source": source, "raw_id": _raw(source), "rejected": rejected, "import": job,
         "purpose": news, "record": ConsentRecord.objects.get(pk=record.pk), "suppression": suppression, "mail": mail,
         "catalogue": CatalogueEntry.objects.get(scope="event"), "segment": segment, "list": guests,
-        "message": plan.message,
+        "list_job": list_job, "message": plan.message,
         "version": plan.message.current_version, "campaign": plan,
         "running": Campaign.objects.get(pk=running.pk), "delivery": delivery, "merge": merge,
         "token": make_token(profile_id=anna.pk, purpose_id=news.pk, channel="email", reference="delivery:1:1"),
