@@ -18,6 +18,7 @@ class CdpConfig(AppConfig):
     def ready(self) -> None:
         """Keep roles, schedules and the broker's queue in step after every migrate."""
         # These need the app registry, so they cannot be imported with this module.
+        from cdp import personal_data
         from cdp.accounts import change_log
         from cdp.broker.transport import install_broker
         from cdp.health import queue_checks
@@ -29,6 +30,7 @@ class CdpConfig(AppConfig):
         change_log.connect()
         queue_checks.register()
         register_retention()
+        personal_data.register()
         celery_app.set_default()
         celery_app.loader.import_task_module("cdp.tasks")
 

@@ -18,6 +18,7 @@ from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 
 from cdp.common.api_fields import UNKNOWN_FIELD
+from cdp.common.api_idempotency import key_of, once
 from cdp.common.errors import CdpError
 from cdp.common.filters import refuse_unknown_parameters
 
@@ -32,13 +33,24 @@ class ApiViewSet(viewsets.GenericViewSet[Row]):
     #: actions that change something and take no body; DELETE takes none anywhere
     bodyless: ClassVar[Collection[str]] = frozenset()
 
+    #: actions whose answer holds a secret, which is told once and not kept
+    secret_answers: ClassVar[Collection[str]] = frozenset()
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Ask who it is and what they may, then refuse what this action does not know."""
         super().initial(request, *args, **kwargs)
         if self.action and not self._is_list():
             refuse_unknown_parameters(request, self.other_parameters)
+        key = key_of(request)
+        if key and not (request.content_type or "").startswith("multipart/"):
+            request._request.body  # noqa: B018 - read as a whole before it is parsed: its digest is asked later
         if self.action in self.bodyless or request.method == "DELETE":
             _refuse_body(request)
+        if key and self.action:
+            # Django REST framework looks the handler up after this.
+            name = (request.method or "").lower()
+            kept = self.action not in self.secret_answers
+            setattr(self, name, once(getattr(self, name), request, key, keep_body=kept))
 
     def given(self, serializer: type[serializers.BaseSerializer[Any]], *, partial: bool = False) -> dict[str, Any]:
         """Return the checked body; raise ValidationError naming the fields that are wrong."""

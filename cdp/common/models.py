@@ -92,6 +92,19 @@ class Account(models.Model):
         default_permissions = ()
 
 
+class ApiAnswer(models.Model):
+    """What was answered to a request with an `Idempotency-Key`; see `cdp.common.api_idempotency`. Kept for a day."""
+
+    name = models.CharField(max_length=64, primary_key=True)  # digest of who asked, and the key
+    asked = models.CharField(max_length=64)  # digest of the request
+    status = models.PositiveSmallIntegerField()
+    answer = models.TextField(null=True)  # None: not kept, or emptied because somebody was erased
+    created_at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    class Meta:
+        default_permissions = ()
+
+
 class AccessLog(models.Model):
     """Who looked up, exported or changed whom. Append-only; ids, never names or addresses (ASVS 16.2)."""
 

@@ -70,6 +70,7 @@ def register() -> None:
     """Say how long each kind of data is kept, and why the rest has no period."""
     _register_logs()
     _register_sessions()
+    _register_answers()
     _register_queues()
     _register_files()
     _register_kept()
@@ -159,6 +160,25 @@ def _register_sessions() -> None:
             maximum_days=30,
             remove=sessions.remove,
             survey=sessions.survey,
+        ),
+    )
+
+
+def _register_answers() -> None:
+    answers = AgedRows(table="common_apianswer", time="created_at", key="name")
+    retention.add(
+        "api_answers",
+        DataClass(
+            group="system",
+            label=_("Answers of the API"),
+            what=_("What was answered to requests with an Idempotency-Key, to answer the same when they come again."),
+            remains=_("Nothing: the same request has its effect again."),
+            holds=("common_apianswer",),
+            default_days=1,
+            minimum_days=1,
+            maximum_days=30,
+            remove=answers.remove,
+            survey=answers.survey,
         ),
     )
 

@@ -90,6 +90,7 @@ class SourceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
     queryset = Source.objects.all()
     lookup_field = "slug"
     lookup_url_kwarg = "id"
+    secret_answers = frozenset({"create", "rotate_key"})
     serializer_class = SourceSerializer
     filterset_class = SourceFilters
     required_permissions: ClassVar[dict[str, str]] = {
