@@ -79,8 +79,9 @@ def digest_of(request: Request) -> str:
         digest.update(request._request.body)
         return digest.hexdigest()
     # The boundary of the parts differs from try to try.
-    for name in sorted(request.data):
-        for value in request.data.getlist(name):
+    data: Any = request.data
+    for name in sorted(data):
+        for value in data.getlist(name):
             digest.update(f"\n{name}\n".encode())
             if hasattr(value, "chunks"):
                 digest.update(str(value.name).encode())

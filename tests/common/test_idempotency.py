@@ -22,12 +22,8 @@ Token = Callable[..., dict[str, str]]
 
 def send(headers: dict[str, str], key: str, body: Any, path: str = "purposes/") -> Any:
     """Send JSON with a key."""
-    return getattr(Client(), method)(
-        f"/api/v1/{path}",
-        json.dumps(body),
-        content_type="application/json",
-        headers={**headers, "Idempotency-Key": key},
-    )
+    headers = {**headers, "Idempotency-Key": key}
+    return Client().post(f"/api/v1/{path}", json.dumps(body), content_type="application/json", headers=headers)
 
 
 @pytest.mark.django_db
