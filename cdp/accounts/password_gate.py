@@ -9,10 +9,13 @@ from contextlib import contextmanager
 
 #: together, in one process; one address has one at a time, so that it cannot take all
 AT_ONCE = 2
+#: of one address that wait for their turn: an office behind one address begins the day at the same minute
+WAITING_PER_ADDRESS = 3
 WAIT_SECONDS = 2.0
 
 _free = threading.Condition()
 _under_way: Counter[str] = Counter()
+_waiting: Counter[str] = Counter()
 
 
 class TooManyAtOnce(Exception):
@@ -21,12 +24,10 @@ class TooManyAtOnce(Exception):
 
 @contextmanager
 def checking_password(address: str | None, *, wait: float = WAIT_SECONDS) -> Iterator[None]:
-    """Hold a place while a password is checked; raise TooManyAtOnce at once for a second of the same address."""
+    """Hold a place while a password is checked; raise TooManyAtOnce when there is none within `wait` seconds."""
     key = address or ""
     with _free:
-        if _under_way[key]:
-            raise TooManyAtOnce
-        if not _free.wait_for(lambda: _under_way.total() < AT_ONCE, timeout=wait) or _under_way[key]:
+        if not _take_turn(key, wait):
             raise TooManyAtOnce
         _under_way[key] += 1
     try:
@@ -34,4 +35,16 @@ def checking_password(address: str | None, *, wait: float = WAIT_SECONDS) -> Ite
     finally:
         with _free:
             del _under_way[key]
-            _free.notify()
+            _free.notify_all()
+
+
+def _take_turn(key: str, wait: float) -> bool:
+    if _waiting[key] >= WAITING_PER_ADDRESS:
+        return False
+    _waiting[key] += 1
+    try:
+        return _free.wait_for(lambda: not _under_way[key] and _under_way.total() < AT_ONCE, timeout=wait)
+    finally:
+        _waiting[key] -= 1
+        if not _waiting[key]:
+            del _waiting[key]

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdp.accounts.login_limits import PER_ADDRESS, PER_NAME, PER_NAME_AND_ADDRESS, is_over, login_address
-from cdp.accounts.password_gate import AT_ONCE, TooManyAtOnce, checking_password
+from cdp.accounts.password_gate import AT_ONCE, WAITING_PER_ADDRESS, TooManyAtOnce, checking_password
 from cdp.common.models import AccessLog
 from cdp.common.roles import MARKETER
 
@@ -165,12 +165,34 @@ def test_every_name_costs_one_hash(user_as: UserAs, name: str, monkeypatch: pyte
 
 def test_one_address_checks_one_password_at_a_time() -> None:
     with checking_password("198.51.100.7"):
-        with pytest.raises(TooManyAtOnce), checking_password("198.51.100.7"):
+        with pytest.raises(TooManyAtOnce), checking_password("198.51.100.7", wait=0.05):
             pass
         with checking_password("203.0.113.9"):
             pass
     with checking_password("198.51.100.7"):
         pass
+
+
+def test_colleagues_behind_one_address_wait_for_their_turn_and_a_crowd_does_not() -> None:
+    done, refused = [], []
+    go = threading.Event()
+
+    def check(number: int) -> None:
+        try:
+            with checking_password("198.51.100.7", wait=10):
+                go.wait(10)
+                done.append(number)
+        except TooManyAtOnce:
+            refused.append(number)
+            if len(refused) == 4:
+                go.set()
+
+    threads = [threading.Thread(target=check, args=(number,)) for number in range(1 + WAITING_PER_ADDRESS + 4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert (len(done), len(refused)) == (1 + WAITING_PER_ADDRESS, 4)
 
 
 def test_no_more_passwords_at_once_than_the_machine_bears() -> None:
