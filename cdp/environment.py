@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from phonenumbers import SUPPORTED_REGIONS
 
 T = TypeVar("T")
 
@@ -55,6 +56,13 @@ class Environment:
     def text(self, name: str, default: str) -> str:
         """Return a string."""
         return self._raw(name) or default
+
+    def country(self, name: str, default: str) -> str:
+        """Return a country by its two letters."""
+        code = self.text(name, default).upper()
+        if code not in SUPPORTED_REGIONS:
+            raise ImproperlyConfigured(f"{name} must be a country of two letters, such as NL, not {code!r}.")
+        return code
 
     def strings(self, name: str, default: list[str]) -> list[str]:
         """Return a comma-separated list."""

@@ -207,6 +207,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 #: the zone in which marketers plan, unless they say otherwise
 BUSINESS_TIME_ZONE = env.text("BUSINESS_TIME_ZONE", "Europe/Amsterdam")
+#: the country of telephone numbers that are written without one, as ISO 3166 has it
+BUSINESS_COUNTRY = env.country("BUSINESS_COUNTRY", "NL")
 
 # What outlives the database: see docs/backup.md --------------------------------------------------------------------
 #: erasures, refusals and who was mailed, as keyed digests. Shared by all processes; never part of a database backup

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +18,7 @@ class ProfilesConfig(AppConfig):
 
     def ready(self) -> None:
         """Hand the app's parts to the registries, and its tasks to Celery; both need the app registry."""
+        import_module("profiles.identity.phones").set_home_region(settings.BUSINESS_COUNTRY)
         import_module("profiles.registrations").register()
         for tasks in ("profiles.tasks", "profiles.importing.tasks"):
             import_module(tasks)

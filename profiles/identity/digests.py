@@ -13,17 +13,19 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+from profiles.identity.phones import normal_phone
+
 _BLOCK = 64
 _ID_BYTES = 4
 
 
 def normalise(kind: str, value: str) -> str:
-    """Return the form that is digested: identifiers are stored normalised, so this only evens out case and blanks."""
+    """Return the form that is digested, which is that of stored identifiers for every way to write one."""
     text = value.strip()
     if kind == "email":
         return text.lower()
     if kind == "phone":
-        return "".join(text.split())
+        return normal_phone(text) or "".join(text.split())
     return text
 
 

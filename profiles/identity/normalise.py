@@ -9,12 +9,12 @@ from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 
+from profiles.identity.phones import normal_phone
+
 MAX_LENGTH = 320
 _PLAIN_EMAIL = re.compile(
     r"^[a-z0-9_%+'-]+(?:\.[a-z0-9_%+'-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}$"
 )
-_PHONE_FILLING = re.compile(r"[\s().\-/]+")
-_PHONE = re.compile(r"^\+?\d{6,15}$")
 #: marks that change how text looks and not what it says: zero-width characters, direction overrides, soft hyphen
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb]"
@@ -49,16 +49,11 @@ def normal_email(value: str) -> str:
     return f"{local}@{parts.ascii_domain.lower()}"
 
 
-def normal_phone(value: str) -> str:
-    """Return a phone number as digits with an optional leading plus; empty when it is not one."""
-    text = _PHONE_FILLING.sub("", plain_text(value))
-    if text.startswith("00"):
-        text = "+" + text[2:]
-    return text if _PHONE.match(text) else ""
+def normalise(kind: str, value: Any, region: str = "") -> str:
+    """Return the one form of an identifier's value; empty when there is none (null, an object, too long).
 
-
-def normalise(kind: str, value: Any) -> str:
-    """Return the one form of an identifier's value; empty when there is none (null, an object, too long)."""
+    `region` is the country of a telephone number without one; by default that of the installation.
+    """
     if isinstance(value, bool) or value is None:
         return ""
     if isinstance(value, float):
@@ -70,6 +65,6 @@ def normalise(kind: str, value: Any) -> str:
     if kind == "email":
         return normal_email(value)
     if kind == "phone":
-        return normal_phone(value)
+        return normal_phone(plain_text(value), region)
     text = plain_text(value)
     return text if len(text) <= MAX_LENGTH else ""

@@ -12,13 +12,15 @@ from typing import Any
 from profiles.identity.graph import kind_of
 from profiles.identity.junk import is_junk
 from profiles.identity.normalise import normalise
+from profiles.identity.phones import region_of
 from profiles.identity.trait_names import canonical_name
 from profiles.messages.cleaning import Unstorable
 from profiles.messages.model import Pair, Rules
 
 #: identifiers that a message may bring along beside its own (`context.externalIds`)
 MAX_EXTERNAL_IDS = 20
-ADDRESSES = ("email", "phone")
+PHONE = "phone"
+ADDRESSES = ("email", PHONE)
 
 _NONE: frozenset[str] = frozenset()
 
@@ -29,7 +31,7 @@ def named_in(item: Any, shared: Mapping[str, Any], rules: Rules) -> frozenset[Pa
     `shared` is the context of its batch.
     """
     if type(item) is not dict:
-        return frozenset(_in_context(shared, rules)) if shared else frozenset()
+        return frozenset(_in_context(shared, rules, region_in({}, shared))) if shared else frozenset()
     found: list[Pair] = []
     for kind, field_name in (("user_id", "userId"), ("anonymous_id", "anonymousId")):
         value = item.get(field_name)
@@ -40,11 +42,12 @@ def named_in(item: Any, shared: Mapping[str, Any], rules: Rules) -> frozenset[Pa
         found += _pair("anonymous_id", item["previousId"], rules)
     # The traits of a group are those of a company.
     traits = item.get("traits")
+    region = region_in(item, shared)
     if type(traits) is dict and item.get("type") != "group":
-        found += _addresses(traits, rules)
+        found += _addresses(traits, rules, region)
     for context in (item.get("context"), shared):
         if type(context) is dict and context:
-            found += _in_context(context, rules)
+            found += _in_context(context, rules, region)
     return frozenset(found)
 
 
@@ -59,47 +62,57 @@ def named_beside(
         yield from _pair("user_id", item["previousId"], rules)
         yield from _pair("anonymous_id", item["previousId"], rules)
     traits = item.get("traits")
+    region = region_in(item, shared)
     if type(traits) is dict and kind != "group":
-        yield from _addresses(traits, rules)
+        yield from _addresses(traits, rules, region)
         if kind == "identify" and type(context.get("traits")) is dict:
-            yield from _addresses(context["traits"], rules)  # those beside it were asked first
+            yield from _addresses(context["traits"], rules, region)  # those beside it were asked first
     if type(context.get("device")) is dict:
         yield from _pair("anonymous_id", context["device"].get("id"), rules)
     if shared:
-        yield from _in_context(shared, rules)
+        yield from _in_context(shared, rules, region)
 
 
-def _in_context(context: Mapping[str, Any], rules: Rules) -> Iterator[Pair]:
+def region_in(item: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
+    """Return the country of telephone numbers that a message gives without one; empty for that of the installation."""
+    context = item.get("context")
+    if type(context) is dict:
+        shared = {**shared, **context}
+    return region_of((item.get("traits"), shared.get("traits")), shared)
+
+
+def _in_context(context: Mapping[str, Any], rules: Rules, region: str) -> Iterator[Pair]:
     traits, device = context.get("traits"), context.get("device")
     if type(traits) is dict:
-        yield from _addresses(traits, rules)
+        yield from _addresses(traits, rules, region)
     if type(device) is dict:
         yield from _pair("anonymous_id", device.get("id"), rules)
     for kind, value in _external_ids(context, rules):
         yield from _pair(kind, value, rules)
 
 
-def _addresses(traits: Mapping[str, Any], rules: Rules) -> Iterator[Pair]:
+def _addresses(traits: Mapping[str, Any], rules: Rules, region: str) -> Iterator[Pair]:
     for name, value in traits.items():
         kind = canonical_name(name)
         if kind in ADDRESSES and value is not None:
-            yield from _pair(kind, value, rules)
+            yield from _pair(kind, value, rules, region)
 
 
-def _pair(kind: str, value: Any, rules: Rules) -> Iterator[Pair]:
-    text = usable(kind, value, rules)
+def _pair(kind: str, value: Any, rules: Rules, region: str = "") -> Iterator[Pair]:
+    text = usable(kind, value, rules, region)
     if text:
         yield kind, text
 
 
-def usable(kind: str, value: Any, rules: Rules) -> str:
+def usable(kind: str, value: Any, rules: Rules, region: str = "") -> str:
     """Return the one form of an identifier's value; empty when it is none or stands for nobody."""
     blocked = rules.blocked.get(kind, _NONE)
-    return _usable_text(kind, value, blocked) if type(value) is str else _usable(kind, value, blocked)
+    ask = _usable_text if type(value) is str else _usable
+    return ask(kind, value, blocked, region if kind == PHONE else "")
 
 
-def _usable(kind: str, value: Any, blocked: frozenset[str]) -> str:
-    text = normalise(kind, value)
+def _usable(kind: str, value: Any, blocked: frozenset[str], region: str) -> str:
+    text = normalise(kind, value, region)
     return "" if not text or is_junk(kind, text, blocked) else text
 
 
@@ -115,6 +128,7 @@ def identifiers_of(
     *,
     trusted: bool,
     rules: Rules,
+    region: str = "",
 ) -> tuple[tuple[Pair, ...], list[str]]:
     """Return (identifiers with the anchor first, what was left out as junk); raise Unstorable.
 
@@ -132,7 +146,7 @@ def identifiers_of(
     if claimed:
         for name in ADDRESSES:
             if claimed.get(name) is not None:
-                _take(name, claimed[name], found if trusted else claims, junk, rules)
+                _take(name, claimed[name], found if trusted else claims, junk, rules, region)
     for name, value in _external_ids(context, rules):
         _take(name, value, found if trusted else claims, junk, rules)
     if not found:
@@ -167,8 +181,8 @@ def _previous(item: dict[str, Any]) -> list[tuple[str, Any]]:
     return [("anonymous_id", previous)] if text != own else []
 
 
-def _take(kind: str, value: Any, found: list[Pair], junk: list[str], rules: Rules) -> None:
-    text = usable(kind, value, rules)
+def _take(kind: str, value: Any, found: list[Pair], junk: list[str], rules: Rules, region: str = "") -> None:
+    text = usable(kind, value, rules, region)
     if text:
         found.append((kind, text))
     elif value != "":

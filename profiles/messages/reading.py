@@ -22,7 +22,7 @@ from profiles.messages.cleaning import Unstorable, clean, clean_text, presentabl
 from profiles.messages.decoding import Unreadable, decode_item, split
 from profiles.messages.limits import MAX_EVENT, MAX_MESSAGE_ID, MAX_NAME
 from profiles.messages.model import Erased, Message, Origin, Rejection, Rules
-from profiles.messages.naming import identifiers_of, named_beside, named_in
+from profiles.messages.naming import PHONE, identifiers_of, named_beside, named_in, region_in, usable
 
 logger = logging.getLogger(__name__)
 
@@ -129,10 +129,14 @@ def read_message(
     occurred_at, warning = occurred(original, sent if by_device else None, origin.received_at)
     name, properties = _content(item, kind)
     traits, claimed = _traits(item, kind, context)
-    identifiers, junk = identifiers_of(item, kind, context, claimed, trusted=origin.trusted, rules=rules)
+    region = region_in(item, shared)
+    identifiers, junk = identifiers_of(item, kind, context, claimed, trusted=origin.trusted, rules=rules, region=region)
     notes: dict[str, Any] = {}
     if traits is not None:
         traits, unusable = _usable_traits(traits, origin.trusted)
+        number = usable(PHONE, traits.get(PHONE), rules, region)
+        if number:
+            traits[PHONE] = number
         dropped += unusable
     if dropped:
         notes["dropped_traits"] = [name[:100] for name in dropped[:MAX_NOTES]]

@@ -20,6 +20,7 @@ from profiles.changes import Change, announce
 from profiles.identity.graph import kind_of
 from profiles.identity.junk import is_junk
 from profiles.identity.normalise import normalise
+from profiles.identity.phones import region_of
 from profiles.identity.trait_names import canonical_traits
 from profiles.identity.traits import Slots, assert_traits, merge_into, slot_of, stamp
 from profiles.messages.model import Rules
@@ -28,7 +29,7 @@ from profiles.processing.sources import load_rules
 from profiles.resolution import people
 from profiles.resolution.resolve import Observation, Resolved, resolve
 from profiles.resolution.rows import Pair, lock_profiles
-from profiles.services.traits import checked_traits
+from profiles.services.traits import checked_traits, with_one_number
 from profiles.tombstones import find_erased
 
 
@@ -55,7 +56,7 @@ class PersonOutcome:
 def upsert_people(*, rows: Sequence[PersonRow], source: Source, cause: str) -> list[PersonOutcome]:
     """Make or update people in bulk, each found by its identifiers; return one outcome per row, in order."""
     rules, now = load_rules(), timezone.now()
-    rows = [replace(row, traits=canonical_traits(row.traits)) for row in rows]
+    rows = [replace(row, traits=with_one_number(canonical_traits(row.traits))) for row in rows]
     prepared = [_prepared(row, rules) for row in rows]
     gone = find_erased({pair for pairs, _code in prepared for pair in pairs})
     ready = {number: pairs for number, (pairs, code) in enumerate(prepared) if not code and gone.isdisjoint(pairs)}
@@ -77,9 +78,12 @@ def upsert_people(*, rows: Sequence[PersonRow], source: Source, cause: str) -> l
 def _prepared(row: PersonRow, rules: Rules) -> tuple[tuple[Pair, ...], str]:
     """Return (identifiers in their one form, the anchor first; why the row cannot be used)."""
     given = [*row.identifiers, *((kind, row.traits[kind]) for kind in ("email", "phone") if row.traits.get(kind))]
+    region = region_of([row.traits])
     pairs = []
-    for kind, value in given:
-        text = normalise(kind, value)
+    for number, (kind, value) in enumerate(given):
+        text = normalise(kind, value, region)
+        if not text and kind == "phone" and number >= len(row.identifiers):
+            continue  # a trait that is no number is kept as it is written
         if kind not in rules.kinds:
             return (), "identifier.kind_unknown"
         if not text:

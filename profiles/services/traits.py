@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from cdp.common.errors import CdpError
 from profiles.identity.graph import kind_of
 from profiles.identity.normalise import normal_email, normalise
+from profiles.identity.phones import region_of
 from profiles.identity.trait_names import canonical_name, canonical_traits
 from profiles.identity.traits import (
     ADDRESS_TRAITS,
@@ -59,7 +60,13 @@ def checked_traits(values: Mapping[str, Any], *, trusted: bool = True) -> dict[s
     named = canonical_traits(values)
     if named.get("email") and not normal_email(str(named["email"])):
         raise CdpError("trait.email_invalid", _("This is not a mail address."), place="email")
-    return named
+    return with_one_number(named)
+
+
+def with_one_number(traits: dict[str, Any]) -> dict[str, Any]:
+    """Return traits with the telephone number in its one form; one that is no number stays as it is written."""
+    number = normalise("phone", traits.get("phone"), region_of([traits]))
+    return {**traits, "phone": number} if number else traits
 
 
 @transaction.atomic
@@ -111,7 +118,7 @@ def _addresses(
     """Return the observations that make an address among these values one of the person's; raise CdpError."""
     observed = []
     for kind in sorted(ADDRESS_TRAITS & values.keys()):
-        pair = (kind, normalise(kind, values[kind]))
+        pair = (kind, normalise(kind, values[kind], region_of([values])))
         if not pair[1] or pair == subject:
             continue
         there = find_identifiers([pair]).get(pair)

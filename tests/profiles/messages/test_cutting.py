@@ -23,7 +23,7 @@ DEVICE = "6f1c7b1e-5a0c-4c0e-9a50-0d4f1c1a2b3c"
         ({"userId": 42, "properties": {"quantity": 42, "email": "x@y.nl"}}, {("user_id", "42")}),
         ({"anonymousId": "a"}, {("anonymous_id", "a")}),
         ({"previousId": "p", "userId": "u"}, {("user_id", "p"), ("anonymous_id", "p"), ("user_id", "u")}),
-        ({"traits": {"email": " Anna@Shop.NL", "phone": "06 12345678"}}, {ANNA, ("phone", "0612345678")}),
+        ({"traits": {"email": " Anna@Shop.NL", "phone": "06 12345678"}}, {ANNA, ("phone", "+31612345678")}),
         ({"context": {"traits": {"email": "anna@shop.nl"}}}, {ANNA}),
         ({"context": {"device": {"id": "d"}}}, {("anonymous_id", "d")}),
         ({"context": {"externalIds": [{"id": "anna@shop.nl", "type": "email"}]}}, {ANNA}),

@@ -285,7 +285,7 @@ def test_an_address_that_looks_like_another_is_another() -> None:
 def test_what_is_no_value_is_no_identifier() -> None:
     junk: tuple[object, ...] = (None, True, {}, [], " ", "x" * 400)
     assert [normalise("user_id", value) for value in junk] == [""] * 6
-    assert normalise("phone", "06 - 1234 5678") == "0612345678"
+    assert normalise("phone", "06 - 1234 5678") == "+31612345678"
 
 
 def test_a_number_too_large_costs_the_trait_and_not_the_address_beside_it() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,7 @@ from segments.rules.days import day_of, day_sql, is_day_sql
 from segments.rules.errors import RuleError
 from segments.rules.evaluate import meets
 from segments.rules.explain import explain
-from segments.rules.folding import fold, fold_sql
+from segments.rules.folding import FUNCTION, fold, fold_sql
 from segments.rules.nodes import Moment
 from segments.rules.parse import parse
 from segments.rules.sliding_windows import moving_edges
@@ -73,6 +74,10 @@ def test_everything_else_does(one: str, other: str) -> None:
 def test_the_database_folds_as_memory_does(text: str) -> None:
     assert asked(fold_sql("t.text") + " FROM (SELECT %s::text) AS t(text)", text) == fold(text)
     assert fold(fold(text)) == fold(text)
+
+
+def test_the_migration_made_the_function_of_today() -> None:
+    assert import_module("segments.migrations.0001_initial").FOLD == FUNCTION
 
 
 PIECES = st.one_of(
