@@ -18,6 +18,7 @@ from cdp.common.counting import capped_count
 from cdp.common.models import DeadLetter, Heartbeat
 from profiles.models import Merge, Profile, RejectedMessage, Source
 from profiles.models.identity import MergeState
+from profiles.querysets.refusals import lasting_refusals
 
 Reader = User | AnonymousUser
 #: a process that gave no sign for so long is taken for dead
@@ -116,6 +117,9 @@ def needs_of(user: Reader) -> list[Need]:
         rejected = RejectedMessage.objects.filter(resolved_at=None)
         if count := capped_count(rejected):
             needs.append(Need(chip="", count=count, text=_("Events rejected"), url=_address("profiles:rejected")))
+    if user.has_perm("profiles.view_source") and (count := capped_count(lasting_refusals())):
+        text = _("Senders that are set up wrong, for an hour and more")
+        needs.append(Need(chip="", count=count, text=text, url=_address("profiles:sources", "#refused")))
     return needs
 
 

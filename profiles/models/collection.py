@@ -7,6 +7,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from profiles.collector.routes import nearest_address
 from profiles.models.source import Source
 from profiles.refusals import REFUSALS
 from profiles.rejections import REJECTIONS
@@ -164,3 +165,8 @@ class RefusedRequest(models.Model):
     def hint_text(self) -> str:
         """Return what its sender should change, or ""."""
         return REFUSALS.hint(self.code)
+
+    @property
+    def nearest(self) -> str:
+        """Return the address that its sender meant, as far as it can be guessed, or ""."""
+        return nearest_address(self.path) if self.code == "not_found" else ""

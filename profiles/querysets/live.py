@@ -75,6 +75,31 @@ def _matches(name: str, wanted: str) -> bool:
     return wanted.lower() in name.lower()
 
 
+def _live_event(raw: RawMessage, position: int, event: dict[str, Any], source: Source | None) -> LiveEvent:
+    kind = _text(event.get("type")) or ("" if raw.endpoint == "batch" else raw.endpoint)
+    return LiveEvent(
+        raw_id=raw.id,
+        position=position,
+        received_at=raw.received_at,
+        source=source,
+        kind=kind,
+        name=_name_of(kind, event),
+        user_id=_text(event.get("userId")),
+        anonymous_id=_text(event.get("anonymousId")),
+    )
+
+
+def last_event_of(source: Source) -> LiveEvent | None:
+    """Return the newest event of a source, or None; the time at which it was last heard says where to look."""
+    if source.last_seen_at is None:
+        return None
+    around = (source.last_seen_at - timedelta(seconds=10), source.last_seen_at + timedelta(seconds=1))
+    rows = RawMessage.objects.filter(source_id=source.pk, received_at__range=around)
+    raw = rows.order_by("-received_at", "-id").first()
+    events = events_of(raw) if raw else []
+    return _live_event(raw, len(events) - 1, events[-1], source) if raw and events else None
+
+
 def latest_events(*, source_id: int | None = None, name: str = "", limit: int = 50) -> list[LiveEvent]:
     """Return the newest events as they came in, newest first."""
     rows = RawMessage.objects.filter(received_at__gt=timezone.now() - LOOK_BACK)
@@ -85,23 +110,10 @@ def latest_events(*, source_id: int | None = None, name: str = "", limit: int = 
     for raw in rows.order_by("-received_at", "-id")[:MAX_BODIES].iterator(chunk_size=50):
         events = events_of(raw)
         for position in range(len(events) - 1, -1, -1):
-            event = events[position]
-            kind = _text(event.get("type")) or ("" if raw.endpoint == "batch" else raw.endpoint)
-            shown = _name_of(kind, event)
-            if name and not _matches(shown, name):
+            shown = _live_event(raw, position, events[position], sources.get(raw.source_id))
+            if name and not _matches(shown.name, name):
                 continue
-            found.append(
-                LiveEvent(
-                    raw_id=raw.id,
-                    position=position,
-                    received_at=raw.received_at,
-                    source=sources.get(raw.source_id),
-                    kind=kind,
-                    name=shown,
-                    user_id=_text(event.get("userId")),
-                    anonymous_id=_text(event.get("anonymousId")),
-                )
-            )
+            found.append(shown)
             if len(found) == limit:
                 return _with_people(found)
     return _with_people(found)

@@ -19,6 +19,8 @@ from cdp.common.guards import needs
 from profiles.forms.sources import NewSourceForm, RotateForm, SourceForm
 from profiles.models import Source
 from profiles.models.source import SourceKind
+from profiles.querysets.live import last_event_of
+from profiles.querysets.refusals import SHOWN, refusals, refusals_of
 from profiles.querysets.sources import (
     Counts,
     counts_by_source,
@@ -30,6 +32,8 @@ from profiles.services import sources as services
 from profiles.views.snippets import snippets_for
 
 PLACEHOLDER_KEY = "YOUR_SECRET_KEY"
+#: so long somebody is still setting the source up, and waits for the first to come in
+FIRST_EVENTS = 20
 
 
 @require_GET
@@ -49,7 +53,7 @@ def source_list(request: HttpRequest) -> HttpResponse:
     ]
     own = [row for row in rows if row["keyed"]]
     built_in = [row for row in rows if not row["keyed"]]
-    return render(request, "profiles/sources.html", {"rows": own, "built_in": built_in})
+    return render(request, "profiles/sources.html", {"rows": own, "built_in": built_in, "refused": refusals()[:SHOWN]})
 
 
 @needs("profiles.add_source")
@@ -182,6 +186,9 @@ def _counts(source: Source) -> dict[str, Any]:
         "points": hourly_received(source),
         "keyed": source.kind in services.KEYED_KINDS,
         "silent": source.last_seen_at is None and not ever.received,
+        "first": ever.received <= FIRST_EVENTS,
+        "last_event": last_event_of(source),
+        "refused": refusals_of(source)[:SHOWN] if source.kind in services.KEYED_KINDS else [],
     }
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -11,7 +14,7 @@ from django.utils import timezone
 
 from cdp.common.roles import ADMINISTRATOR, ANALYST, MARKETER, PRIVACY
 from profiles.collector.keys import digest_of
-from profiles.models import Source, SourceCounter
+from profiles.models import RefusedRequest, Source, SourceCounter
 from profiles.services.sources import create_source
 
 pytestmark = pytest.mark.django_db
@@ -115,3 +118,50 @@ def test_the_api_gives_the_key_once(api_token: Callable[[str], dict[str, str]], 
     assert wrong.status_code == 400 and wrong.json()["code"]
     assert client.get("/api/v1/sources/?search=til", headers=api_token(MARKETER)).json()["results"][0]["name"] == "Till"
     assert client.post("/api/v1/sources/", {}, "application/json", headers=api_token(MARKETER)).status_code == 403
+
+
+def _refused(**values: Any) -> RefusedRequest:
+    now = timezone.now()
+    defaults = {"code": "not_found", "path": "/v2/track", "user_agent": "analytics-python/1.4", "count": 34}
+    return RefusedRequest.objects.create(
+        key=uuid.uuid4(), **{"first_at": now - timedelta(minutes=5), "last_at": now, **defaults, **values}
+    )
+
+
+def test_an_sdk_that_is_set_up_wrong_is_shown_as_what_it_is(client_as: ClientAs) -> None:
+    source, _key = create_source(name="Shop", kind="browser")
+    other, _key = create_source(name="Till", kind="server")
+    _refused()
+    _refused(code="invalid_key", path="/v1/track", key_start="kb_sec_a1B2…", user_agent="<b>x</b>")
+    _refused(code="source_disabled", path="/v1/track", source=other, count=7)
+    _refused(code="origin_not_allowed", path="/v1/t", source=source, origin="https://shop.example")
+    _refused(code="origin_not_allowed", path="/v1/t", origin="https://elsewhere.example")
+    _refused(path="", user_agent="", count=5_000)
+    client = client_as(MARKETER)
+    text = client.get(reverse("profiles:sources")).content.decode()
+    for part in ("/v2/track", "analytics-python/1.4", "34", "meant may be", "/v1/track", "kb_sec_a1B2…", "5,000"):
+        assert part in text
+    assert "<b>x</b>" not in text
+    of_source = client.get(reverse("profiles:source_counts", args=[source.slug])).content.decode()
+    assert "https://shop.example" in of_source and "https://elsewhere.example" in of_source
+    assert "/v2/track" not in of_source, "whose it is, is not known"
+    of_other = client.get(reverse("profiles:source_counts", args=[other.slug])).content.decode()
+    assert "Source is off" in of_other and "https://shop.example" not in of_other
+
+
+def test_only_what_goes_on_waits_for_a_person(client_as: ClientAs) -> None:
+    now = timezone.now()
+    line = "Senders that are set up wrong"
+    client = client_as(MARKETER)
+
+    def home() -> str:
+        return client.get(reverse("home")).content.decode()
+
+    _refused(count=99, first_at=now - timedelta(hours=5))  # few
+    _refused(count=5_000)  # just begun
+    _refused(count=5_000, first_at=now - timedelta(days=3), last_at=now - timedelta(days=1))  # over
+    _refused(count=5_000, first_at=now - timedelta(hours=5), path="")  # made up by somebody
+    assert line not in home()
+    _refused(count=100, first_at=now - timedelta(hours=5))
+    assert line in home()
+    assert reverse("profiles:sources") + "#refused" in home()
