@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sdks.table import table
+from tests.sdks.table import forget, table
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin the table anew."""
+    if session.config.option.capture == "no":
+        forget()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-
-from django.conf import settings
+import shutil
 
 from tests.sdks.calls import CALLS, Findings
 from tests.sdks.line import FAULTS
+from tests.sdks.packages import HOME
 
 COLUMNS = (*CALLS, "ten more", "same id", "people", *FAULTS)
 
 
-def _folder() -> Path:
-    return Path(settings.VAR_DIR) / "sdks"
+FOLDER = HOME / "results"
+
+
+def forget() -> None:
+    """Drop what an earlier run found."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
 
 
 def note(findings: Findings) -> None:
     """Keep what was found of an SDK for the table."""
-    _folder().mkdir(parents=True, exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     data = {"title": findings.sdk.title, "words": findings.words}
-    (_folder() / f"{findings.sdk.name}.json").write_text(json.dumps(data), encoding="utf-8")
+    (FOLDER / f"{findings.sdk.name}.json").write_text(json.dumps(data), encoding="utf-8")
 
 
 def table() -> str:
     """Return the table as Markdown."""
     lines = ["| SDK | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
-    for file in sorted(_folder().glob("*.json")):
+    for file in sorted(FOLDER.glob("*.json")):
         data = json.loads(file.read_text(encoding="utf-8"))
         words = [data["words"].get(column, "") for column in COLUMNS]
         lines.append("| " + " | ".join([data["title"], *("–" if word == "none" else word for word in words)]) + " |")
