@@ -22,6 +22,7 @@ from campaigns.rendering.letter import letter_html
 from campaigns.rendering.placeholders import Placeholders, take_out_of_markup
 from campaigns.rendering.problems import RenderFailure, TemplateProblem, Warning
 from campaigns.rendering.safety import CLIPPED_HTML, inspect_html, wrap_liquid_urls
+from campaigns.rendering.sizes import check_elements, check_tags
 from campaigns.rendering.variables import ROOTS, Use, uses_of
 from profiles.identity.trait_names import canonical_name
 
@@ -101,6 +102,7 @@ def _checked(source: str, place: str) -> list[Use]:
     if raw := _RAW.search(source):
         line = source.count("\n", 0, raw.start()) + 1
         raise TemplateProblem(_("The tag “raw” cannot be used in a mail."), field=place, line=line)
+    check_tags(source, field=place)
     uses = uses_of(parse(source, field=place, html=place == "body"), source)
     for use in uses:
         if use.root not in ROOTS:
@@ -114,6 +116,7 @@ def _checked(source: str, place: str) -> list[Use]:
 
 
 def _own_design(body: str, preheader: str, footer: str, places: Placeholders) -> str:
+    check_elements(body, field="body")
     source = take_out_of_markup(body, places)
     if "<mjml" not in source or not _BODY_END.search(source):
         raise TemplateProblem(

@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 
 import nh3
+from django.utils.translation import gettext as _
 from markdown_it import MarkdownIt
 
 from campaigns.rendering.placeholders import Placeholders
+from campaigns.rendering.problems import TemplateProblem
 
+#: reading a paragraph takes up to the square of its length, so that is what is bounded: 0.2 s for the worst one
+MAX_PARAGRAPH = 20_000
+MAX_LETTER = 200_000
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "linkify": False, "typographer": False}).enable("table")
 _TAGS_ONLY = re.compile(r"^\s*(?:{%.*?%}\s*)+$")
 _OPENING = re.compile(r"{%-?\s*(if|unless|for|case|capture|tablerow|ifchanged)\b")
@@ -29,7 +35,14 @@ _ALLOWED_ATTRIBUTES = {
 def letter_html(source: str, places: Placeholders) -> str:
     """Return the letter as clean HTML; Liquid stands in it as placeholders."""
     shaped = _shape_block_tags(source, places)
-    html = _MARKDOWN.render(places.take_out(shaped))
+    shaped = places.take_out(shaped)
+    if len(shaped) > MAX_LETTER or any(len(part) > MAX_PARAGRAPH for part in _BLANK_LINE.split(shaped)):
+        raise TemplateProblem(
+            _("A letter has up to %(letter)s characters, and a paragraph up to %(paragraph)s; put empty lines between.")
+            % {"letter": MAX_LETTER // 2, "paragraph": MAX_PARAGRAPH},
+            field="body",
+        )
+    html = _MARKDOWN.render(shaped)
     html = _undress(html, places.nonce)
     return nh3.clean(
         html,

@@ -42,9 +42,25 @@ LIQUID_URL_ATTRIBUTES = ("href", "src", "background")
 _BAD_STYLE = re.compile(
     r"expression\s*\(|url\s*\(\s*['\"]?\s*(?!https?:|['\"]?\s*\))|@import|behavior\s*:|-moz-binding", re.I
 )
+_CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\r\n\f])?|(?:\r\n|\n|\f)|(.))", re.DOTALL)
 _INVISIBLE = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202f\ufeff]")
 MAX_HTML = 1_000_000
 CLIPPED_HTML = 100_000
+
+
+def _is_bad_style(css: str) -> bool:
+    """Tell whether a style acts or fetches: as written, and as browsers read it, without escapes and comments."""
+    bare = _CSS_COMMENT.sub("", css)
+    read = _CSS_ESCAPE.sub(_unescaped, bare)
+    return any(_BAD_STYLE.search(text) for text in (css, bare, read))
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if not match[1]:
+        return match[2] or ""
+    number = int(match[1], 16)
+    return chr(number) if 0 < number < 0x110000 else "\ufffd"
 
 
 class _Inspector(HTMLParser):
@@ -73,7 +89,7 @@ class _Inspector(HTMLParser):
         for name, value in values.items():
             if name.startswith("on") or name == "srcdoc":
                 self.found.append(f"{name}=…")
-            elif name == "style" and (_BAD_STYLE.search(value) or self.liquid_word in value):
+            elif name == "style" and (_is_bad_style(value) or self.liquid_word in value):
                 self.found.append(f"style={value[:40]}")
             elif name in URL_ATTRIBUTES and not self._url_allowed(name, value):
                 self.found.append(f"{name}={value[:60]}")
@@ -81,7 +97,7 @@ class _Inspector(HTMLParser):
     handle_startendtag = handle_starttag
 
     def handle_data(self, data: str) -> None:
-        if self.cdata_elem == "style" and (_BAD_STYLE.search(data) or self.liquid_word in data):
+        if self.cdata_elem == "style" and (_is_bad_style(data) or self.liquid_word in data):
             self.found.append(_("a style sheet with an import, a foreign address or a merge tag"))
 
     def handle_comment(self, data: str) -> None:

@@ -21,9 +21,11 @@ from campaigns.services.messages import archive_message, content_of, create_mess
 from campaigns.services.testing import send_test
 from campaigns.starters import BY_KEY, STARTERS
 from campaigns.views.common import chosen_person, own_address, tell
+from campaigns.views.previews import TURN
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
+from cdp.common.turns import taking_turn
 from profiles.models import CatalogueEntry
 
 MERGE_TAGS = 40
@@ -81,6 +83,9 @@ def message_edit(request: HttpRequest, message_id: int) -> HttpResponse:
     message = _message(message_id)
     if request.method == "POST":
         return _save(request, message)
+    if not request.user.has_perm("campaigns.change_message"):
+        context = {"message": message, "version": message.current_version, "versions": _versions(message)}
+        return render(request, "campaigns/message_version.html", context)
     content = content_of(message.current_version) if message.current_version else None
     initial: dict[str, Any] = {"name": message.name}
     if content is not None:
@@ -105,9 +110,8 @@ def message_test(request: HttpRequest, message_id: int) -> HttpResponse:
     version = message.current_version
     assert version is not None
     try:
-        send_test(
-            version=version, purpose=None, to=own_address(request), profile=chosen_person(request, "message.tested")
-        )
+        person = chosen_person(request, "message.tested")
+        send_test(version=version, purpose=None, to=own_address(request), profile=person)
     except CdpError as error:
         tell(request, error)
     else:
@@ -140,12 +144,11 @@ def _save(request: HttpRequest, message: Message | None) -> HttpResponse:
     form = MessageForm(request.POST)
     if form.is_valid():
         try:
-            if message is None:
-                saved = create_message(name=form.cleaned_data["name"], content=form.content(), actor=request.user)
-            else:
-                saved = update_message(
-                    message_id=message.pk, name=form.cleaned_data["name"], content=form.content(), actor=request.user
-                )
+            given: dict[str, Any] = {
+                "name": form.cleaned_data["name"], "content": form.content(), "actor": request.user
+            }  # fmt: skip
+            with taking_turn(TURN, request.user):
+                saved = update_message(message_id=message.pk, **given) if message else create_message(**given)
         except CdpError as error:
             field = str(error.detail.get("field") or error.place)
             line = error.detail.get("line")
@@ -162,10 +165,14 @@ def _save(request: HttpRequest, message: Message | None) -> HttpResponse:
     return _editor(request, form, message, status=422)
 
 
+def _versions(message: Message) -> Any:
+    return message.versions.select_related("created_by").order_by("-number")[:20]
+
+
 def _editor(
     request: HttpRequest, form: MessageForm, message: Message | None, *, status: int = 200, starter: str = ""
 ) -> HttpResponse:
-    versions = message.versions.select_related("created_by").order_by("-number")[:20] if message else []
+    versions = _versions(message) if message else []
     context = {
         "form": form,
         "message": message,
@@ -173,6 +180,5 @@ def _editor(
         "starters": STARTERS,
         "starter": starter,
         "traits": CatalogueEntry.objects.top_traits(MERGE_TAGS),
-        "may_change": request.user.has_perm("campaigns.change_message"),
     }
     return render(request, "campaigns/message_edit.html", context, status=status)

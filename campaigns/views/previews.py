@@ -21,24 +21,29 @@ from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from cdp.common.masking import can_see_pii
 from cdp.common.sandbox import sandboxed_html
+from cdp.common.turns import taking_turn
 from consent.models import Purpose
 from profiles.models import Profile
 
 FOUND = 8
+#: what is filled in for a reader takes turns
+TURN = "message"
 
 
-@needs("campaigns.view_message")
+@needs("campaigns.change_message")
 @require_POST
 def check_message(request: HttpRequest) -> HttpResponse:
     """Check what stands in the editor: the errors with their lines, what to look at, and subject and sender as seen."""
-    version, error, warnings = _unsaved(request)
     profile = chosen_person(request, "message.previewed")
-    copy = None
-    if version is not None:
-        try:
-            copy, _links = preview(version=version, purpose=None, profile=profile)
-        except CdpError as refused:
-            error = refused
+    version, copy, warnings = None, None, list[str]()
+    error: CdpError | None = None
+    try:
+        with taking_turn(TURN, request.user):
+            version, error, warnings = _unsaved(request)
+            if version is not None:
+                copy, _links = preview(version=version, purpose=None, profile=profile)
+    except CdpError as refused:
+        error = refused
     context = {
         "error": error,
         "place": place_text(error, MessageForm()) if error else "",
@@ -50,13 +55,17 @@ def check_message(request: HttpRequest) -> HttpResponse:
     return render(request, "campaigns/_message_check.html", context)
 
 
-@needs("campaigns.view_message")
+@needs("campaigns.change_message")
 @require_POST
 @xframe_options_sameorigin
 def preview_frame(request: HttpRequest) -> HttpResponse:
     """Draw what stands in the editor, for the frame beside it."""
-    version, error, _warnings = _unsaved(request)
-    return _framed(request, version, error)
+    try:
+        with taking_turn(TURN, request.user):
+            version, error, _warnings = _unsaved(request)
+            return _framed(request, version, error)
+    except CdpError as refused:
+        return sandboxed_html(_note(str(refused.message)))
 
 
 @needs("campaigns.view_message")
@@ -64,7 +73,7 @@ def preview_frame(request: HttpRequest) -> HttpResponse:
 def version_frame(request: HttpRequest, version_id: int) -> HttpResponse:
     """Draw a saved version, for a frame."""
     version = get_object_or_404(MessageVersion, pk=min(version_id, 2**63 - 1))
-    return _framed(request, version, None)
+    return _saved_frame(request, version)
 
 
 @needs("campaigns.view_campaign")
@@ -73,7 +82,7 @@ def campaign_frame(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Draw a campaign's message with its purpose, for a frame."""
     campaign = campaign_or_404(campaign_id)
     version = version_of(campaign)
-    return _framed(request, version, None, purpose=campaign.purpose)
+    return _saved_frame(request, version, campaign.purpose)
 
 
 @needs("campaigns.view_message")
@@ -116,6 +125,14 @@ def _unsaved(request: HttpRequest) -> tuple[MessageVersion | None, CdpError | No
         (_("Line %(line)s: ") % {"line": item.line} if item.line else "") + item.message for item in compiled.warnings
     ]
     return version, None, warnings
+
+
+def _saved_frame(request: HttpRequest, version: MessageVersion | None, purpose: Purpose | None = None) -> HttpResponse:
+    try:
+        with taking_turn(TURN, request.user):
+            return _framed(request, version, None, purpose)
+    except CdpError as refused:
+        return sandboxed_html(_note(str(refused.message)))
 
 
 def _framed(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import default as default_policy
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -123,6 +123,33 @@ class MailStore:
         except FileNotFoundError:
             return iter(())
         return iter(sorted(names, reverse=True))
+
+
+#: what the library raises for headers and charsets that mean nothing
+_UNREADABLE = (LookupError, ValueError, TypeError, AttributeError)
+
+
+def header_text(message: EmailMessage, name: str) -> str:
+    """Return a header as text, as it stands when it cannot be decoded; empty when there is none."""
+    try:
+        return _printable(str(message[name] or ""))
+    except _UNREADABLE:
+        raw = next((value for key, value in message.raw_items() if key.lower() == name.lower()), "")
+        return _printable(str(raw))
+
+
+def part_text(part: MIMEPart) -> str:
+    """Return the text of a part; in a charset that nobody knows as much as can be read of it."""
+    try:
+        return _printable(str(part.get_content()))
+    except _UNREADABLE:
+        payload = part.get_payload(decode=True)
+        return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
+
+
+def _printable(text: str) -> str:
+    """Return text that can be sent: bytes that no charset explained are half characters here."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _one_line(text: str) -> str:

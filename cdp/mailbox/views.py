@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from cdp.common.guards import needs
 from cdp.common.masking import can_see_pii
 from cdp.common.sandbox import sandboxed_html
-from cdp.mailbox.store import Captured, MailStore
+from cdp.mailbox.store import Captured, MailStore, header_text, part_text
 
 PAGE = 50
 View = Callable[..., HttpResponse]
@@ -59,7 +59,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 def _row(box: MailStore, captured: Captured) -> dict[str, Any]:
     message = box.message(captured.name)
-    return {"captured": captured, "subject": str(message["Subject"] or "") if message else ""}
+    return {"captured": captured, "subject": header_text(message, "Subject") if message else ""}
 
 
 @capture_only
@@ -70,16 +70,16 @@ def mail(request: HttpRequest, name: str) -> HttpResponse:
     if message is None:
         raise Http404(_("This mail is no longer kept."))
     plain = message.get_body(("plain",))
-    link = re.search(r"<(https?://[^>]+)>", str(message["List-Unsubscribe"] or ""))
+    link = re.search(r"<(https?://[^>]+)>", header_text(message, "List-Unsubscribe"))
     context = {
         "name": name,
-        "subject": str(message["Subject"] or ""),
-        "headers": [(key, str(value)) for key, value in message.items()],
-        "plain": plain.get_content() if plain else "",
+        "subject": header_text(message, "Subject"),
+        "headers": [(key, header_text(message, key)) for key in dict.fromkeys(message.keys())],
+        "plain": part_text(plain) if plain else "",
         "has_html": message.get_body(("html",)) is not None,
         "unsubscribe_url": link[1] if link else "",
-        "recipient": str(message["X-Envelope-To"] or ""),
-        "sender": str(message["From"] or ""),
+        "recipient": header_text(message, "X-Envelope-To"),
+        "sender": header_text(message, "From"),
     }
     return render(request, "mailbox/mail.html", context)
 
@@ -92,7 +92,7 @@ def mail_html(request: HttpRequest, name: str) -> HttpResponse:
     body = message.get_body(("html",)) if message else None
     if body is None:
         raise Http404(_("This mail has no HTML part."))
-    return sandboxed_html(body.get_content())
+    return sandboxed_html(part_text(body))
 
 
 @capture_only

@@ -71,3 +71,24 @@ def test_there_is_no_mailbox_where_mail_is_really_sent(
 ) -> None:
     settings.CAPTURE_MAIL = False
     assert client_as("Administrator").get("/mailbox/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "charset", ["x-unknown", "hex", "punycode", "undefined", "utf-8", "utf-16", "us-ascii", "'", "\u20ac"]
+)
+@pytest.mark.parametrize("kind", ["html", "plain"])
+def test_a_mail_in_a_charset_that_means_nothing_is_shown(
+    settings: Settings, tmp_path: Path, client_as: Callable[[str], Client], charset: str, kind: str
+) -> None:
+    settings.VAR_DIR, settings.CAPTURE_MAIL = tmp_path, True
+    named = charset.encode()
+    content = (
+        b"From: =?" + named + b"?B?gIGC?= <a@shop.example>\r\nSubject: =?" + named + b"?Q?=80=81?= \xff\r\n"
+        b"To: \xff\xfe@[\r\nDate: never\r\nMessage-ID: <\r\n"
+        b"Content-Type: text/" + kind.encode() + b"; charset=" + named + b"\r\n\r\n<p>Hi \xff\xd8\x00 there</p>\r\n"
+    )
+    name = MailStore(tmp_path / "mailbox").add(sender="a", recipients=["b@example.org"], content=content)
+    client = client_as("Marketer")
+    assert client.get("/mailbox/").status_code == 200
+    assert client.get(f"/mailbox/{name}/").status_code == 200
+    assert client.get(f"/mailbox/{name}/html/").status_code == (200 if kind == "html" else 404)
