@@ -21,4 +21,4 @@ EXPOSE 8000
 # For web, workers and beat alike: each shows signs of life in its own files. A database that is away is no reason to
 # restart any of them.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s CMD ["python", "-m", "cdp.processes.alive"]
-CMD ["granian", "--interface", "asgi", "--host", "0.0.0.0", "--port", "8000", "--no-ws", "--workers-kill-timeout", "10", "cdp.asgi:application"]
+CMD ["python", "-m", "cdp.web", "--host", "0.0.0.0", "--port", "8000"]

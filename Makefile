@@ -43,7 +43,7 @@ run: assets translations ## start everything in one terminal (DEMO=0: without de
 	@DEMO=$(or $(DEMO),1) exec $(BIN)/python manage.py run
 
 web: assets translations ## the web process alone
-	@exec $(BIN)/python -m granian --interface asgi --host $(or $(HOST),127.0.0.1) --port $(PORT) --no-ws --workers-kill-timeout 10 cdp.asgi:application
+	@exec $(BIN)/python -m cdp.web --host $(or $(HOST),127.0.0.1) --port $(PORT)
 
 worker: $(LOCAL_STAMP) ## the workers alone, one process for each kind of work (KINDS="events sends": some)
 	@exec $(BIN)/python manage.py work $(KINDS)

@@ -69,9 +69,9 @@ def running_web() -> Iterator[int]:
     """Run the real web process on a free port for as long as the block lasts."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "cdp.web", "--host", "127.0.0.1", "--port", str(port)]
     process = subprocess.Popen(
-        [*command, "--no-access-log", "--log-level", "warning", "cdp.asgi:application"],
+        [*command, "--no-access-log", "--log-level", "warning"],
         cwd=BASE_DIR,
         env={**os.environ, "PORT": str(port), "SITE_URL": f"http://127.0.0.1:{port}"},
     )

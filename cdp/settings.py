@@ -17,6 +17,7 @@ from cdp.embedded.postgres import database_url
 from cdp.embedded.secret_files import read_or_make_secret
 from cdp.environment import Environment
 from cdp.processes.kinds import NAMES, parse_plan, route_task
+from cdp.web.routes import BULK_BYTES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -84,7 +85,6 @@ MIDDLEWARE = [
     "cdp.common.acting.CurrentRequest",
     "cdp.page_headers.PageHeaders",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -224,7 +224,8 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = LOCAL
 WHITENOISE_MANIFEST_STRICT = False
-DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+#: the most that any address takes in memory; each has a limit of its own before Django is asked (cdp/web/routes.py)
+DATA_UPLOAD_MAX_MEMORY_SIZE = BULK_BYTES
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_BYTES", 500 * 1024 * 1024)

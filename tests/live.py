@@ -73,8 +73,7 @@ def live_site(**variables: str) -> Iterator[Site]:
     """Start the web process, wait until it answers, and stop it at the end; `variables` go into its environment."""
     port = free_port()
     environment = {**process_environment(port), **variables}
-    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", "1", "--no-ws", "cdp.asgi:application"]
+    command = [sys.executable, "-m", "cdp.web", "--host", "127.0.0.1", "--port", str(port)]
     with tempfile.TemporaryFile("w+") as log:
         site = Site(f"http://localhost:{port}", environment, log=lambda: _written(log))
         # A group of its own: a worker that outlives its parent is found and ended with it.

@@ -169,7 +169,7 @@ def test_processes_refuse_to_start_and_the_command_rotates(settings: LazySetting
             check=False,
         )
 
-    granian = ("-m", "granian", "--interface", "asgi", "--port", str(free_port()), "--no-ws", "cdp.asgi:application")
+    granian = ("-m", "cdp.web", "--port", str(free_port()))
     for command in (("manage.py", "work"), ("-m", "cdp.processes.worker", "events"), granian):
         refused = run(*command, key=B)
         assert refused.returncode != 0, command

@@ -139,10 +139,10 @@ def prepare() -> dict[str, Any]:
 def children(host: str) -> list[Child]:
     """Return the processes to keep running, as they can also be run each alone."""
     python = sys.executable
-    web = [python, "-m", "granian", "--interface", "asgi", "--host", host, "--port", str(settings.PORT), "--no-ws"]
+    web = [python, "-m", "cdp.web", "--host", host, "--port", str(settings.PORT), "--log-level", "warning"]
     web += ["--workers", str(settings.WEB_WORKERS), "--respawn-failed-workers", "--workers-kill-timeout", "5"]
     found = [
-        Child("web", [*web, "--log-level", "warning", "cdp.asgi:application"], watched=True),
+        Child("web", web, watched=True),
         *workers(settings.WORKERS),
         beat(),
     ]

@@ -46,16 +46,7 @@ class Installation:
         return psycopg.connect(host=sockets, user="postgres", dbname=postgres.DATABASE, autocommit=True)
 
     def start_web(self) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "granian",
-            "--interface",
-            "asgi",
-            "--host",
-            "127.0.0.1",
-        ]
-        command += ["--port", str(self.port), "--workers", "1", "cdp.asgi:application"]
+        command = [sys.executable, "-m", "cdp.web", "--host", "127.0.0.1", "--port", str(self.port)]
         self.web = subprocess.Popen(
             command,
             cwd=REPOSITORY,
