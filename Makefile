@@ -101,8 +101,8 @@ format: $(DEV_STAMP) ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(DEV_STAMP) ## measure the budgets beside the machine's bare limits
-	@$(BIN)/python -m bench
+bench: $(DEV_STAMP) ## measure the budgets beside the machine's bare limits (ARGS="attacks": some)
+	@$(BIN)/python -m bench $(ARGS)
 
 # One lock for every Python from the oldest promised on: what only an older one needs stands in it with a marker.
 # One lock for every Python from the oldest promised on: what only an older one needs stands in it with a marker.

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-BASE_DIR = Path(__file__).resolve().parent.parent.parent
+BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 def prepare() -> None:

@@ -1,4 +1,4 @@
-"""Cut connections whose readers stand still.
+"""Cut connections whose readers stand still, and let the system hold little for each.
 
 The server hands an answer to the system and waits until the reader takes it, for ever. So a thread looks at the
 connections that this process accepted: where bytes wait to be taken, and hardly any were, for a while, it is cut.
@@ -24,6 +24,9 @@ LOOK_SECONDS = 3.0
 #: a reader is given up that took fewer bytes a second than this for so long, while more wait
 STALL_SECONDS = 20.0
 SLOWEST = 512
+
+#: what the system may hold of an answer that its reader has not taken (it doubles this; four megabytes otherwise)
+SEND_BUFFER = 128 * 1024
 
 _ESTABLISHED, _CLOSE_WAIT = 1, 8
 #: of Linux's struct tcp_info: the state, bytes that the other side has taken, bytes that wait to be sent
@@ -53,7 +56,7 @@ class ConnectionWatch(threading.Thread):
         """Look until told to stop."""
         if sys.platform != "linux":
             return
-        while not self._stopped.wait(LOOK_SECONDS):
+        while not self._stopped.wait(LOOK_SECONDS if self._seen else 0.5):
             try:
                 if cut := self.look(time.monotonic()):
                     logger.info("cut %d connections whose readers stood still", cut)
@@ -101,6 +104,7 @@ def _accepted() -> Iterator[tuple[str, socket.socket]]:
             copy.close()
         elif copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             ports.add(copy.getsockname()[1])
+            copy.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # those accepted inherit it
             copy.close()
         else:
             found.append((name, copy))

@@ -25,13 +25,14 @@ class Pool:
     waiting: int
 
 
-#: pages without a login: unsubscribing must work whatever the people at work do, and the other way round
-OPEN = Pool("open", threads=3, waiting=150)
+#: links in mails: unsubscribing must work whatever the people at work do, and whoever hammers at the login
+LINKS = Pool("links", threads=2, waiting=150)
+SIGN_IN = Pool("sign-in", threads=2, waiting=100)
 PAGES = Pool("pages", threads=5, waiting=100)
 API = Pool("api", threads=3, waiting=100)
 #: answers that are made while they are sent (CSV of any length)
 EXPORTS = Pool("exports", threads=2, waiting=10)
-POOLS = (OPEN, PAGES, API, EXPORTS)
+POOLS = (LINKS, SIGN_IN, PAGES, API, EXPORTS)
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class Route:
 _ROUTES: tuple[tuple[re.Pattern[str], Route], ...] = tuple(
     (re.compile(pattern), route)
     for pattern, route in (
-        (r"/(?:login|logout|language)/", Route(OPEN, NAMELESS_BYTES)),
-        (r"/(?:u|preferences)/", Route(OPEN, NAMELESS_BYTES)),
+        (r"/(?:login|logout|language)/", Route(SIGN_IN, NAMELESS_BYTES)),
+        (r"/(?:u|preferences)/", Route(LINKS, NAMELESS_BYTES)),
         (r"/imports/new/$", Route(PAGES, upload=True)),
         (r"/api/(?:v1/)?imports/?$", Route(API, upload=True)),
         (r"/api/(?:.*/)?bulk/?$", Route(API, BULK_BYTES)),
