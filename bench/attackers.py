@@ -55,7 +55,8 @@ async def slow_headers(port: int, path: str, headers: list[str]) -> None:
 async def slow_body(port: int, path: str, headers: list[str]) -> None:
     """Send a byte of a body now and then."""
     _reader, writer = await _connect(port)
-    writer.write(_head("POST", path, port, headers, 60_000))
+    form = [*headers, "Content-Type: application/x-www-form-urlencoded"]
+    writer.write(_head("POST", path, port, form, 60_000))
     while True:
         writer.write(b"a")
         await writer.drain()

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from cdp.common.asgi import Scope, Send, send_whole
+from cdp.page_headers import ALWAYS
 from cdp.web.scopes import header
 
 
@@ -82,7 +83,8 @@ async def send_refusal(scope: Scope, send: Send, refusal: EarlyRefusal) -> None:
     else:
         kind, body = b"text/html; charset=utf-8", _page(refusal, language)
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-    headers += [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+    headers += [(name.lower().encode(), value.encode()) for name, value in ALWAYS.items()]
+    headers += [(b"cache-control", b"no-store"), (b"content-security-policy", b"default-src 'self'")]
     if refusal.retry_after:
         headers.append((b"retry-after", str(refusal.retry_after).encode()))
     await send_whole(send, refusal.status, headers, b"" if scope["method"] == "HEAD" else body)

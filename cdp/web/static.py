@@ -11,6 +11,7 @@ from django.conf import settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from cdp.common.asgi import PIECE, Headers, ReaderTooSlow, Scope, Send, send_piece, send_whole
+from cdp.page_headers import ALWAYS
 from cdp.web.scopes import header
 
 _ASKED = {
@@ -27,7 +28,7 @@ class StaticFiles:
 
     def __init__(self) -> None:
         self._files = WhiteNoiseMiddleware(lambda _request: None)
-        self._extra: Headers = [(b"x-content-type-options", b"nosniff")]
+        self._extra: Headers = [(name.lower().encode(), value.encode()) for name, value in ALWAYS.items()]
         if settings.SECURE_HSTS_SECONDS:
             value = f"max-age={settings.SECURE_HSTS_SECONDS}"
             self._extra.append((b"strict-transport-security", value.encode()))

@@ -89,9 +89,6 @@ def test_an_export_of_any_length_is_made_while_it_is_sent(
     lines = answer.text.splitlines()
     assert len(lines) == 30_001
     assert "Anna 000000" in answer.text and "Anna 029999" in answer.text
-        "Anna 000000",
-        "Anna 029999",
-    } or "Anna 029999" in answer.text
     assert asked.head("/people/?export=csv", headers=headers).content == b""
 
 
