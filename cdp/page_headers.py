@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 #: nothing of the machine is needed but the clipboard, into which keys are copied
@@ -35,12 +34,10 @@ class PageHeaders:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer the request; only files that are the same for everybody may be kept."""
+        """Answer the request. Files that are the same for everybody do not come here (cdp/web/static.py)."""
         response = self.get_response(request)
         for name, value in ALWAYS.items():
             response.setdefault(name, value)
-        if request.path.startswith(settings.STATIC_URL) and response.status_code in (200, 304):
-            return response
         if "no-store" not in response.get("Cache-Control", ""):
             response["Cache-Control"] = "no-store"
         if request.path.startswith(LINK_PAGES):
