@@ -5,9 +5,11 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import panels, personal_data, retention, tasks
+from campaigns.api.export_kinds import DELIVERIES
 from campaigns.api.views import CampaignViewSet, DeliveryViewSet, MessageViewSet
 from campaigns.sending import restored
 from cdp.common import registry
+from cdp.common.exports import export_kinds
 from consent.services.confirming import mailed_addresses
 from profiles.changes import keepers
 
@@ -30,6 +32,7 @@ def register() -> None:
             permission="campaigns.view_message", match="/messages/",
         ),
     )  # fmt: skip
+    export_kinds.add("deliveries", DELIVERIES)
     keepers.add("campaigns", personal_data.keep_people)
     mailed_addresses.add("campaigns", personal_data.address_of_message)
     registry.personal_data.add(

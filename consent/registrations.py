@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from cdp.common.exports import export_kinds
 from cdp.common.registry import (
     HealthCheck,
     HomeCard,
@@ -24,6 +25,7 @@ from cdp.common.registry import (
     timeline,
 )
 from consent import retention, tasks
+from consent.api.export_kinds import CONSENT_RECORDS
 from consent.api.others import PermissionViewSet, SuppressionViewSet
 from consent.api.parts import PermissionOfPerson, permissions_of
 from consent.api.purposes import PurposeViewSet
@@ -76,6 +78,7 @@ def register() -> None:
     )
     _navigation()
     retention.register()
+    export_kinds.add("consent_records", CONSENT_RECORDS)
     profile_parts.add(
         "permissions",
         ProfilePart(serializer=PermissionOfPerson, values=permissions_of, permission="profiles.view_profile"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from cdp.common.exports import export_kinds
 from cdp.common.registry import (
     NavEntry,
     PersonalDataHolder,
@@ -16,10 +17,13 @@ from cdp.common.registry import (
 from profiles import personal_data as own
 from profiles import retention
 from profiles.api.bulk import EventViewSet
+from profiles.api.export_kinds import EVENTS, PEOPLE
+from profiles.api.exports import ExportViewSet
 from profiles.api.imports import ImportViewSet
 from profiles.api.interactions import InteractionViewSet
 from profiles.api.profiles import ProfileViewSet
 from profiles.api.sources import SourceViewSet
+from profiles.exporting import personal_data as exported
 from profiles.importing import personal_data as imported
 from profiles.timeline import interactions, merges, trait_changes
 from profiles.views.people import search_box
@@ -77,9 +81,13 @@ def register() -> None:
         "profiles.imports",
         PersonalDataHolder(collect=imported.collect, erase=imported.erase, prepare=imported.prepare),
     )
+    personal_data.add("profiles.exports", PersonalDataHolder(collect=exported.collect, erase=exported.erase))
+    export_kinds.add("people", PEOPLE)
+    export_kinds.add("events", EVENTS)
     api_routes.add("profiles", ProfileViewSet)
     api_routes.add("interactions", InteractionViewSet)
     api_routes.add("events", EventViewSet)
+    api_routes.add("exports", ExportViewSet)
     api_routes.add("sources", SourceViewSet)
     api_routes.add("imports", ImportViewSet)
     retention.register()

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cdp.common.retention import AgedRows, DataClass, KeptData, kept_data, retention
 from profiles import aging
+from profiles.exporting import jobs as exports
 from profiles.importing import clearing
 
 
@@ -18,7 +19,7 @@ def register() -> None:
 
 
 def _classes() -> dict[str, DataClass]:
-    return {**_collected(), **_of_people(), **_of_imports()}
+    return {**_collected(), **_of_people(), **_of_imports(), **_of_exports()}
 
 
 def _collected() -> dict[str, DataClass]:
@@ -195,6 +196,24 @@ def _of_imports() -> dict[str, DataClass]:
             maximum_days=30,
             remove=clearing.remove_files,
             survey=clearing.survey_files,
+        ),
+    }
+
+
+def _of_exports() -> dict[str, DataClass]:
+    return {
+        "exports": DataClass(
+            group="customers",
+            label=_("Bulk exports"),
+            what=_("Files that somebody asked for over the API, with who asked. Deleted early when anybody is erased."),
+            remains=_("The line in the access log."),
+            holds=("profiles_export", "var:exports"),
+            default_days=exports.DEFAULT_DAYS,
+            minimum_days=1,
+            maximum_days=60,
+            remove=exports.remove_exports,
+            survey=exports.survey_exports,
+            batch=100,
         ),
     }
 

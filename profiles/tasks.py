@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from cdp.common.queues import Queue, register
 from profiles import partitions
 from profiles.catalogue.store import recount
+from profiles.exporting import jobs, runner
 from profiles.processing.drain import INBOX, retry_body, work_inbox
 from profiles.services.feed import CHANGED, retry_change, work_changed
 
@@ -33,6 +34,21 @@ sequence_changes = register(
         work=work_changed,
         measure=CHANGED.measure,
         retry=retry_change,
+    )
+)
+
+run_export = register(
+    Queue(
+        name=jobs.NAME,
+        label=_("Exports"),
+        task=jobs.TASK,
+        item_seconds=3600,
+        slots=2,
+        every=5,
+        late_seconds=3600,  # one may wait for two large ones
+        work=runner.work_exports,
+        measure=runner.measure,
+        retry=runner.retry_export,
     )
 )
 

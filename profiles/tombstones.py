@@ -47,10 +47,15 @@ def find_erased(identifiers: Collection[Pair]) -> set[Pair]:
     """
     if not identifiers:
         return set()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_LOCK])
+    hold_off_erasures()
     pairs = sorted(identifiers)
     return set().union(*(stones.find(pairs) for stones in tombstones))
+
+
+def hold_off_erasures() -> None:
+    """Let no erasure take anybody out until the end of this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_LOCK])
 
 
 def erasures_so_far() -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from cdp.common import registry
+from cdp.common.exports import export_kinds
 from profiles.changes import change_handlers
 from profiles.importing.targets import undoers
 from segments import changes, panels, personal_data, retention
 from segments.api import SegmentViewSet
 from segments.api_lists import ListViewSet
 from segments.erasing import take_out_of_rules
+from segments.export_kinds import MEMBERS
 from segments.imports import lists_undoer
 
 
@@ -68,6 +70,7 @@ def register() -> None:
             serializer=panels.SegmentOfPerson, values=panels.segments_of, permission="segments.view_segment"
         ),
     )
+    export_kinds.add("members", MEMBERS)
     registry.api_routes.add("segments", SegmentViewSet)
     registry.api_routes.add("lists", ListViewSet)
     retention.register()

@@ -33,8 +33,8 @@ class Kind:
 KINDS = (
     Kind("events", ("profiles.process_inbox",), threads=1, longest=600),
     Kind("segments", ("segments.*",), threads=4, longest=1200),
-    # A dry run of a large file is one piece of work.
-    Kind("imports", ("profiles.run_import",), threads=2, longest=2 * 3600),
+    # A dry run of a large file is one piece of work, and so is an export.
+    Kind("imports", ("profiles.run_import", "profiles.run_export"), threads=4, longest=2 * 3600),
     # Two may send; the third is free for what starts or plans.
     Kind("sends", ("campaigns.*",), threads=3, longest=1800),
     Kind("upkeep", ("*",), threads=4, longest=2 * 3600),

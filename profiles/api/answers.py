@@ -17,7 +17,7 @@ from rest_framework.request import Request
 
 from cdp.common.api_fields import StrictSerializer
 from cdp.common.errors import CdpError, NotAllowed
-from cdp.common.masking import can_see_pii, mask_email, mask_identifier, mask_name, mask_value
+from cdp.common.masking import mask_email, mask_identifier, mask_name, mask_value
 from cdp.common.registry import profile_parts
 from profiles.models import Identifier, PersonChange, Profile
 
@@ -120,11 +120,10 @@ def all_parts() -> list[str]:
     return [*OWN_PARTS, *profile_parts.names()]
 
 
-def described(people: Sequence[Profile], user: Any, parts: Collection[str] = ()) -> list[dict[str, Any]]:
-    """Return people as a reader may see them, with these parts of each."""
+def described(people: Sequence[Profile], open_names: bool, parts: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Return people with these parts of each; without `open_names` masked."""
     ids = [person.pk for person in people]
     places = dict(PersonChange.objects.filter(pk__in=ids).values_list("pk", "changed_at"))
-    open_names = can_see_pii(user)
     loaded: dict[str, Mapping[int, Any]] = {
         name: profile_parts.get(name).values(ids) for name in parts if name not in OWN_PARTS
     }

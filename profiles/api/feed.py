@@ -14,6 +14,7 @@ from cdp.common.api_pages import KeysetPages, page_size
 from cdp.common.errors import CdpError
 from cdp.common.filters import PAGING, MomentField, refuse_unknown_parameters
 from cdp.common.keyset import Order, cursor_behind, keyset_page
+from cdp.common.masking import can_see_pii
 from profiles.api.answers import described, gone
 from profiles.models import PersonChange, Profile
 
@@ -58,16 +59,16 @@ def feed_page(request: Request, parts: Collection[str]) -> Response:
             "next": at(page.next),
             "previous": at(page.previous),
             "resume": at(cursor_behind(page.rows[-1], order)) if page.rows else address,
-            "results": feed_entries(page.rows, request.user, parts),
+            "results": feed_entries(page.rows, can_see_pii(request.user), parts),
         }
     )
 
 
-def feed_entries(places: Sequence[PersonChange], user: Any, parts: Collection[str]) -> list[dict[str, Any]]:
+def feed_entries(places: Sequence[PersonChange], open_names: bool, parts: Collection[str]) -> list[dict[str, Any]]:
     """Return people at these places of the feed as they are now: those who are gone too."""
     people = _with_targets([place.profile_id for place in places])
     alive = [people[place.profile_id] for place in places if _is_alive(people.get(place.profile_id))]
-    answers = {person.pk: answer for person, answer in zip(alive, described(alive, user, parts), strict=True)}
+    answers = {person.pk: answer for person, answer in zip(alive, described(alive, open_names, parts), strict=True)}
     entries = []
     for place in places:
         answer = answers.get(place.profile_id)

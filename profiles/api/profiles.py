@@ -19,6 +19,7 @@ from cdp.common.api_answers import PERSON_PATH
 from cdp.common.api_fields import StrictSerializer
 from cdp.common.api_views import ApiViewSet
 from cdp.common.filters import narrowed
+from cdp.common.masking import can_see_pii
 from cdp.common.ndjson import items_of
 from profiles.api.answers import (
     IdentifierSerializer,
@@ -101,7 +102,7 @@ class ProfileViewSet(ApiViewSet[Profile]):
         else:
             wide = ["search_text", *([] if "traits" in parts else ["traits", "origins"])]
             rows = self.paginate_queryset(self.filter_queryset(Profile.objects.alive().defer(*wide))) or []
-            answer = self.get_paginated_response(described(rows, request.user, parts))
+            answer = self.get_paginated_response(described(rows, can_see_pii(request.user), parts))
         record_access(request=request, action="profile.listed", object_kind="profile", detail={"rows": len(rows)})
         return answer
 
@@ -186,7 +187,7 @@ class ProfileViewSet(ApiViewSet[Profile]):
 
     def _detail(self, person: Profile) -> Response:
         parts = asked_parts(self.request, default=all_parts())
-        return Response(described([person], self.request.user, parts)[0])
+        return Response(described([person], can_see_pii(self.request.user), parts)[0])
 
     def _source(self) -> Source:
         source = Source.objects.filter(slug="manual").first()

@@ -10,6 +10,7 @@ from profiles.models.collection import (
     SeenMessage,
     SourceCounter,
 )
+from profiles.models.export import Export
 from profiles.models.feed import ChangedPerson, PersonChange
 from profiles.models.identity import HeldLink, Identifier, IdentifierKind, IdentityLink, Merge
 from profiles.models.imports import Import, ImportRow
@@ -20,6 +21,7 @@ from profiles.models.source import Source
 __all__ = [
     "CatalogueEntry",
     "ChangedPerson",
+    "Export",
     "HeldLink",
     "Identifier",
     "IdentifierKind",
