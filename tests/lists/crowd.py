@@ -11,6 +11,7 @@ DIFFERENT: dict[str, dict[str, str]] = {
     "profiles_profile": {"uuid": "gen_random_uuid()"},
     "profiles_interaction": {"id": "1000000 + n"},
     "profiles_source": {"slug": "'copy-' || n", "key_digest": "'digest-' || n"},
+    "profiles_export": {"uuid": "gen_random_uuid()"},
     "profiles_import": {"uuid": "gen_random_uuid()"},
     "profiles_importrow": {"line": "100000 + n"},
     "profiles_rejectedmessage": {},

@@ -24,6 +24,7 @@ TABLES = {
     "profiles-interactions": "profiles_interaction",
     "interactions-list": "profiles_interaction",
     "sources-list": "profiles_source",
+    "exports-list": "profiles_export",
     "imports-list": "profiles_import",
     "imports-rows": "profiles_importrow",
     "consent-records-list": "consent_consentrecord",

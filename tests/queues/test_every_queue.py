@@ -22,9 +22,10 @@ from cdp.common.queues import queues
 from cdp.processes.kinds import NAMES
 from consent.models import LedgerCheck, SaleScan
 from consent.services.sales import scan_sales
+from profiles.exporting.jobs import create_export
 from profiles.feed import note_changed
 from profiles.importing import services as imports
-from profiles.models import Interaction, PersonChange
+from profiles.models import Export, Interaction, PersonChange
 from profiles.models.imports import ImportState
 from segments.models import Membership, Segment
 from segments.services import add_found, create_list
@@ -36,6 +37,7 @@ from tests.live import REPOSITORY, process_environment
 from tests.profiles.importing.helpers import upload
 from tests.profiles.processing.inbox import put, source, track
 from tests.queues.test_inbox import put_raw
+from tests.scenarios.installation import user_of
 from tests.segments.factories import event, happened, members, person, segment
 
 #: generous: machines of tests are slow
@@ -77,6 +79,7 @@ def one_of_each(sink: Sink) -> dict[str, Callable[[], Any]]:
     for job in (broken, good):
         imports.start_check(import_id=job.pk, mapping=job.mapping)
     broken.file.storage.delete(broken.file.name or "")
+    create_export(kind="people", format="csv", filters={}, parts=None, actor=user_of("Administrator"))
     news = purpose()
     sending = campaign(*readers(2, news), of=news)
     sending.segment = segment("Readers", {"type": "everyone"})
@@ -98,6 +101,7 @@ def one_of_each(sink: Sink) -> dict[str, Callable[[], Any]]:
         "segments_lists": lambda: {old.pk, new.pk} <= members(guests),
         "segments_refresh": lambda: late.pk in members(fresh),
         "segments_sweep": lambda: old.pk not in members(window),
+        "exports": lambda: Export.objects.filter(state="done").exists(),
         "imports": lambda: state(good) == ImportState.READY,
         "starts": lambda: Campaign.objects.filter(pk=sending.pk).exclude(audience_built_at=None).exists(),
         "sends": lambda: len(sink.mails) >= 2,

@@ -152,6 +152,10 @@ PAGES: dict[str, tuple[str, str]] = {
 API: dict[str, dict[str, str]] = {
     "profiles-list": {"GET": _PERSON, "POST": _CHANGE},
     "profiles-detail": {"GET": _PERSON, "PATCH": _CHANGE},
+    "exports-list": {"GET": "profiles.export_profile", "POST": "profiles.export_profile"},
+    "exports-detail": {"GET": "profiles.export_profile"},
+    "exports-cancel": {"POST": "profiles.export_profile"},
+    "exports-download": {"GET": "profiles.export_profile"},
     "profiles-bulk": {"POST": _CHANGE},
     "events-bulk": {"POST": _CHANGE},
     "profiles-interactions": {"GET": "profiles.view_interaction"},

@@ -105,7 +105,7 @@ def api_arguments(name: str, world: dict[str, Any]) -> list[Any]:
     keys = {
         "profiles": world["person"].uuid, "sources": world["source"].slug, "imports": world["import"].uuid,
         "consent-records": world["record"].uuid, "purposes": world["purpose"].slug, "permissions": world["person"].uuid,
-        "lists": world["list"].slug,
+        "lists": world["list"].slug, "exports": world["export"].uuid,
         "segments": world["segment"].slug, "messages": world["message"].uuid, "campaigns": world["campaign"].uuid,
         "deliveries": world["delivery"].uuid,
     }  # fmt: skip

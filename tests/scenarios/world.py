@@ -19,6 +19,7 @@ from consent.models import ConsentRecord, Suppression
 from consent.services import add_text, erase_person
 from consent.services.suppressing import suppress_address
 from profiles.catalogue.store import new_tally, write
+from profiles.exporting.jobs import create_export
 from profiles.models import CatalogueEntry, RejectedMessage, Source
 from profiles.services.sources import create_source
 from segments import services as segments
@@ -28,6 +29,7 @@ from tests.campaigns.factories import message
 from tests.consent.factories import person, purpose, say
 from tests.profiles.factories import make_interaction, make_merge
 from tests.profiles.importing.helpers import checked
+from tests.scenarios.installation import user_of
 
 #: what must be masked for a reader without `profiles.view_pii`, wherever it turns up
 NAME, ADDRESS, PHONE, USER_ID = "Wilhelmina", "wilhelmina@secret.example", "+31612345678", "customer-7781"
@@ -78,7 +80,9 @@ def make_world(box: MailStore) -> dict[str, Any]:
     given_up = DeadLetter.objects.create(
         queue="segments_refresh", key=str(segment.pk), reason="timeout", first_tried_at=now, last_tried_at=now
     )
+    export = create_export(kind="people", format="csv", filters={}, parts=None, actor=user_of("Administrator"))
     return {
+        "export": export,
         "dead_letter": given_up,
         "erasure": erase_person(profile_id=person("gone@secret.example").pk, actor="test", reason="asked"),
         "person": anna, "other": other, "source": source, "raw_id": _raw(source), "rejected": rejected, "import": job,
