@@ -25,6 +25,7 @@ from cdp.common.registry import (
     timeline,
 )
 from consent import retention, tasks
+from consent.api.erasures import ErasureViewSet
 from consent.api.export_kinds import CONSENT_RECORDS
 from consent.api.others import PermissionViewSet, SuppressionViewSet
 from consent.api.parts import PermissionOfPerson, permissions_of
@@ -87,6 +88,7 @@ def register() -> None:
     api_routes.add("purposes", PurposeViewSet)
     api_routes.add("suppression", SuppressionViewSet)
     api_routes.add("permissions", PermissionViewSet)
+    api_routes.add("erasures", ErasureViewSet)
 
 
 def _navigation() -> None:

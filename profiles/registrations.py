@@ -17,11 +17,13 @@ from cdp.common.registry import (
 from profiles import personal_data as own
 from profiles import retention
 from profiles.api.bulk import EventViewSet
+from profiles.api.catalogue import CatalogueViewSet
 from profiles.api.export_kinds import EVENTS, PEOPLE
 from profiles.api.exports import ExportViewSet
 from profiles.api.imports import ImportViewSet
 from profiles.api.interactions import InteractionViewSet
 from profiles.api.profiles import ProfileViewSet
+from profiles.api.rejected import RejectedEventViewSet
 from profiles.api.sources import SourceViewSet
 from profiles.exporting import personal_data as exported
 from profiles.importing import personal_data as imported
@@ -88,6 +90,8 @@ def register() -> None:
     api_routes.add("interactions", InteractionViewSet)
     api_routes.add("events", EventViewSet)
     api_routes.add("exports", ExportViewSet)
+    api_routes.add("catalogue", CatalogueViewSet)
+    api_routes.add("rejected-events", RejectedEventViewSet)
     api_routes.add("sources", SourceViewSet)
     api_routes.add("imports", ImportViewSet)
     retention.register()

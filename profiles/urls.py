@@ -1,5 +1,6 @@
 """Addresses of the profiles app: each view module brings its own."""
 
+from profiles.api import segment_profiles
 from profiles.views import catalogue, imports, kinds, live, people, person, person_edit, sources
 
 app_name = "profiles"
@@ -12,4 +13,5 @@ urlpatterns = [
     *live.urlpatterns,
     *imports.urlpatterns,
     *catalogue.urlpatterns,
+    *segment_profiles.urlpatterns,
 ]

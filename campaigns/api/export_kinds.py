@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.filters import DeliveryFilters
+from campaigns.filters import DeliveryApiFilters
 from campaigns.models import Delivery
 from cdp.common.exports import Described, ExportKind, filtered, plain_columns
 from cdp.common.keyset import Order
+from consent.models import ConsentRecord
 from profiles.models import Profile
 
 FIELDS = (
@@ -21,11 +22,13 @@ FIELDS = (
 
 def delivery_rows(filters: Mapping[str, str]) -> QuerySet[Delivery]:
     """Return the deliveries of an export."""
-    return filtered(Delivery.objects.select_related("campaign").defer("context"), filters, DeliveryFilters)
+    return filtered(Delivery.objects.select_related("campaign").defer("context"), filters, DeliveryApiFilters)
 
 
 def deliveries(rows: Sequence[Delivery], _parts: Sequence[str], _open_names: bool) -> list[Described]:
     """Return deliveries, without the values that each mail was rendered with."""
+    numbers = {row.consent_record_id for row in rows if row.consent_record_id}
+    records = dict(ConsentRecord.objects.filter(pk__in=numbers).values_list("pk", "uuid"))
     ids = dict(Profile.objects.filter(pk__in={row.profile_id for row in rows}).values_list("pk", "uuid"))
     return [
         {
@@ -36,7 +39,7 @@ def deliveries(rows: Sequence[Delivery], _parts: Sequence[str], _open_names: boo
             "outcome": row.outcome,
             "reason": row.reason,
             "basis": row.basis,
-            "consent_record_id": row.consent_record_id,
+            "consent_record_id": str(records[row.consent_record_id]) if row.consent_record_id in records else None,
             "smtp_code": row.smtp_code or None,
             "attempts": row.attempts,
             "decided_at": row.decided_at,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cdp.common.exports import Described, ExportKind, filtered, plain_columns
 from cdp.common.keyset import Order
-from consent.filters import RecordFilters
+from consent.filters import RecordApiFilters
 from consent.models import ConsentRecord
 from profiles.models import Profile
 
@@ -21,7 +21,9 @@ FIELDS = (
 
 def record_rows(filters: Mapping[str, str]) -> QuerySet[ConsentRecord]:
     """Return the records of an export."""
-    return filtered(ConsentRecord.objects.select_related("purpose", "purpose_version", "text"), filters, RecordFilters)
+    return filtered(
+        ConsentRecord.objects.select_related("purpose", "purpose_version", "text"), filters, RecordApiFilters
+    )
 
 
 def records(rows: Sequence[ConsentRecord], _parts: Sequence[str], _open_names: bool) -> list[Described]:
@@ -29,7 +31,7 @@ def records(rows: Sequence[ConsentRecord], _parts: Sequence[str], _open_names: b
     ids = dict(Profile.objects.filter(pk__in={row.profile_id for row in rows}).values_list("pk", "uuid"))
     return [
         {
-            "id": row.pk,
+            "id": str(row.uuid),
             "profile_id": str(ids[row.profile_id]) if row.profile_id in ids else None,
             "purpose_id": row.purpose.slug,
             "channel": row.channel,

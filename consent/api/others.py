@@ -18,9 +18,12 @@ from consent.filters import SuppressionFilters
 from consent.gate import answers_for
 from consent.models import ConsentRecord, Suppression, SuppressionReason
 from consent.reasons import gate_text
-from consent.services.suppressing import find_suppressions, suppress_address
+from consent.services.suppressing import find_suppressions, lift_address, suppress_address
 from profiles.models import Profile
 from profiles.querysets.lookup import get_person
+
+#: what is lifted when no reason is named: an erased person comes back only when asked for by name
+LIFTABLE = [value for value in SuppressionReason.values if value != "erasure"]
 
 
 class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
@@ -45,6 +48,19 @@ class SuppressionInput(StrictSerializer):
     note = serializers.CharField(max_length=200, default="", allow_blank=True)
 
 
+class LiftInput(StrictSerializer):
+    """An address to allow again."""
+
+    kind = serializers.ChoiceField(choices=["email", "phone", "user_id"], default="email")
+    value = serializers.CharField(max_length=320)
+    reason = serializers.ChoiceField(
+        choices=SuppressionReason.choices,
+        default="",
+        help_text="Lift the entry with this reason only. Without it all but `erasure`, which must be named.",
+    )
+    note = serializers.CharField(max_length=200, help_text="Why it may be used again.")
+
+
 class SuppressionAnswer(serializers.Serializer[Any]):
     """Whether an address is on the list."""
 
@@ -62,15 +78,42 @@ class SuppressionViewSet(mixins.ListModelMixin, ApiViewSet[Suppression]):
         "list": "consent.view_suppression",
         "check": "consent.view_suppression",
         "create": "consent.add_suppression",
+        "lift": "consent.add_suppression",
     }
 
     @extend_schema(request=SuppressionInput, responses={201: SuppressionSerializer})
     def create(self, request: Request) -> Response:
         """Put an address on the list; idempotent."""
-        form = SuppressionInput(data=request.data)
-        form.is_valid(raise_exception=True)
-        row = suppress_address(actor=request.user, **form.validated_data)
+        row = suppress_address(actor=request.user, **self.given(SuppressionInput))
+        self._note("suppression.added", row)
         return Response(SuppressionSerializer(row).data, status=201)
+
+    @extend_schema(request=LiftInput, responses=SuppressionAnswer)
+    @action(detail=False, methods=["post"])
+    def lift(self, request: Request) -> Response:
+        """Allow an address again, saying why; idempotent. The entries stay, with who lifted them."""
+        given = self.given(LiftInput)
+        reasons = [given["reason"]] if given["reason"] else LIFTABLE
+        rows = list(
+            lift_address(
+                kind=given["kind"], value=given["value"], reasons=reasons, actor=request.user, note=given["note"]
+            )
+        )
+        for row in rows:
+            self._note("suppression.lifted", row)
+        entries = list(find_suppressions(kind=given["kind"], value=given["value"]))
+        return Response(
+            SuppressionAnswer({"suppressed": any(row.lifted_at is None for row in entries), "entries": entries}).data
+        )
+
+    def _note(self, what: str, row: Suppression) -> None:
+        record_access(
+            request=self.request,
+            action=what,
+            object_kind="suppression",
+            object_id=str(row.pk),
+            detail={"kind": row.kind, "reason": row.reason},
+        )
 
     @extend_schema(request=SuppressionInput, responses=SuppressionAnswer)
     @action(detail=False, methods=["post"])

@@ -61,6 +61,14 @@ def erase_person(*, profile_id: int, actor: Any, reason: str) -> Erasure:
     return receipt
 
 
+def request_erasure(*, profile_id: int, actor: Any, reason: str) -> Erasure:
+    """Note that a person is to be erased, and return the receipt; the work is done by beat, within two minutes.
+
+    Idempotent: of who was erased already the receipt is returned as it is.
+    """
+    return _begin(profile_id, actor, reason)
+
+
 def _add(receipt: Erasure, counts: Mapping[str, int]) -> None:
     receipt.counts = dict(Counter(receipt.counts) + Counter(counts))
 

@@ -83,6 +83,13 @@ def lift_suppression(*, suppression_id: int, actor: Any, note: str) -> Suppressi
     return row
 
 
+@transaction.atomic
+def lift_address(*, kind: str, value: str, reasons: Sequence[str], actor: Any, note: str) -> list[Suppression]:
+    """Allow an address again as far as it is on the list for these reasons; return the entries that were lifted."""
+    rows = find_suppressions(kind=kind, value=value).filter(reason__in=reasons, lifted_at=None).order_by("pk")
+    return [lift_suppression(suppression_id=row.pk, actor=actor, note=note) for row in rows]
+
+
 def erased_identifiers(identifiers: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Return the identifiers of erased people among those given."""
     ring = fitting_ring()

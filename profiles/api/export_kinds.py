@@ -12,10 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from cdp.common.exports import Column, Described, ExportKind, filtered, plain_columns
 from cdp.common.keyset import Order
 from cdp.common.masking import mask_value
+from cdp.common.public_ids import derived_id
 from cdp.common.registry import profile_parts
 from profiles.api.answers import OWN_PARTS, all_parts, described
+from profiles.api.context import shown_context
 from profiles.filters import InteractionFilters, ProfileFilters
-from profiles.models import CatalogueEntry, IdentifierKind, Interaction, Profile
+from profiles.models import CatalogueEntry, IdentifierKind, Interaction, Profile, Source
 
 #: traits that get a column of their own in CSV, the most frequent first
 MAX_TRAIT_COLUMNS = 300
@@ -64,19 +66,20 @@ def event_rows(filters: Mapping[str, str]) -> QuerySet[Interaction]:
 
 def events(rows: Sequence[Interaction], _parts: Sequence[str], open_names: bool) -> list[Described]:
     """Return events with the person's id of today."""
+    sources = dict(Source.objects.filter(pk__in={row.source_id for row in rows}).values_list("pk", "slug"))
     ids = dict(Profile.objects.filter(pk__in={row.profile_id for row in rows}).values_list("pk", "uuid"))
     return [
         {
-            "id": row.id,
+            "id": str(derived_id("interaction", sources.get(row.source_id, ""), row.message_id)),
             "occurred_at": row.occurred_at,
             "received_at": row.received_at,
             "kind": row.kind,
             "name": row.name,
             "profile_id": str(ids[row.profile_id]) if row.profile_id in ids else None,
-            "source_id": row.source_id,
+            "source_id": sources.get(row.source_id, ""),
             "message_id": row.message_id,
             "properties": row.properties if open_names else mask_value("", row.properties),
-            "context": row.context if open_names else None,
+            "context": shown_context(row.context, open_names=open_names),
         }
         for row in rows
     ]

@@ -126,6 +126,7 @@ class ExportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
     serializer_class = ExportSerializer
     filterset_class = ExportFilters
     lookup_field = "uuid"
+    lookup_url_kwarg = "id"
     lookup_value_regex = "[0-9a-fA-F-]{36}"
     bodyless = frozenset({"cancel"})
     required_permissions: ClassVar[dict[str, str]] = {"*": "profiles.export_profile"}
@@ -148,9 +149,9 @@ class ExportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
 
     @extend_schema(request=None, responses=ExportSerializer)
     @action(detail=True, methods=["post"])
-    def cancel(self, request: Request, uuid: str) -> Response:
+    def cancel(self, request: Request, id: str) -> Response:
         """Stop it; of one that is done, delete the file."""
-        job = cancel_export(export_id=self._job(uuid).pk)
+        job = cancel_export(export_id=self._job(id).pk)
         self._log("export.cancelled", job)
         return Response(self.get_serializer(job).data)
 
@@ -165,9 +166,9 @@ class ExportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
         },
     )
     @action(detail=True, methods=["get"])
-    def download(self, request: Request, uuid: str) -> HttpResponseBase:
+    def download(self, request: Request, id: str) -> HttpResponseBase:
         """Fetch the file, compressed by gzip; a part of it with `Range`, to go on after a broken connection."""
-        job = self._job(uuid)
+        job = self._job(id)
         path = path_of(job)
         if job.state != ExportState.DONE or _is_over(job) or not path.exists():
             raise CdpError("export.no_file", _("This export has no file now."), status=409)

@@ -16,6 +16,7 @@ from cdp.common.api_pages import keyset_pages
 from cdp.common.api_views import ApiViewSet
 from cdp.common.masking import can_see_pii, mask_value
 from cdp.common.public_ids import derived_id
+from profiles.api.context import shown_context
 from profiles.filters import InteractionFilters
 from profiles.models import Interaction, Profile, Source
 
@@ -29,6 +30,10 @@ class InteractionSerializer(serializers.ModelSerializer[Interaction]):
     id = serializers.SerializerMethodField()
     profile_id = serializers.SerializerMethodField()
     source_id = serializers.SerializerMethodField()
+    context = serializers.SerializerMethodField(
+        help_text="Page, campaign, device and the like. For readers who may not see names and addresses only what "
+        "says nothing of who it was; `ip` is that of the network."
+    )
 
     class Meta:
         model = Interaction
@@ -39,11 +44,16 @@ class InteractionSerializer(serializers.ModelSerializer[Interaction]):
             "kind",
             "name",
             "properties",
+            "context",
             "message_id",
             "source_id",
             "profile_id",
         ]
         read_only_fields = fields
+
+    def get_context(self, row: Interaction) -> dict[str, Any]:
+        """Return the context as the reader may see it."""
+        return shown_context(row.context, open_names=can_see_pii(self.context["request"].user))
 
     @extend_schema_field(OpenApiTypes.UUID)
     def get_id(self, row: Interaction) -> str:

@@ -21,6 +21,7 @@ from cdp.common.api_views import ApiViewSet
 from cdp.common.filters import narrowed
 from cdp.common.masking import can_see_pii
 from cdp.common.ndjson import items_of
+from profiles.api.actions import PersonActions
 from profiles.api.answers import (
     IdentifierSerializer,
     ProfileSerializer,
@@ -65,7 +66,7 @@ class PersonInput(StrictSerializer):
     traits = serializers.DictField(required=False)
 
 
-class ProfileViewSet(ApiViewSet[Profile]):
+class ProfileViewSet(PersonActions, ApiViewSet[Profile]):
     """People: list, search, look up by id or by `kind:value`, make, update."""
 
     queryset = Profile.objects.none()
@@ -78,6 +79,10 @@ class ProfileViewSet(ApiViewSet[Profile]):
         "list": "profiles.view_profile",
         "retrieve": "profiles.view_profile",
         "interactions": "profiles.view_interaction",
+        "restrict": "profiles.erase_profile",
+        "lift_restriction": "profiles.erase_profile",
+        "merge": "profiles.merge_profile",
+        "unmerge": "profiles.merge_profile",
         "*": "profiles.change_profile",
     }
 
@@ -185,9 +190,13 @@ class ProfileViewSet(ApiViewSet[Profile]):
         page: Sequence[Any] = self.paginate_queryset(narrowed(request, rows, InteractionFilters)) or []
         return self.get_paginated_response(serialized(page, request))
 
-    def _detail(self, person: Profile) -> Response:
+    def described_one(self, person: Profile) -> dict[str, Any]:
+        """Return the person as the reader may see them, with the parts asked for."""
         parts = asked_parts(self.request, default=all_parts())
-        return Response(described([person], can_see_pii(self.request.user), parts)[0])
+        return described([person], can_see_pii(self.request.user), parts)[0]
+
+    def _detail(self, person: Profile) -> Response:
+        return Response(self.described_one(person))
 
     def _source(self) -> Source:
         source = Source.objects.filter(slug="manual").first()

@@ -50,6 +50,8 @@ _PATTERNS = (
         re.compile(r"/(?:analytics\.js/v1/[^/]+/)?analytics-next/bundles/([^/]+)"),
     ),
 )
+#: read by programs, not written by SDKs: answered with the pages (profiles.api.segment_profiles)
+READ_PREFIX = "/v1/spaces/"
 _PREFIXES = ("/v1/", "/projects/", "/analytics.js/", "/analytics-next/", "/beacon/")
 #: where SDKs knock whose host or path is set wrong: what is refused here is counted on the page of sources
 _NEAR = re.compile(r"/v\d+(/.*)?|/({})/?".format("|".join(_ENDPOINTS)), re.DOTALL)
@@ -71,6 +73,8 @@ def route_of(path: str) -> Route | None:
 
 def is_collection_path(path: str) -> bool:
     """Tell whether the collector answers `path`, be it with 404; everything else is Django's."""
+    if path.startswith(READ_PREFIX):
+        return False
     return path in _FIXED or path.startswith(_PREFIXES) or _NEAR.fullmatch(path) is not None or path.startswith("//")
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -23,6 +26,7 @@ class CatalogueEntry(models.Model):
     Kept by whoever writes values (`profiles.catalogue.store`), so that it forgets nothing that a sample would miss.
     """
 
+    uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), unique=True, editable=False)
     scope = models.CharField(max_length=8, choices=CatalogueScope)
     event = models.CharField(max_length=200, blank=True)  # of events and properties
     path = models.CharField(max_length=200, blank=True)  # of traits and properties: city, home.city, lines[].sku

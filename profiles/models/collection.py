@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.functions import RandomUUID
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -79,6 +82,7 @@ class SeenMessage(models.Model):
 class RejectedMessage(models.Model):
     """A message that was received and not stored, with the reason. Nothing disappears without a word."""
 
+    uuid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), unique=True, editable=False)
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
     received_at = models.DateTimeField(db_index=True)
     raw_id = models.BigIntegerField()

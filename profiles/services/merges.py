@@ -33,7 +33,8 @@ def merge_profiles(*, winner_id: int, loser_id: int, actor: Any = None) -> int:
     _lock_alive(winner_id, loser_id)
     one, other = anchor_of(winner_id), anchor_of(loser_id)
     between = _between(_ids_of(winner_id), _ids_of(loser_id))
-    IdentityLink.objects.filter(between).update(denied_at=None, denied_by=None)
+    # As if nobody had ever said anything of them by hand: a link that is known to be so would change nothing.
+    IdentityLink.objects.filter(between).update(denied_at=None, denied_by=None, manual=False)
     HeldLink.objects.filter(between).delete()
     pairs = ((one.kind, one.value), (other.kind, other.value))
     now = timezone.now()

@@ -13,11 +13,11 @@ from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 
 from campaigns.models import Campaign, Message
 from consent.models import ConsentRecord, Suppression
-from profiles.models import Import
+from profiles.models import Import, Profile
 from tests.scenarios.installation import user_of
 
 ARGUMENTS: dict[str, list[Any]] = {
-    "profiles:kind": ["user_id"],
+    "profiles:kind": ["user_id"], "profiles:segment_profiles": ["space", "user_id:x", "traits"],
     "mailbox_mail": ["mail"], "mailbox_html": ["mail"], "profiles:settle_merge": ["merge"],
     "profiles:undo_merge": ["person", "merge"], "profiles:live_raw": ["raw_id", 0],
     "profiles:rejected_detail": ["rejected"], "profiles:rejected_discard": ["rejected"],
@@ -97,6 +97,11 @@ def value_of(thing: Any) -> Any:
     return thing
 
 
+def erased_uuid(world: dict[str, Any]) -> Any:
+    """Return the id of the person who was erased."""
+    return Profile.objects.get(pk=world["erasure"].profile_id).uuid
+
+
 def api_arguments(name: str, world: dict[str, Any]) -> list[Any]:
     """Return what the address of an API route holds."""
     with suppress(NoReverseMatch):
@@ -105,7 +110,8 @@ def api_arguments(name: str, world: dict[str, Any]) -> list[Any]:
     keys = {
         "profiles": world["person"].uuid, "sources": world["source"].slug, "imports": world["import"].uuid,
         "consent-records": world["record"].uuid, "purposes": world["purpose"].slug, "permissions": world["person"].uuid,
-        "lists": world["list"].slug, "exports": world["export"].uuid,
+        "lists": world["list"].slug, "exports": world["export"].uuid, "catalogue": world["catalogue"].uuid,
+        "rejected-events": world["rejected"].uuid, "erasures": erased_uuid(world),
         "segments": world["segment"].slug, "messages": world["message"].uuid, "campaigns": world["campaign"].uuid,
         "deliveries": world["delivery"].uuid,
     }  # fmt: skip

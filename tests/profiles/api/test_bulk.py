@@ -137,7 +137,7 @@ def test_lines_of_json_are_taken_too(api_token: Token) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("url", [PEOPLE, EVENTS])
 def test_a_body_of_another_shape_is_refused(api_token: Token, url: str) -> None:
-    headers = api_token("Marketer")
+    headers = api_token()
     for body, code in (
         ([], "invalid_shape"),
         ({"item": []}, "invalid_shape"),
@@ -152,7 +152,7 @@ def test_a_body_of_another_shape_is_refused(api_token: Token, url: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_events_are_taken_once_and_processed_as_those_of_the_collector(api_token: Token) -> None:
-    headers = api_token("Marketer")
+    headers = api_token()
     order = {"type": "track", "event": "Order Completed", "userId": "u1", "messageId": "m1", "properties": {"n": 1}}
     items: list[Any] = [
         order,
