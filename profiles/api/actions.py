@@ -55,7 +55,7 @@ class UnmergeAnswer(serializers.Serializer[Any]):
 class PersonActions:
     """The actions, for the viewset of people."""
 
-    request: Request
+    request: Any
     given: Any
 
     def described_one(self, person: Profile) -> dict[str, Any]:

@@ -67,13 +67,13 @@ class ExportInput(StrictSerializer):
 
 
 class ExportSerializer(serializers.ModelSerializer[Export]):
-    """An export. Its file shows the database as it was at `as_of`, whatever was written meanwhile."""
+    """An export. Its file shows the database as it was at `snapshot_at`, whatever was written meanwhile."""
 
     id = serializers.UUIDField(source="uuid", read_only=True)
     include = serializers.ListField(child=serializers.CharField(), source="parts", read_only=True)
     filters = serializers.DictField(child=serializers.CharField(), read_only=True)
     message = serializers.SerializerMethodField(help_text="`code` as a sentence")
-    as_of = serializers.DateTimeField(read_only=True, allow_null=True)
+    snapshot_at = serializers.DateTimeField(source="as_of", read_only=True, allow_null=True)
     download_url = serializers.SerializerMethodField(help_text="null until it is done, and when the file is gone")
 
     class Meta:
@@ -91,7 +91,7 @@ class ExportSerializer(serializers.ModelSerializer[Export]):
             "message",
             "created_at",
             "started_at",
-            "as_of",
+            "snapshot_at",
             "finished_at",
             "expires_at",
             "download_url",

@@ -30,10 +30,6 @@ class InteractionSerializer(serializers.ModelSerializer[Interaction]):
     id = serializers.SerializerMethodField()
     profile_id = serializers.SerializerMethodField()
     source_id = serializers.SerializerMethodField()
-    context = serializers.SerializerMethodField(
-        help_text="Page, campaign, device and the like. For readers who may not see names and addresses only what "
-        "says nothing of who it was; `ip` is that of the network."
-    )
 
     class Meta:
         model = Interaction
@@ -50,10 +46,6 @@ class InteractionSerializer(serializers.ModelSerializer[Interaction]):
             "profile_id",
         ]
         read_only_fields = fields
-
-    def get_context(self, row: Interaction) -> dict[str, Any]:
-        """Return the context as the reader may see it."""
-        return shown_context(row.context, open_names=can_see_pii(self.context["request"].user))
 
     @extend_schema_field(OpenApiTypes.UUID)
     def get_id(self, row: Interaction) -> str:
@@ -73,7 +65,9 @@ class InteractionSerializer(serializers.ModelSerializer[Interaction]):
     def to_representation(self, instance: Interaction) -> dict[str, Any]:
         """Mask what the reader may not see."""
         data = super().to_representation(instance)
-        if not can_see_pii(self.context["request"].user):
+        open_names = can_see_pii(self.context["request"].user)
+        data["context"] = shown_context(instance.context, open_names=open_names)
+        if not open_names:
             data["properties"] = mask_value("", data["properties"])
         return data
 

@@ -4,6 +4,7 @@ import datetime
 import uuid
 
 import django.contrib.postgres.fields
+import django.contrib.postgres.functions
 import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.expressions
@@ -250,6 +251,7 @@ class Migration(migrations.Migration):
             name='RejectedMessage',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uuid', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), default=uuid.uuid4, editable=False, unique=True)),
                 ('received_at', models.DateTimeField(db_index=True)),
                 ('raw_id', models.BigIntegerField()),
                 ('position', models.IntegerField(default=0)),
@@ -466,6 +468,7 @@ class Migration(migrations.Migration):
             name='CatalogueEntry',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uuid', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), default=uuid.uuid4, editable=False, unique=True)),
                 ('scope', models.CharField(choices=[('trait', 'trait'), ('event', 'event'), ('property', 'property')], max_length=8)),
                 ('event', models.CharField(blank=True, max_length=200)),
                 ('path', models.CharField(blank=True, max_length=200)),

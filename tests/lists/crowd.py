@@ -9,7 +9,7 @@ from django.db import connection
 #: table -> columns that must differ from row to row, as SQL of `n`
 DIFFERENT: dict[str, dict[str, str]] = {
     "profiles_profile": {"uuid": "gen_random_uuid()"},
-    "profiles_interaction": {"id": "1000000 + n"},
+    "profiles_interaction": {"id": "1000000 + n", "message_id": "'copy-' || n"},
     "profiles_source": {"slug": "'copy-' || n", "key_digest": "'digest-' || n"},
     "profiles_export": {"uuid": "gen_random_uuid()"},
     "profiles_import": {"uuid": "gen_random_uuid()"},

@@ -84,7 +84,7 @@ def test_answers_name_things_by_public_ids_and_times_in_one_way(world: dict[str,
     headers = {"Authorization": f"Bearer {ApiToken.issue(user=user_of(ADMINISTRATOR), name='t')[1]}"}
     faults = []
     for name, needs in API.items():
-        if "GET" not in needs:
+        if "GET" not in needs or name == "exports-download":  # a file
             continue
         answer = ask(Client(), "GET", reverse(name, args=api_arguments(name, world)), headers=headers)
         assert answer.status_code == 200, (name, answer.content[:300])

@@ -13,7 +13,7 @@ from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 
 from campaigns.models import Campaign, Message
 from consent.models import ConsentRecord, Suppression
-from profiles.models import Import, Profile
+from profiles.models import CatalogueEntry, Import, Profile, RejectedMessage
 from tests.scenarios.installation import user_of
 
 ARGUMENTS: dict[str, list[Any]] = {
@@ -33,7 +33,7 @@ ARGUMENTS: dict[str, list[Any]] = {
     "campaigns:delivery": ["running", "delivery"], "campaigns:delivery_mail": ["running", "delivery"],
     "dead_letter_retry": ["dead_letter"], "dead_letter_discard": ["dead_letter"],
 }  # fmt: skip
-BY_NUMBER = (Campaign, ConsentRecord, Import, Message, Suppression)
+BY_NUMBER = (Campaign, ConsentRecord, Import, Message, Suppression, CatalogueEntry, RejectedMessage)
 BY_ROUTE_WORD = {"uuid": "person", "import_id": "import", "message_id": "message", "campaign_id": "campaign"}
 
 

@@ -16,6 +16,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from cdp.common.keyset import keyset_page
 from cdp.common.models import AccessLog
 from cdp.common.queues import drain
 from consent.services.erasing import erase_person
@@ -106,7 +107,8 @@ def test_csv_has_a_column_for_each_trait_and_no_live_formula(api_token: Token) -
 def test_the_file_is_of_one_moment_whoever_writes_meanwhile(api_token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
     make_people(25)
     monkeypatch.setattr(runner, "BLOCK", 4)
-    real, calls = runner.keyset_page, []
+    real = keyset_page
+    calls: list[int] = []
 
     def writing(*args: Any, **options: Any) -> Any:
         if len(calls) == 2:
@@ -197,7 +199,8 @@ def test_an_erasure_reaches_the_files(api_token: Token) -> None:
 def test_somebody_erased_while_it_is_written_is_not_in_it(api_token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
     make_people(3)
     victim = Profile.objects.order_by("pk")[0]
-    real, calls = runner._write, []
+    real = runner._write
+    calls: list[int] = []
 
     def erasing(*args: Any) -> None:
         real(*args)
