@@ -114,12 +114,21 @@ _STEPS: tuple[tuple[str, Callable[[], Path], Callable[[], None]], ...] = (
 )
 
 
+def _remove_older(place: Path) -> None:
+    for path in HOME.glob(place.name.rpartition("-")[0] + "-*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def main() -> int:
     """Install what can be installed; what cannot is said, and its tests are skipped."""
     HOME.mkdir(parents=True, exist_ok=True)
     for name, place, install in _STEPS:
         if place().exists():
             continue
+        _remove_older(place())
         try:
             install()
         except (NotThere, OSError, subprocess.TimeoutExpired) as reason:

@@ -31,7 +31,7 @@ func main() {
 	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
 	var wait sync.WaitGroup
 	client, err := analytics.NewWithConfig(os.Getenv("KEY"), analytics.Config{
-		DataPlaneUrl: os.Getenv("SITE"), BatchSize: 6, Callback: delivered{&wait},
+		DataPlaneUrl: os.Getenv("SITE"), BatchSize: 6, Interval: 300 * time.Millisecond, Callback: delivered{&wait},
 		RetryAfter: func(int) time.Duration { return 100 * time.Millisecond },
 	})
 	if err != nil {
