@@ -1,5 +1,5 @@
-"""`python -m bench [part ...]`: measure and print the table. Parts: collecting, processing, importing, segmenting,
-sending, attacks."""
+"""`python -m bench [part ...]`: measure and print the table. Parts: collecting, processing, freshness, importing,
+segmenting, sending, attacks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib import import_module
 from bench import dataset
 from bench.figures import Figure, table
 
-PARTS = ("collecting", "processing", "importing", "segmenting", "sending", "attacks")
+PARTS = ("collecting", "processing", "freshness", "importing", "segmenting", "sending", "attacks")
 
 
 def main() -> int:
