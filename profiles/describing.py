@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cdp.common.masking import is_personal
+from cdp.common.masking import DOTS, is_personal
 
 MAX_WORDS = 120
 #: timeline chip -> how the names of its interactions begin; what fits none is `web`
@@ -15,6 +15,10 @@ NAME_STARTS: dict[str, tuple[str, ...]] = {
 }
 #: weighty things that get a filled dot
 MAJOR = ("Order Completed", "Signed Up", "Account Created", "Subscription Started", "Order Refunded")
+#: kinds of devices that sources name
+DEVICES = frozenset(
+    {"phone", "tablet", "computer", "desktop", "mobile", "tv", "watch", "ios", "android", "web", "server"}
+)
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£"}
 
 
@@ -43,6 +47,15 @@ def describe(kind: str, name: str, properties: Mapping[str, Any]) -> str:
     return _short(detail or _any_property(properties))
 
 
+def without_masks(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return masked properties without those of which nothing is left to show."""
+    kept = {key: value for key, value in properties.items() if value != DOTS}
+    products = kept.get("products")
+    if isinstance(products, list):
+        kept["products"] = [without_masks(item) if isinstance(item, Mapping) else item for item in products]
+    return kept
+
+
 def money(properties: Mapping[str, Any]) -> str:
     """Return an amount with its currency: `€89.00`; empty when there is none."""
     for key in ("total", "revenue", "value", "price"):
@@ -62,9 +75,9 @@ def device_of(context: Mapping[str, Any]) -> str:
             return "tablet"
         return "phone" if "Mobi" in agent or "iPhone" in agent else "computer"
     device = context.get("device")
-    if isinstance(device, Mapping) and isinstance(device.get("type"), str):
-        return _short(device["type"])
-    return ""
+    kind = device.get("type") if isinstance(device, Mapping) else None
+    # A source may write anything here: only what names a kind of device is taken over.
+    return kind.lower() if isinstance(kind, str) and kind.lower() in DEVICES else ""
 
 
 def campaign_of(context: Mapping[str, Any]) -> str:

@@ -8,12 +8,17 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from cdp.common.filters import ChoiceFilter, ListFilters, MomentFilter, TextFilter
+from cdp.common.masking import can_see_pii, mask_text, reader_of
 from profiles.forms.catalogue import TYPE_LABELS
 from profiles.models import Source
+from profiles.models.catalogue import PiiClass
 from profiles.models.identity import MergeState
 from profiles.models.imports import ImportState, Outcome
 from profiles.querysets.lookup import find_person
 from profiles.rejections import REJECTIONS
+
+#: entries of the catalogue that a search looks through for a reader who is not shown all names
+MOST_NAMES = 2_000
 
 
 def source_choices() -> Sequence[tuple[str, str]]:
@@ -54,8 +59,8 @@ class ProfileFilters(ListFilters):
     state = ChoiceFilter(label=_("State"), choices=(("restricted", _("restricted")),), method="filter_state")
 
     def filter_search(self, rows: Any, _name: str, text: str) -> Any:
-        """Find people of whom every word stands in a name, address or id."""
-        return rows.matching(text)
+        """Find people of whom every word stands in a name, address or id; by the whole id who may not see those."""
+        return rows.found_by(text, can_see_pii(self.request.user))
 
     def filter_identified(self, rows: Any, _name: str, value: str) -> Any:
         """Keep those who are known, or those who are not."""
@@ -73,9 +78,15 @@ class ProfileFilters(ListFilters):
 class InteractionFilters(ListFilters):
     """What people did."""
 
-    name = TextFilter(label=_("Name of the event"))
+    name = TextFilter(label=_("Name of the event"), method="filter_name")
     since = MomentFilter(field_name="occurred_at", lookup_expr="gte", label=_("From this moment on"))
     before = MomentFilter(field_name="occurred_at", lookup_expr="lt", label=_("Before this moment"))
+
+    def filter_name(self, rows: Any, _name: str, value: str) -> Any:
+        """Keep events of a name; a name that the reader would not be shown finds nothing."""
+        # An export has no request: whether its name may be asked for was decided when it was made.
+        may_ask = self.request is None or reader_of(self.request).shows_event(value)
+        return rows.filter(name=value) if may_ask else rows.none()
 
 
 class SourceFilters(ListFilters):
@@ -103,6 +114,10 @@ class ImportFilters(ListFilters):
     search_fields = ("name",)
     state = ChoiceFilter(label=_("State"), choices=ImportState.choices)
 
+    def filter_search(self, rows: Any, name: str, text: str) -> Any:
+        """Find by the file's name, which only readers who see people are shown."""
+        return super().filter_search(rows, name, text) if can_see_pii(self.request.user) else rows.none()
+
 
 class ImportRowFilters(ListFilters):
     """Rows of an import."""
@@ -112,10 +127,27 @@ class ImportRowFilters(ListFilters):
     changed = TextFilter(field_name="changes", lookup_expr="has_key", label=_("Trait that it changes"), max_length=100)
 
 
-class CatalogueFilters(ListFilters):
-    """Traits and events."""
+class CatalogueSearch(ListFilters):
+    """Find entries of the catalogue."""
 
     search_fields = ("event", "path", "description")
+
+    def filter_search(self, rows: Any, name: str, text: str) -> Any:
+        """Find by name and description; only by names that the reader is shown."""
+        found = super().filter_search(rows, name, text)
+        reader = reader_of(self.request)
+        if reader.sees_people:
+            return found
+        names = list(found.values_list("pk", "event", "path")[:MOST_NAMES])
+        shown = reader.events(event for _pk, event, _path in names)
+        return rows.filter(
+            pk__in=[pk for pk, event, path in names if shown[event] == event and mask_text(path) == path]
+        )
+
+
+class CatalogueFilters(CatalogueSearch):
+    """Traits and events."""
+
     what = ChoiceFilter(
         label=_("What"),
         choices=(("trait", _("traits")), ("event", _("events"))),
@@ -125,3 +157,16 @@ class CatalogueFilters(ListFilters):
     type = ChoiceFilter(
         label=_("Values are"), choices=tuple(TYPE_LABELS.items()), field_name="types", lookup_expr="has_key"
     )
+    pii = ChoiceFilter(
+        label=_("Personal data"),
+        choices=(
+            ("undecided", _("not decided")),
+            (PiiClass.OPEN, _("not personal")),
+            (PiiClass.PERSONAL, _("personal")),
+        ),
+        method="filter_pii",
+    )
+
+    def filter_pii(self, rows: Any, _name: str, value: str) -> Any:
+        """Keep what is of a class."""
+        return rows.filter(pii="" if value == "undecided" else value)

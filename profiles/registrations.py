@@ -7,9 +7,11 @@ from django.utils.translation import gettext_lazy as _
 from cdp.common.exports import export_kinds
 from cdp.common.registry import (
     NavEntry,
+    NotPersonal,
     PersonalDataHolder,
     api_routes,
     navigation,
+    not_personal,
     personal_data,
     search_providers,
     timeline,
@@ -25,6 +27,7 @@ from profiles.api.interactions import InteractionViewSet
 from profiles.api.profiles import ProfileViewSet
 from profiles.api.rejected import RejectedEventViewSet
 from profiles.api.sources import SourceViewSet
+from profiles.catalogue.public import open_paths, shown_events
 from profiles.exporting import personal_data as exported
 from profiles.importing import personal_data as imported
 from profiles.timeline import interactions, merges, trait_changes
@@ -77,6 +80,7 @@ def register() -> None:
     timeline.add("profiles.traits", trait_changes)
     timeline.add("profiles.merges", merges)
     search_providers.add("profiles.people", search_box)
+    not_personal.add("profiles", NotPersonal(paths=open_paths, events=shown_events))
     timeline.add("profiles.imports", imported.entries)
     personal_data.add("profiles", PersonalDataHolder(collect=own.collect, erase=own.erase, prepare=own.prepare))
     personal_data.add(

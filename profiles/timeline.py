@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from cdp.common import registry
-from cdp.common.masking import mask_text, mask_value
+from cdp.common.masking import Reader
 from cdp.common.registry import TimelineEntry
 from cdp.common.templatetags.kit import label, plain
 from profiles.describing import (
@@ -23,6 +23,7 @@ from profiles.describing import (
     describe,
     device_of,
     kind_of,
+    without_masks,
 )
 from profiles.models import Interaction, Merge, Source, TraitChange
 from profiles.models.identity import MergeState
@@ -68,13 +69,28 @@ def _ask(profile_id: int, before: datetime | None, limit: int, kinds: set[str] |
     return sorted(found, key=lambda entry: entry.at, reverse=True)[:limit]
 
 
-def masked(entry: TimelineEntry) -> TimelineEntry:
-    """Return the entry as a reader may see it who may not know who the person is: no raw data, no addresses."""
-    detail = mask_text(entry.detail)
-    if entry.raw and "trait" in entry.raw:
-        key = str(entry.raw["trait"])
-        detail = _from_to(mask_value(key, entry.raw.get("old")), mask_value(key, entry.raw.get("new")))
-    return replace(entry, detail=detail, meta=tuple(mask_text(str(part)) for part in entry.meta), raw=None)
+def masked(entries: Sequence[TimelineEntry], reader: Reader) -> list[TimelineEntry]:
+    """Return the entries as a reader may see them: without the permission no raw data, and nothing from outside."""
+    if reader.sees_people:
+        return list(entries)
+    reader.events(entry.raw["event"] for entry in entries if entry.raw and "event" in entry.raw)  # all in one query
+    return [_masked(entry, reader) for entry in entries]
+
+
+def _masked(entry: TimelineEntry, reader: Reader) -> TimelineEntry:
+    raw = entry.raw or {}
+    title, detail, meta = entry.title, entry.detail, [str(part) for part in entry.meta]
+    if "event" in raw:
+        name, context = raw["event"], raw["context"] if isinstance(raw["context"], dict) else {}
+        properties = reader.properties(name, raw["properties"] if isinstance(raw["properties"], dict) else {})
+        title, detail = reader.event(name), describe(raw["type"], reader.event(name), without_masks(properties))
+        campaign = campaign_of(context)
+        meta = [part for part in meta if part != campaign]
+    elif "trait" in raw:
+        key = str(raw["trait"])
+        detail = _from_to(reader.trait(key, raw.get("old")), reader.trait(key, raw.get("new")))
+    shown = tuple(reader.text(part) for part in meta)
+    return replace(entry, title=reader.text(title), detail=reader.text(detail), meta=shown, raw=None)
 
 
 # What profiles tells -----------------------------------------------------------------------------------------------

@@ -19,17 +19,20 @@ from cdp.common.api_pages import keyset_pages
 from cdp.common.api_views import ApiViewSet
 from cdp.common.errors import CdpError
 from cdp.common.filters import narrowed
-from cdp.common.masking import can_see_pii, mask_name
+from cdp.common.masking import Reader, can_see_pii, reader_of
 from cdp.common.public_ids import derived_id
 from profiles.models import Profile
 from segments import services
 from segments.api_rules import rule_from_api, rule_to_api
-from segments.catalog_loader import moment_now
+from segments.catalog_loader import known_catalog, moment_now
+from segments.disclosure import refuse_hidden_values, shown_json, shown_rule
 from segments.filters import ChangeFilters, MemberFilters, SegmentFilters
 from segments.models import Membership, MembershipChange, Segment, Status
 from segments.reasons import broken_text
 from segments.rules.describe import describe
+from segments.rules.errors import RuleError
 from segments.rules.operators import CONSENT_STATES, COUNTS, OPERATORS, WINDOWS
+from segments.rules.parse import parse
 
 Row = TypeVar("Row", bound=Model)
 RULE_HELP = (
@@ -91,7 +94,16 @@ class SegmentSerializer(StrictModelSerializer[Segment]):
 
     def get_broken_reason(self, segment: Segment) -> str:
         """Return what is wrong with the rule, in the reader's language."""
-        return broken_text(segment)
+        return broken_text(segment, sees_people=can_see_pii(self.context["request"].user))
+
+    def to_representation(self, instance: Segment) -> dict[str, Any]:
+        """Mask the values of the rule that the reader may not see."""
+        data = super().to_representation(instance)
+        reader = reader_of(self.context["request"])
+        if not reader.sees_people and instance.current_version is not None:
+            data["rule"] = shown_json(data["rule"], reader)
+            data["sentence"] = _sentence(instance.current_version.rule, reader)
+        return data
 
 
 class PreviewSerializer(StrictSerializer):
@@ -116,6 +128,21 @@ class ChangeSerializer(serializers.Serializer[Any]):
     entered = serializers.BooleanField()
     changed_at = serializers.DateTimeField()
     cause = serializers.CharField()
+
+
+def _sentence(rule: Any, reader: Reader) -> str:
+    try:
+        return describe(shown_rule(parse(rule), reader), known_catalog(), _)
+    except RuleError:
+        return ""
+
+
+def refuse_hidden(rule: Any, request: Request) -> None:
+    """Raise CdpError when a rule asks for what this reader may not see; one that is no rule is refused elsewhere."""
+    try:
+        refuse_hidden_values(parse(rule), reader_of(request))
+    except RuleError:
+        return
 
 
 _BY_SLUG = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
@@ -179,19 +206,20 @@ class SegmentViewSet(
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
         """Count who would be in: per node, in total, with a few people and the rule as a sentence."""
-        rule, catalog = services.checked_rule(self.given(PreviewSerializer)["rule"])
+        given, reader = self.given(PreviewSerializer)["rule"], reader_of(request)
+        refuse_hidden(given, request)
+        rule, catalog = services.checked_rule(given)
         moment = moment_now()
         counts = services.count_nodes(rule, catalog, moment)
-        open_names = can_see_pii(request.user)
         return Response(
             {
                 "count": counts.total,
                 "base": counts.base,
                 "exact": counts.exact,
                 "nodes": counts.nodes,
-                "sentence": describe(rule, catalog, _),
+                "sentence": describe(shown_rule(rule, reader), catalog, _),
                 "sample": [
-                    {"profile_id": str(row.uuid), "name": str(row) if open_names else mask_name(row.display_name)}
+                    {"profile_id": str(row.uuid), "name": reader.name(row.display_name) or str(row.uuid)}
                     for row in services.sample_people(rule, catalog, moment)
                 ],
             }
@@ -206,17 +234,13 @@ class SegmentViewSet(
         segment = self.get_object()
         page = self._page(Membership.objects.filter(segment_id=segment.pk))
         people = Profile.objects.only("uuid", "display_name").in_bulk([row.profile_id for row in page])
-        open_names = can_see_pii(request.user)
+        reader = reader_of(request)
         record_access(request=request, action="segment.members_listed", object_kind="segment", object_id=segment.slug)
         return self.get_paginated_response(
             [
                 {
                     "profile_id": str(people[row.profile_id].uuid),
-                    "name": (
-                        people[row.profile_id].display_name
-                        if open_names
-                        else mask_name(people[row.profile_id].display_name)
-                    ),
+                    "name": reader.name(people[row.profile_id].display_name),
                     "entered_at": row.since,
                 }
                 for row in page
@@ -255,4 +279,7 @@ class SegmentViewSet(
     def _checked(self, request: Request, *, partial: bool = False) -> dict[str, Any]:
         serializer = self.get_serializer(data=request.data, partial=partial)
         serializer.is_valid(raise_exception=True)
-        return dict(serializer.validated_data)
+        data = dict(serializer.validated_data)
+        if "current_version" in data:
+            refuse_hidden(data["current_version"]["rule"], request)
+        return data

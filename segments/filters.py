@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from cdp.common.filters import ChoiceFilter, ListFilters
+from cdp.common.masking import can_see_pii
 from profiles.models import Profile
 from segments.models import Kind, Status
 
@@ -30,7 +31,8 @@ class MemberFilters(ListFilters):
 
     def filter_search(self, rows: Any, _name: str, text: str) -> Any:
         """Narrow to people whose names or addresses have every word."""
-        return rows.filter(profile_id__in=Profile.objects.alive().matching(text).values("id"))
+        people = Profile.objects.alive().found_by(text, can_see_pii(self.request.user))
+        return rows.filter(profile_id__in=people.values("id"))
 
 
 class ChangeFilters(ListFilters):

@@ -40,10 +40,15 @@ def rule_refused(error: RuleError) -> Reason:
     return Reason("rule_refused", {"problems": problems[:20]})
 
 
-def broken_text(segment: Segment) -> str:
-    """Return why a segment broke, in the reader's language; "" for one that did not."""
+def broken_text(segment: Segment, *, sees_people: bool) -> str:
+    """Return why a segment broke, in the reader's language; "" for one that did not.
+
+    The problems of a rule may hold its values: who may not see people is told only of what kind they are.
+    """
     if not segment.broken_code:
         return ""
+    if not sees_people:
+        return BROKEN_REASONS.label(segment.broken_code)
     problems = segment.broken_params.get("problems", ())
     known = [(TEXTS[item["code"]], item["values"]) for item in problems if item["code"] in TEXTS]
     texts = [fill(gettext(text), values) for text, values in known]

@@ -44,7 +44,7 @@ def chosen_person(request: HttpRequest, purpose: str) -> Profile | None:
     if profile is not None:
         seen = request.session.setdefault("previewed", [])
         if profile.pk not in seen:
-            record_access(request=request, action=purpose, object_kind="profile", object_id=str(profile.pk))
+            record_access(request=request, action=purpose, object_kind="profile", object_id=str(profile.uuid))
             request.session["previewed"] = [*seen[-50:], profile.pk]
     return profile
 

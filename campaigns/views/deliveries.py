@@ -47,6 +47,7 @@ class DeliveryList(ListPage):
         Column(name="at", label=_("When"), export=lambda row: row.finished_at),
     )
     search_label = _("Search by name or address")
+    masked_search_label = _("The whole id of a person")
     default_sort = "person"
     key = "profile_id"
     empty = (
@@ -89,7 +90,7 @@ def delivery_page(request: HttpRequest, campaign_id: int, key: UUID) -> HttpResp
     delivery = _delivery(campaign_id, key)
     person = Profile.objects.filter(pk=delivery.profile_id).first()
     record_access(
-        request=request, action="delivery.viewed", object_kind="profile", object_id=str(delivery.profile_id),
+        request=request, action="delivery.viewed", object_kind="profile", object_id=str(person.uuid if person else ""),
         detail={"campaign": campaign_id},
     )  # fmt: skip
     copy = _copy(delivery) if can_see_pii(request.user) else None

@@ -66,6 +66,8 @@ class ListPage(GuardedView):
     columns: ClassVar[Sequence[Column]] = ()
     filters: ClassVar[type[ListFilters]] = ListFilters
     search_label: Any = ""
+    #: what the box finds for a reader who may not see people, where that is less
+    masked_search_label: Any = ""
     #: columns of the export that the page does not show
     hidden_columns: ClassVar[Sequence[str]] = ()
     #: name of the column to sort by, with a minus for descending
@@ -167,7 +169,7 @@ class ListPage(GuardedView):
             "count": self.count if self.count_rows else None,
             "list_search": self.text,
             "searchable": self.filters.searchable(),
-            "search_label": self.search_label,
+            "search_label": self.search_words(),
             "headers": self.headers(),
             "list_filters": [self.drawn(name) for name in self.choices],
             "active_filters": self.active(),
@@ -178,6 +180,11 @@ class ListPage(GuardedView):
             "person_columns": self.person_columns if self.may_export() else [],
             **self.extra_context(),
         }
+
+    def search_words(self) -> Any:
+        """Return what this reader may search for."""
+        less = self.masked_search_label and not can_see_pii(self.request.user)
+        return self.masked_search_label if less else self.search_label
 
     def headers(self) -> list[dict[str, Any]]:
         """Return the head of the table with the sort that a click gives."""
@@ -233,7 +240,9 @@ class ListPage(GuardedView):
     # Export --------------------------------------------------------------------------------------------------------
     def may_export(self) -> bool:
         """Tell whether the reader may take these rows along."""
-        return bool(self.export_permission) and self.request.user.has_perm(self.export_permission)
+        user = self.request.user
+        named = bool(self.export_person) and not can_see_pii(user)
+        return bool(self.export_permission) and user.has_perm(self.export_permission) and not named
 
     def export(self) -> HttpResponseBase:
         """Stream all rows as CSV with formulas made harmless, and note it in the access log first."""
@@ -263,6 +272,7 @@ class ListPage(GuardedView):
         yield "\ufeff" + writer.writerow([escape_formula(label) for label in labels])
         source = rows.order_by(self.key).iterator(chunk_size=EXPORT_BLOCK)
         while block := list(islice(source, EXPORT_BLOCK)):
+            block = self.export_rows(block)
             known = _person_values([getattr(row, self.export_person) for row in block]) if more else {}
             for row in block:
                 values = known.get(getattr(row, self.export_person), {}) if more else {}
@@ -270,6 +280,10 @@ class ListPage(GuardedView):
                     continue
                 own = [cell(column.export(row)) for column in columns if column.export]
                 yield writer.writerow([*own, *(cell(values[key][1] if key in values else "") for key, _l in more)])
+
+    def export_rows(self, block: list[Any]) -> list[Any]:
+        """Return a block of the export's rows with what its columns need, as the reader may see it."""
+        return block
 
     @cached_property
     def person_columns(self) -> list[tuple[str, str]]:

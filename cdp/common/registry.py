@@ -219,3 +219,18 @@ class PersonColumns:
 
 
 person_columns: Registry[PersonColumns] = Registry("columns of exported people")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotPersonal:
+    """What is known to tell nothing of who somebody is; see cdp.common.masking.
+
+    `paths(event)` returns paths of traits (`event` empty) or of an event's properties whose values may be shown to
+    everybody; `events(names)` returns those of the names of events that may be.
+    """
+
+    paths: Callable[[str], Iterable[str]]
+    events: Callable[[Sequence[str]], Iterable[str]]
+
+
+not_personal: Registry[NotPersonal] = Registry("catalogue of what is not personal")

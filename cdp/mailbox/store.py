@@ -15,16 +15,23 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 KEEP = 20_000
+KEY_LENGTH = 26
+_KEY = re.compile(r"^\d{19}-\d{6}$")
 _NAME = re.compile(r"^(\d{19})-(\d{6})-([^/\x00]{0,160})\.eml$")
 
 
 @dataclass(frozen=True)
 class Captured:
-    """A mail in the box; `name` is its key."""
+    """A mail in the box. `name` is that of its file; `key` names it in addresses, which are logged: no recipient."""
 
     name: str
     at: datetime
     recipient: str
+
+    @property
+    def key(self) -> str:
+        """Return what names the mail without telling whose it is."""
+        return self.name[:KEY_LENGTH]
 
 
 class MailStore:
@@ -62,6 +69,12 @@ class MailStore:
             if len(found) == limit:
                 break
         return found
+
+    def name_of(self, key: str) -> str:
+        """Return the name of the mail with this key; "" when it is not there."""
+        if not _KEY.match(key):
+            return ""
+        return next((name for name in self._names() if name.startswith(f"{key}-")), "")
 
     def count(self) -> int:
         """Return how many mails are kept."""

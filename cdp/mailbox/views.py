@@ -52,7 +52,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("search", "").strip()
     found = box.newest(text=text, before=request.GET.get("before", ""), limit=PAGE + 1)
     rows = [_row(box, captured) for captured in found[:PAGE]]
-    older = found[PAGE - 1].name if len(found) > PAGE else ""
+    older = found[PAGE - 1].key if len(found) > PAGE else ""
     context = {"rows": rows, "search": text, "older": older, "total": box.count()}
     return render(request, "mailbox/inbox.html", context)
 
@@ -64,17 +64,18 @@ def _row(box: MailStore, captured: Captured) -> dict[str, Any]:
 
 @capture_only
 @require_safe
-def mail(request: HttpRequest, name: str) -> HttpResponse:
+def mail(request: HttpRequest, key: str) -> HttpResponse:
     """Show one mail: as the reader sees it, as plain text, and its source."""
-    message = store().message(name)
+    box = store()
+    message = box.message(box.name_of(key))
     if message is None:
         raise Http404(_("This mail is no longer kept."))
     plain = message.get_body(("plain",))
     link = re.search(r"<(https?://[^>]+)>", header_text(message, "List-Unsubscribe"))
     context = {
-        "name": name,
+        "key": key,
         "subject": header_text(message, "Subject"),
-        "headers": [(key, header_text(message, key)) for key in dict.fromkeys(message.keys())],
+        "headers": [(head, header_text(message, head)) for head in dict.fromkeys(message.keys())],
         "plain": part_text(plain) if plain else "",
         "has_html": message.get_body(("html",)) is not None,
         "unsubscribe_url": link[1] if link else "",
@@ -86,9 +87,10 @@ def mail(request: HttpRequest, name: str) -> HttpResponse:
 
 @capture_only
 @require_safe
-def mail_html(request: HttpRequest, name: str) -> HttpResponse:
+def mail_html(request: HttpRequest, key: str) -> HttpResponse:
     """Return the HTML part for the sandboxed frame."""
-    message = store().message(name)
+    box = store()
+    message = box.message(box.name_of(key))
     body = message.get_body(("html",)) if message else None
     if body is None:
         raise Http404(_("This mail has no HTML part."))

@@ -16,6 +16,7 @@ from cdp.common.access import record_access
 from cdp.common.api_fields import StrictSerializer
 from cdp.common.api_views import ApiViewSet
 from cdp.common.errors import CdpError
+from cdp.common.masking import reader_of
 from consent.filters import RecordApiFilters
 from consent.gate import check
 from consent.models import Channel, ConsentRecord, ConsentText
@@ -87,7 +88,7 @@ class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
     def get_evidence(self, record: ConsentRecord) -> dict[str, Any] | None:
         """Return the personal part; null when there is none, or it was erased."""
         evidence = getattr(record, "evidence", None)
-        return evidence.payload if evidence is not None else None
+        return reader_of(self.context["request"]).context(evidence.payload) if evidence is not None else None
 
 
 class RecordInput(StrictSerializer):
@@ -126,13 +127,15 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Api
         """Return records, newest first; noted in the access log."""
         page: Sequence[Any] = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         record_access(request=request, action="consent.log_read", detail={"rows": len(page)})
-        return self.get_paginated_response(RecordSerializer(with_public_ids(page), many=True).data)
+        return self.get_paginated_response(
+            RecordSerializer(with_public_ids(page), many=True, context=self.get_serializer_context()).data
+        )
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return one record; noted in the access log."""
         record = self.get_object()
         record_access(request=request, action="consent.log_read", object_kind="record", object_id=str(record.uuid))
-        return Response(RecordSerializer(with_public_ids([record])[0]).data)
+        return Response(RecordSerializer(with_public_ids([record])[0], context=self.get_serializer_context()).data)
 
     @extend_schema(request=RecordInput, responses={201: RecordSerializer})
     def create(self, request: Request) -> Response:
@@ -173,7 +176,9 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Api
             evidence=evidence,
             occurred_at=occurred_at,
         )
-        return Response(RecordSerializer(with_public_ids([record])[0]).data, status=201)
+        return Response(
+            RecordSerializer(with_public_ids([record])[0], context=self.get_serializer_context()).data, status=201
+        )
 
 
 def _refuse_over_objection(person: Profile, purpose_id: int, channel: str, method: str) -> None:

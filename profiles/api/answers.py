@@ -17,7 +17,7 @@ from rest_framework.request import Request
 
 from cdp.common.api_fields import StrictSerializer
 from cdp.common.errors import CdpError, NotAllowed
-from cdp.common.masking import mask_email, mask_identifier, mask_name, mask_value
+from cdp.common.masking import Reader
 from cdp.common.registry import profile_parts
 from profiles.models import Identifier, PersonChange, Profile
 
@@ -124,17 +124,18 @@ def described(people: Sequence[Profile], open_names: bool, parts: Collection[str
     """Return people with these parts of each; without `open_names` masked."""
     ids = [person.pk for person in people]
     places = dict(PersonChange.objects.filter(pk__in=ids).values_list("pk", "changed_at"))
+    reader = Reader.of(open_names)
     loaded: dict[str, Mapping[int, Any]] = {
         name: profile_parts.get(name).values(ids) for name in parts if name not in OWN_PARTS
     }
     if "identifiers" in parts:
-        loaded["identifiers"] = identifiers_of(ids, open_names=open_names)
+        loaded["identifiers"] = identifiers_of(ids, reader)
     answers = []
     for person in people:
-        answer = _plain(person, places.get(person.pk), open_names)
+        answer = _plain(person, places.get(person.pk), reader)
         if "traits" in parts:
-            answer["traits"] = person.traits if open_names else mask_traits(person.traits)
-            answer["origins"] = person.origins
+            answer["traits"] = {reader.key(name): reader.trait(name, value) for name, value in person.traits.items()}
+            answer["origins"] = {reader.key(name): said for name, said in person.origins.items()}
         answer |= {name: values.get(person.pk, []) for name, values in loaded.items()}
         answers.append(answer)
     return answers
@@ -156,12 +157,7 @@ def gone(uuid: Any, changed_at: datetime, *, merged_into: Any = None) -> dict[st
     }
 
 
-def mask_traits(traits: Mapping[str, Any]) -> dict[str, Any]:
-    """Return traits for a reader who may not see who somebody is."""
-    return {name: mask_value(name, value) for name, value in traits.items()}
-
-
-def identifiers_of(profile_ids: Sequence[int], *, open_names: bool) -> dict[int, list[dict[str, Any]]]:
+def identifiers_of(profile_ids: Sequence[int], reader: Reader) -> dict[int, list[dict[str, Any]]]:
     """Return the identifiers of people, by person."""
     found: dict[int, list[dict[str, Any]]] = {}
     for row in Identifier.objects.filter(profile_id__in=profile_ids).order_by("kind", "value").defer("assertions"):
@@ -170,7 +166,7 @@ def identifiers_of(profile_ids: Sequence[int], *, open_names: bool) -> dict[int,
             theirs.append(
                 {
                     "kind": row.kind,
-                    "value": row.value if open_names else mask_identifier(row.kind, row.value),
+                    "value": reader.identifier(row.kind, row.value),
                     "trusted": row.trusted,
                     "confirmed_at": row.confirmed_at,
                     "first_seen_at": row.first_seen_at,
@@ -180,12 +176,11 @@ def identifiers_of(profile_ids: Sequence[int], *, open_names: bool) -> dict[int,
     return found
 
 
-def _plain(person: Profile, place: datetime | None, open_names: bool) -> dict[str, Any]:
-    name, email = person.display_name, person.email
+def _plain(person: Profile, place: datetime | None, reader: Reader) -> dict[str, Any]:
     return {
         "id": str(person.uuid),
-        "display_name": name if open_names else mask_name(name),
-        "email": email if open_names or not email else mask_email(email),
+        "display_name": reader.name(person.display_name),
+        "email": reader.identifier("email", person.email),
         "identified": person.identified,
         "first_seen_at": person.first_seen_at,
         "last_seen_at": person.last_seen_at,

@@ -11,10 +11,12 @@ from rest_framework.response import Response
 
 from cdp.common.api_fields import StrictSerializer
 from cdp.common.api_views import ApiViewSet
-from cdp.common.filters import ChoiceFilter, ListFilters, TextFilter
+from cdp.common.filters import ChoiceFilter, TextFilter
+from cdp.common.masking import reader_of
 from profiles.catalogue.types import ALL_TYPES
+from profiles.filters import CatalogueSearch
 from profiles.models import CatalogueEntry, Source
-from profiles.models.catalogue import CatalogueScope
+from profiles.models.catalogue import CatalogueScope, PiiClass
 from profiles.querysets.catalogue import frequent_values
 from profiles.services.catalogue import MAX_DESCRIPTION, announce_entry, describe_entry, forget_entry
 
@@ -45,16 +47,23 @@ class EntrySerializer(serializers.ModelSerializer[CatalogueEntry]):
             "last_seen_at",
             "declared_at",
             "description",
+            "pii",
         ]
         read_only_fields = fields
 
     def get_values(self, entry: CatalogueEntry) -> list[str]:
-        """Return the frequent values."""
-        return frequent_values(entry)
+        """Return the frequent values, those that the reader may see."""
+        return reader_of(self.context["request"]).frequent(entry.event, entry.path, frequent_values(entry))
 
     def get_source_ids(self, entry: CatalogueEntry) -> list[str]:
         """Return the sources that still are, by their short names."""
         return [self.context["sources"][pk] for pk in entry.source_ids if pk in self.context["sources"]]
+
+    def to_representation(self, instance: CatalogueEntry) -> dict[str, Any]:
+        """Mask names that one person may be named in."""
+        data = super().to_representation(instance)
+        reader = reader_of(self.context["request"])
+        return data | {"event": reader.event(instance.event), "path": reader.key(instance.path)}
 
 
 class EntryInput(StrictSerializer):
@@ -72,15 +81,25 @@ class EntryInput(StrictSerializer):
 class EntryChange(StrictSerializer):
     """What can be changed."""
 
-    description = serializers.CharField(max_length=MAX_DESCRIPTION, allow_blank=True)
+    description = serializers.CharField(max_length=MAX_DESCRIPTION, allow_blank=True, required=False)
+    pii = serializers.ChoiceField(
+        choices=PiiClass.choices,
+        allow_blank=True,
+        required=False,
+        help_text="Values of what is `open` may be read by everybody, `personal` and undecided ones are masked.",
+    )
 
 
-class EntryFilters(ListFilters):
+class EntryFilters(CatalogueSearch):
     """The catalogue."""
 
-    search_fields = ("event", "path", "description")
     scope = ChoiceFilter(label="Scope", choices=CatalogueScope.choices)
-    event = TextFilter(label="Name of the event")
+    event = TextFilter(label="Name of the event", method="filter_event")
+    pii = ChoiceFilter(label="Class", choices=PiiClass.choices)
+
+    def filter_event(self, rows: Any, _name: str, value: str) -> Any:
+        """Keep an event with its properties; a name that the reader would not be shown finds nothing."""
+        return rows.filter(event=value) if reader_of(self.request).shows_event(value) else rows.none()
 
 
 class CatalogueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet[CatalogueEntry]):
@@ -111,7 +130,8 @@ class CatalogueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiView
     def partial_update(self, request: Request, id: str) -> Response:
         """Say what an entry means."""
         entry = self.get_object()
-        entry = describe_entry(entry_id=entry.pk, actor=request.user, **self.given(EntryChange))
+        given = {"description": entry.description, **self.given(EntryChange)}
+        entry = describe_entry(entry_id=entry.pk, actor=request.user, **given)
         return Response(self.get_serializer(entry).data)
 
     def destroy(self, request: Request, id: str) -> Response:

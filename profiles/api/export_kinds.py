@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cdp.common.exports import Column, Described, ExportKind, filtered, plain_columns
 from cdp.common.keyset import Order
-from cdp.common.masking import mask_value
+from cdp.common.masking import Reader
 from cdp.common.public_ids import derived_id
 from cdp.common.registry import profile_parts
 from profiles.api.answers import OWN_PARTS, all_parts, described
@@ -68,18 +68,20 @@ def events(rows: Sequence[Interaction], _parts: Sequence[str], open_names: bool)
     """Return events with the person's id of today."""
     sources = dict(Source.objects.filter(pk__in={row.source_id for row in rows}).values_list("pk", "slug"))
     ids = dict(Profile.objects.filter(pk__in={row.profile_id for row in rows}).values_list("pk", "uuid"))
+    reader = Reader.of(open_names)
+    names = reader.events(row.name for row in rows)
     return [
         {
             "id": str(derived_id("interaction", sources.get(row.source_id, ""), row.message_id)),
             "occurred_at": row.occurred_at,
             "received_at": row.received_at,
             "kind": row.kind,
-            "name": row.name,
+            "name": names[row.name],
             "profile_id": str(ids[row.profile_id]) if row.profile_id in ids else None,
             "source_id": sources.get(row.source_id, ""),
-            "message_id": row.message_id,
-            "properties": row.properties if open_names else mask_value("", row.properties),
-            "context": shown_context(row.context, open_names=open_names),
+            "message_id": reader.message_id(row.message_id),
+            "properties": reader.properties(row.name, row.properties),
+            "context": shown_context(row.context, reader),
         }
         for row in rows
     ]

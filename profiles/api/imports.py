@@ -20,7 +20,7 @@ from cdp.common.api_pages import keyset_pages
 from cdp.common.api_views import ApiViewSet
 from cdp.common.errors import CdpError
 from cdp.common.filters import narrowed
-from cdp.common.masking import can_see_pii, mask_identifier, mask_value
+from cdp.common.masking import Reader, reader_of
 from profiles.filters import ImportFilters, ImportRowFilters
 from profiles.importing import services as service
 from profiles.importing.reasons import error_text, explain
@@ -56,6 +56,16 @@ class ImportSerializer(serializers.ModelSerializer[Import]):
             "finished_at",
         )
         read_only_fields = fields
+
+    def to_representation(self, instance: Import) -> dict[str, Any]:
+        """Mask the name of the file and what its columns are called."""
+        data = super().to_representation(instance)
+        reader = reader_of(self.context["request"])
+        if not reader.sees_people:
+            data["name"] = reader.outside(data["name"])
+            data["header"] = [reader.key(str(name)) for name in data["header"] or ()]
+            data["mapping"] = {}
+        return data
 
     def get_error(self, job: Import) -> str:
         """Return why the import stopped, in the reader's language."""
@@ -197,11 +207,11 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
         rows: Any = narrowed(request, ImportRow.objects.filter(import_id=job.pk), ImportRowFilters)
         page = with_people(self.paginate_queryset(rows) or [])
         record_access(request=request, action="import.rows_viewed", object_kind="import", object_id=str(job.uuid))
-        seen = can_see_pii(request.user)
-        return self.get_paginated_response([_row(row, seen) for row in page])
+        reader = reader_of(request)
+        return self.get_paginated_response([_row(row, reader) for row in page])
 
 
-def _row(row: ImportRow, seen: bool) -> dict[str, Any]:
+def _row(row: ImportRow, reader: Reader) -> dict[str, Any]:
     """Return a row as a reader may see it."""
     data = row.data or {}
     values = {name: value for part in "tfn" for name, value in data.get(part, {}).items()}
@@ -211,12 +221,10 @@ def _row(row: ImportRow, seen: bool) -> dict[str, Any]:
         "line": row.line,
         "outcome": row.outcome,
         "code": row.reason,
-        "reason": explain(row.reason, row.params) if row.reason else "",
+        "reason": reader.text(explain(row.reason, row.params)) if row.reason else "",
         "profile_id": str(profile.uuid) if profile else None,
-        "identifiers": {kind: value if seen else mask_identifier(kind, value) for kind, value in data.get("i", [])},
-        "values": values if seen else mask_value("", values),
-        "changes": changes
-        if seen
-        else {name: [mask_value(name, value) for value in pair] for name, pair in changes.items()},
-        "cells": row.cells if seen else None,
+        "identifiers": {kind: reader.identifier(kind, value) for kind, value in data.get("i", [])},
+        "values": {reader.key(name): reader.trait(name, value) for name, value in values.items()},
+        "changes": {reader.key(name): [reader.trait(name, value) for value in pair] for name, pair in changes.items()},
+        "cells": row.cells if reader.sees_people else None,
     }

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from cdp.common.access import record_access
 from cdp.common.api_pages import keyset_pages
 from cdp.common.api_views import ApiViewSet
-from cdp.common.masking import can_see_pii, mask_value
+from cdp.common.masking import Reader, reader_of
 from cdp.common.public_ids import derived_id
 from profiles.api.context import shown_context
 from profiles.filters import InteractionFilters
@@ -65,18 +65,21 @@ class InteractionSerializer(serializers.ModelSerializer[Interaction]):
     def to_representation(self, instance: Interaction) -> dict[str, Any]:
         """Mask what the reader may not see."""
         data = super().to_representation(instance)
-        open_names = can_see_pii(self.context["request"].user)
-        data["context"] = shown_context(instance.context, open_names=open_names)
-        if not open_names:
-            data["properties"] = mask_value("", data["properties"])
+        reader: Reader = self.context["reader"]
+        data["context"] = shown_context(instance.context, reader)
+        data["properties"] = reader.properties(instance.name, data["properties"])
+        data["name"] = reader.event(instance.name)
+        data["message_id"] = reader.message_id(instance.message_id)
         return data
 
 
 def serialized(rows: Sequence[Interaction], request: Request) -> Any:
     """Return a page of interactions for the answer."""
     people = dict(Profile.objects.filter(pk__in={row.profile_id for row in rows}).values_list("pk", "uuid"))
+    reader = reader_of(request)
+    reader.events(row.name for row in rows)  # all in one query
     sources = dict(Source.objects.filter(pk__in={row.source_id for row in rows}).values_list("pk", "slug"))
-    context = {"request": request, "people": people, "sources": sources}
+    context = {"request": request, "people": people, "sources": sources, "reader": reader}
     return InteractionSerializer(rows, many=True, context=context).data
 
 

@@ -15,7 +15,7 @@ from cdp.common.access import record_access
 from cdp.common.api_fields import StrictSerializer
 from cdp.common.api_views import ApiViewSet
 from cdp.common.filters import ChoiceFilter, ListFilters, TextFilter
-from cdp.common.masking import can_see_pii
+from cdp.common.masking import can_see_pii, reader_of
 from profiles.models import RejectedMessage
 from profiles.rejections import REJECTIONS
 from profiles.services.rejected import discard_rejected, replay_rejected
@@ -43,6 +43,12 @@ class RejectedSerializer(serializers.ModelSerializer[RejectedMessage]):
             "resolution",
         ]
         read_only_fields = fields
+
+    def to_representation(self, instance: RejectedMessage) -> dict[str, Any]:
+        """Mask what a sender wrote."""
+        data = super().to_representation(instance)
+        reader = reader_of(self.context["request"])
+        return data | {"message_id": reader.message_id(data["message_id"]), "detail": reader.text(data["detail"])}
 
 
 class RejectedDetailSerializer(RejectedSerializer):

@@ -13,6 +13,7 @@ from rest_framework.exceptions import ValidationError
 
 from cdp.common.exports import json_time
 from cdp.common.keyset import Order, keyset_page
+from cdp.common.masking import Reader
 from cdp.common.registry import profile_parts
 from profiles.api.context import shown_context
 from profiles.models import Identifier, Interaction, PersonChange, Profile, Source
@@ -154,7 +155,7 @@ def _event(row: Interaction, person: Profile, by: Identifier | None, sources: Ma
     ids = [{"collection": "users", "type": by.kind, "id": by.value, "encoding": "none"}] if by is not None else []
     return {
         "external_ids": ids,
-        "context": shown_context(row.context, open_names=True),
+        "context": shown_context(row.context, Reader.of(True)),
         "type": row.kind,
         "message_id": row.message_id,
         "source_id": sources.get(row.source_id, ""),

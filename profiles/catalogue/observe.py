@@ -6,7 +6,6 @@ Pure and cheap: a dictionary look-up for every value of an event. A path names w
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,8 +24,6 @@ MAX_PATHS = 200
 #: different values of one path that are counted between two writes
 MAX_VALUES = 100
 MAX_VALUE = 60
-#: `order_id`, `orderId`, `url`; not `paid`
-_ID_LIKE = re.compile(r"(?:^|[_.\]\s-])(?:ids?|uuid|guid|token|hash|key|ur[il])$|[a-z](?:I[dD]s?|U[rR][lLiI]|Token)$")
 
 
 class Key(NamedTuple):
@@ -148,8 +145,3 @@ def _count_value(values: Counter[str], value: Any) -> None:
     text = value if isinstance(value, str) else ("yes" if value is True else "no" if value is False else str(value))
     if len(text) <= MAX_VALUE and (text in values or len(values) < MAX_VALUES):
         values[text] += 1
-
-
-def is_id_like(path: str) -> bool:
-    """Tell whether a path names an id, an address of a page, or a secret: values nobody chooses from a list."""
-    return _ID_LIKE.search(path) is not None or _ID_LIKE.search(path.lower()) is not None

@@ -20,8 +20,8 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from cdp.common.arrays import numbers, texts
-from cdp.common.masking import is_personal, mask_text
-from profiles.catalogue.observe import EVENT, Key, Observed, Tally, is_id_like
+from cdp.common.masking import is_id_like, is_personal, mask_text
+from profiles.catalogue.observe import EVENT, Key, Observed, Tally
 from profiles.models import CatalogueEntry
 
 logger = logging.getLogger(__name__)
@@ -169,7 +169,7 @@ def _merge(row: CatalogueEntry, seen: Observed, people: Counter[str]) -> None:
     row.source_ids = sorted({*row.source_ids, *seen.sources})[:MAX_SOURCES]
     if row.scope == "trait":
         row.people = max(0, row.people + people[row.path])
-    if seen.values:
+    if seen.values and row.pii != "personal":
         counted = Counter(row.top_values) + Counter(
             {value: times for value, times in seen.values.items() if mask_text(value) == value}
         )

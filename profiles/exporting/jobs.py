@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from cdp.common.errors import CdpError, NotAllowed
 from cdp.common.exports import ExportKind, export_kinds
-from cdp.common.masking import can_see_pii
+from cdp.common.masking import Reader, can_see_pii
 from cdp.common.queue_items import put
 from cdp.common.retention import Position, Step, Survey, period_of
 from cdp.common.wake import wake
@@ -43,6 +43,9 @@ def create_export(
     if not actor.has_perm(chosen.permission):
         raise NotAllowed(_("You may not export these."))
     chosen.rows(filters)  # raises for filters that it cannot take
+    # How many rows there are would tell whether somebody did what nobody may read.
+    if "name" in filters and not Reader(actor).shows_event(filters["name"]):
+        raise NotAllowed(_("You may not export these."))
     if Export.objects.filter(created_by=actor, state__in=ACTIVE).count() >= MAX_ACTIVE:
         raise CdpError(
             "export.too_many",

@@ -480,6 +480,7 @@ class Migration(migrations.Migration):
                 ('first_seen_at', models.DateTimeField(null=True)),
                 ('last_seen_at', models.DateTimeField(null=True)),
                 ('description', models.CharField(blank=True, max_length=500, verbose_name='description')),
+                ('pii', models.CharField(blank=True, choices=[('', 'not decided: masked like personal data'), ('open', 'not personal: everybody may read it'), ('personal', 'personal')], default='', max_length=8, verbose_name='personal data')),
                 ('declared_at', models.DateTimeField(null=True)),
             ],
             options={

@@ -20,6 +20,14 @@ class CatalogueScope(models.TextChoices):
     PROPERTY = "property", _("property")
 
 
+class PiiClass(models.TextChoices):
+    """Whether values (of an event: its name) tell who somebody is; see cdp.common.masking."""
+
+    UNDECIDED = "", _("not decided: masked like personal data")
+    OPEN = "open", _("not personal: everybody may read it")
+    PERSONAL = "personal", _("personal")
+
+
 class CatalogueEntry(models.Model):
     """A trait, an event, or a property of an event: its types, its frequent values, and for whom it is known.
 
@@ -38,6 +46,7 @@ class CatalogueEntry(models.Model):
     first_seen_at = models.DateTimeField(null=True)
     last_seen_at = models.DateTimeField(null=True)
     description = models.CharField(_("description"), max_length=500, blank=True)
+    pii = models.CharField(_("personal data"), max_length=8, choices=PiiClass, default=PiiClass.UNDECIDED, blank=True)
     declared_at = models.DateTimeField(null=True)  # a person announced it before, or besides, any value
 
     objects = CatalogueManager()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
@@ -60,6 +61,18 @@ class ProfileQuerySet(Base):
             else:
                 rows = rows.filter(search_text__contains=word)
         return rows
+
+    def found_by(self, text: str, sees_people: bool) -> Self:
+        """Keep people that a reader finds by a text: who may not see names finds nobody but by a whole public id.
+
+        Else a search would tell, letter by letter, what is masked.
+        """
+        if sees_people:
+            return self.matching(text)
+        try:
+            return self.filter(uuid=UUID(text.strip()))
+        except ValueError:
+            return self.none()
 
     def seen_within(self, days: int) -> Self:
         """Keep people seen in the last `days`."""

@@ -14,7 +14,7 @@ from profiles.catalogue.observe import MAX_PATH
 from profiles.catalogue.types import ALL_TYPES
 from profiles.identity.traits import name_is_usable
 from profiles.models import CatalogueEntry
-from profiles.models.catalogue import CatalogueScope
+from profiles.models.catalogue import CatalogueScope, PiiClass
 
 MAX_DESCRIPTION = 500
 
@@ -56,13 +56,36 @@ def _named(scope: str, event: str, path: str) -> bool:
 
 
 @transaction.atomic
-def describe_entry(*, entry_id: int, description: str, actor: Any = None) -> CatalogueEntry:
-    """Say what an entry means; raise CdpError `catalogue.not_found`."""
+def describe_entry(
+    *, entry_id: int, description: str, pii: str | None = None, everywhere: bool = False, actor: Any = None
+) -> CatalogueEntry:
+    """Say what an entry means and, with `pii`, whether it is personal; `everywhere`: in the properties of all events.
+
+    Frequent values of what is personal are forgotten. Raises CdpError `catalogue.not_found` or `catalogue.bad_class`.
+    """
     entry = _locked(entry_id)
     entry.description = description.replace("\x00", "").strip()[:MAX_DESCRIPTION]
     entry.save(update_fields=["description"])
     record_access(actor=actor, action="catalogue.described", object_kind="catalogue", object_id=str(entry.pk))
+    if pii is not None and (pii != entry.pii or everywhere):
+        _classify(entry, pii, everywhere=everywhere, actor=actor)
     return entry
+
+
+def _classify(entry: CatalogueEntry, pii: str, *, everywhere: bool, actor: Any) -> None:
+    if pii not in PiiClass.values:
+        raise CdpError("catalogue.bad_class", _("Choose whether it is personal."), place="pii")
+    rows = CatalogueEntry.objects.filter(pk=entry.pk)
+    if everywhere and entry.scope == CatalogueScope.PROPERTY:
+        rows = CatalogueEntry.objects.filter(scope=CatalogueScope.PROPERTY, path=entry.path)
+    changed = {"pii": pii, **({"top_values": {}} if pii == PiiClass.PERSONAL else {})}
+    with_lock = list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
+    CatalogueEntry.objects.filter(pk__in=with_lock).update(**changed)
+    entry.pii = pii
+    detail = {"class": pii or "undecided", "entries": len(with_lock)}
+    record_access(
+        actor=actor, action="catalogue.classified", object_kind="catalogue", object_id=str(entry.pk), detail=detail
+    )
 
 
 @transaction.atomic

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
+from cdp.common.masking import Reader, reader_of
 from profiles.catalogue.types import ALL_TYPES
 from profiles.filters import CatalogueFilters
 from profiles.forms.catalogue import TYPE_LABELS, AnnounceForm, DescribeForm
@@ -36,7 +37,7 @@ class CatalogueList(ListPage):
     template_name = "profiles/catalogue.html"
     filters = CatalogueFilters
     columns = (
-        Column(name="name", label=gettext_lazy("Name"), export=str),
+        Column(name="name", label=gettext_lazy("Name"), export=lambda row: row.shown_name),
         Column(name="scope", label=gettext_lazy("What it is"), export=lambda row: row.scope),
         Column(name="types", label=gettext_lazy("Values are"), export=lambda row: ", ".join(row.types)),
         Column(
@@ -55,9 +56,7 @@ class CatalogueList(ListPage):
             descending_first=True,
             export=lambda row: row.count,
         ),
-        Column(
-            name="values", label=gettext_lazy("Frequent values"), export=lambda row: ", ".join(frequent_values(row))
-        ),
+        Column(name="values", label=gettext_lazy("Frequent values"), export=lambda row: ", ".join(row.all_values)),
         Column(name="seen", label=gettext_lazy("Last seen"), export=lambda row: row.last_seen_at),
     )
     search_label = gettext_lazy("Name or description")
@@ -81,14 +80,23 @@ class CatalogueList(ListPage):
 
     def prepare(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Add labels and values for the page."""
-        return described(rows)
+        return described(rows, reader_of(self.request))
+
+    def export_rows(self, block: list[Any]) -> list[Any]:
+        """Give the rows what the export says of them."""
+        return list(described(block, reader_of(self.request)))
 
 
-def described(rows: Sequence[Any]) -> Sequence[Any]:
-    """Add to entries what their rows show."""
+def described(rows: Sequence[Any], reader: Reader) -> Sequence[Any]:
+    """Add to entries what their rows show this reader."""
+    events = reader.events(row.event for row in rows)
     for row in rows:
+        path, event = reader.key(row.path), events[row.event]
+        row.shown_name = f"{event}: {path}" if event and path else path or event
+        row.shown_path, row.shown_event = path, event
         row.type_labels = type_labels(row)
-        row.shown_values = frequent_values(row, limit=SHOWN_VALUES)
+        row.all_values = reader.frequent(row.event, row.path, frequent_values(row))
+        row.shown_values = row.all_values[:SHOWN_VALUES]
     return rows
 
 
@@ -103,17 +111,23 @@ def type_labels(entry: CatalogueEntry) -> list[tuple[Any, int]]:
 def entry_page(request: HttpRequest, number: int) -> HttpResponse:
     """Show one entry: types, values, sources; of an event its properties."""
     entry = get_object_or_404(CatalogueEntry, pk=number)
+    reader = reader_of(request)
+    values = reader.frequent(entry.event, entry.path, frequent_values(entry))
+    described([entry], reader)
     properties: Sequence[Any] = ()
     if entry.scope == CatalogueScope.EVENT:
         properties = list(CatalogueEntry.objects.properties(entry.event).order_by("path")[:MAX_PROPERTIES])
     context = {
         "entry": entry,
         "type_labels": type_labels(entry),
-        "values": [(value, entry.top_values[value]) for value in frequent_values(entry)],
-        "properties": described(properties),
+        "values": [(value, entry.top_values[value]) for value in values],
+        "properties": described(properties, reader),
         "sources": Source.objects.filter(pk__in=entry.source_ids).order_by("name"),
         "event_entry": CatalogueEntry.objects.events().filter(event=entry.event).first() if entry.path else None,
-        "form": DescribeForm(initial={"description": entry.description}),
+        "form": DescribeForm(
+            initial={"description": entry.description, "pii": entry.pii},
+            of_property=entry.scope == CatalogueScope.PROPERTY,
+        ),
     }
     return render(request, "profiles/catalogue_entry.html", context)
 
@@ -122,7 +136,7 @@ def entry_page(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 def describe_entry(request: HttpRequest, number: int) -> HttpResponse:
     """Save the description."""
-    form = DescribeForm(request.POST)
+    form = DescribeForm(request.POST, of_property="everywhere" in request.POST)
     if form.is_valid():
         _try(
             request,

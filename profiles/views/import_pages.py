@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from cdp.common.masking import Reader
 from cdp.common.registry import PeopleAction, people_actions
 from cdp.common.retention import period_of
 from profiles.importing import services as service
@@ -200,14 +201,14 @@ def rows_title(chosen: Mapping[str, str]) -> str:
     return _("All rows")
 
 
-def shown_row(row: ImportRow) -> dict[str, Any]:
+def shown_row(row: ImportRow, reader: Reader) -> dict[str, Any]:
     """Return a row for the table: who, what changes, or why not."""
     data = row.data or {}
     return {
         "line": row.line,
         "outcome": row.get_outcome_display(),
         "tone": _TONES.get(row.outcome, ""),
-        "reason": explain(row.reason, row.params) if row.reason else "",
+        "reason": reader.text(explain(row.reason, row.params)) if row.reason else "",
         "hint": ROW_REASONS.hint(row.reason),
         "profile": getattr(row, "profile", None),
         "identifiers": data.get("i", []),

@@ -23,6 +23,7 @@ from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from cdp.common.keyset import Order
 from cdp.common.lists import Column, ListPage, page_asked
+from cdp.common.masking import reader_of
 from profiles.filters import ImportFilters, ImportRowFilters
 from profiles.importing import services as service
 from profiles.importing.rejected import rejected_csv
@@ -154,7 +155,7 @@ def import_progress(request: HttpRequest, import_id: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@needs("profiles.add_import")
+@needs("profiles.add_import", "profiles.view_pii")
 def import_map(request: HttpRequest, import_id: int) -> HttpResponse:
     """Step 1 (how the file is read) and 2 (which column goes where)."""
     job = _job(import_id)
@@ -197,11 +198,11 @@ def import_rows(request: HttpRequest, import_id: int) -> HttpResponse:
     record_access(request=request, action="import.rows_viewed", object_kind="import", object_id=str(job.pk))
     context = {
         "job": job,
-        "rows": [import_pages.shown_row(row) for row in with_people(page.rows)],
+        "rows": [import_pages.shown_row(row, reader_of(request)) for row in with_people(page.rows)],
         "page": page,
         "lost": lost,
         "chosen": chosen,
-        "title": import_pages.rows_title(chosen),
+        "title": reader_of(request).text(import_pages.rows_title(chosen)),
         "outcomes": Outcome.choices,
     }
     return render(request, "profiles/import_rows.html", context, status=400 if lost else 200)

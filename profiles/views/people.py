@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cdp.common import registry
 from cdp.common.lists import Column, ListPage
-from cdp.common.masking import can_see_pii, mask_email, mask_name
+from cdp.common.masking import Reader, reader_of
 from profiles.filters import ProfileFilters
 from profiles.models import Profile
 
@@ -25,7 +25,7 @@ def shown_name(profile: Profile, user: AbstractBaseUser | AnonymousUser | None) 
     """Return the name to show this reader; a visitor without one is called by the end of the id."""
     if not profile.display_name:
         return str(_("Visitor %(id)s") % {"id": str(profile.uuid)[-6:]})
-    return profile.display_name if can_see_pii(user) else mask_name(profile.display_name)
+    return Reader(user).name(profile.display_name)
 
 
 class PeopleList(ListPage):
@@ -65,6 +65,7 @@ class PeopleList(ListPage):
     hidden_columns = ("id",)
     default_sort = "-seen"
     search_label = _("Name, mail address or id")
+    masked_search_label = _("The whole id of a person")
     empty = (
         _("Nobody yet"),
         _(
@@ -106,10 +107,10 @@ class PeopleList(ListPage):
 
     def prepare(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Give every person the name that this reader may see."""
-        see = can_see_pii(self.request.user)
+        reader = reader_of(self.request)
         for profile in rows:
             profile.shown_name = shown_name(profile, self.request.user)
-            profile.shown_email = profile.email if see else mask_email(profile.email)
+            profile.shown_email = reader.identifier("email", profile.email)
         return rows
 
 
@@ -117,12 +118,12 @@ def search_box(user: Any, text: str, limit: int) -> list[dict[str, str]]:
     """Answer the search box with people."""
     if not user.has_perm("profiles.view_profile"):
         return []
-    see = can_see_pii(user)
-    rows = Profile.objects.listed().matching(text).by_last_seen()[:limit]
+    reader = Reader(user)
+    rows = Profile.objects.listed().found_by(text, reader.sees_people).by_last_seen()[:limit]
     return [
         {
             "label": shown_name(profile, user),
-            "detail": profile.email if see else mask_email(profile.email),
+            "detail": reader.identifier("email", profile.email),
             "url": reverse("profiles:person", args=[profile.uuid]),
             "kind": str(_("People")),
         }

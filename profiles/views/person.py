@@ -24,7 +24,7 @@ from django.views.decorators.http import require_GET, require_POST
 from cdp.common import registry
 from cdp.common.access import record_access
 from cdp.common.guards import needs
-from cdp.common.masking import can_see_pii, mask_identifier, mask_value
+from cdp.common.masking import DOTS, Reader, reader_of
 from cdp.common.registry import TimelineEntry
 from cdp.common.templatetags.kit import label
 from profiles.forms.people import KINDS, kind_of_value, text_of_value
@@ -78,13 +78,14 @@ def person(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     record_access(request=request, action="profile.viewed", object_kind="profile", object_id=str(profile.uuid))
     if profile.erased_at is not None:
         return render(request, "profiles/person_erased.html", {"person": profile}, status=410)
+    reader = reader_of(request)
     panels = list(drawn_panels(request, profile))
     context = {
         "person": profile,
         "name": shown_name(profile, request.user),
-        "see_pii": can_see_pii(request.user),
-        "traits": traits_of(profile, see_pii=can_see_pii(request.user)),
-        **identifiers_of(profile, see_pii=can_see_pii(request.user)),
+        "place": [text for key in ("city", "country") if (text := shown_place(profile, key, reader))],
+        "traits": traits_of(profile, reader),
+        **identifiers_of(profile, reader),
         "merges": merges_of(profile),
         "panels": [html for html, _context in panels],
         "header_chips": [chip for _html, given in panels for chip in given.get("header_chips", ())],
@@ -93,7 +94,7 @@ def person(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
         "kinds": KINDS,
         "may_edit": request.user.has_perm("profiles.change_profile"),
         "may_merge": request.user.has_perm("profiles.merge_profile"),
-        "may_export": request.user.has_perm("profiles.export_profile"),
+        "may_export": reader.sees_people and request.user.has_perm("profiles.export_profile"),
         **timeline_context(request, profile),
     }
     return render(request, "profiles/person.html", context)
@@ -119,12 +120,14 @@ def trait_history(request: HttpRequest, uuid: UUID) -> HttpResponse:
     keys = [key, SENDING_ADDRESS] if key == "email" else [key]
     rows = list(TraitChange.objects.filter(profile_id=profile.pk, key__in=keys).order_by("-at", "-id")[:50])
     names = source_names({row.source_id for row in rows if row.source_id})
-    see = can_see_pii(request.user)
+    reader = reader_of(request)
+    if reader.key(key) != key:
+        raise Http404(_("There is no such trait."))
     changes = [
         {
             "at": row.at,
-            "old": row.old if see else mask_value(key, row.old),
-            "new": row.new if see else mask_value(key, row.new),
+            "old": reader.trait(key, row.old),
+            "new": reader.trait(key, row.new),
             "origin": names.get(row.source_id or 0) or cause_label(row.cause),
             "about": "" if row.key == key else label(row.key),
         }
@@ -135,19 +138,21 @@ def trait_history(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "person": profile,
         "key": key,
         "changes": changes,
-        "ignored": ignored_values(profile, key, see_pii=see),
+        "ignored": ignored_values(profile, key, reader),
         "pinned": bool(profile.origins.get(key, {}).get("pin")),
         "has_value": value is not None,
         "kinds": KINDS,
         "kind": kind_of_value(value),
-        "text": text_of_value(value),
+        "text": text_of_value(reader.trait(key, value)),
         # Who may not see the value may not overwrite it blindly; an object is changed by its source.
-        "may_edit": see and request.user.has_perm("profiles.change_profile") and not isinstance(value, dict),
+        "may_edit": reader.sees_people
+        and request.user.has_perm("profiles.change_profile")
+        and not isinstance(value, dict),
     }
     return render(request, "profiles/_trait_history.html", context)
 
 
-@needs("profiles.export_profile")
+@needs("profiles.export_profile", "profiles.view_pii")
 @require_POST
 def person_export(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Give everything that all apps hold of the person, as JSON; note it in the access log."""
@@ -199,13 +204,13 @@ UNUSED = {
 }
 
 
-def ignored_values(profile: Profile, key: str, *, see_pii: bool) -> list[dict[str, Any]]:
+def ignored_values(profile: Profile, key: str, reader: Reader) -> list[dict[str, Any]]:
     """Return what else sources say about a trait, and why it is not used."""
     words = [word for word in said_about(profile.pk, key) if word.unused]
     names = source_names({source for word in words if (source := source_of(word.slot)) is not None})
     return [
         {
-            "value": word.value if see_pii else mask_value(key, word.value),
+            "value": reader.trait(key, word.value),
             "origin": names.get(source_of(word.slot) or 0) or cause_label(word.cause),
             "at": _moment(word.at),
             "reason": UNUSED[word.unused],
@@ -214,7 +219,13 @@ def ignored_values(profile: Profile, key: str, *, see_pii: bool) -> list[dict[st
     ]
 
 
-def traits_of(profile: Profile, *, see_pii: bool) -> list[dict[str, Any]]:
+def shown_place(profile: Profile, key: str, reader: Reader) -> str:
+    """Return where the person lives, as far as this reader may know."""
+    value = reader.trait(key, profile.traits.get(key))
+    return value if isinstance(value, str) and value != DOTS else ""
+
+
+def traits_of(profile: Profile, reader: Reader) -> list[dict[str, Any]]:
     """Return the traits with where each came from."""
     origins = profile.origins if isinstance(profile.origins, dict) else {}
     sources = Source.objects.in_bulk(
@@ -227,8 +238,9 @@ def traits_of(profile: Profile, *, see_pii: bool) -> list[dict[str, Any]]:
         at = _moment(str(origin.get("t", "")))
         rows.append(
             {
-                "key": key,
-                "value": value if see_pii else mask_value(key, value),
+                "key": key if reader.key(key) == key else "",
+                "label": reader.text(label(key)),
+                "value": reader.trait(key, value),
                 "source": sources.get(origin.get("s") or 0, ""),
                 "short": short_origin(str(origin.get("c", "")), sources.get(origin.get("s") or 0)),
                 "cause": cause_label(str(origin.get("c", ""))),
@@ -239,7 +251,7 @@ def traits_of(profile: Profile, *, see_pii: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def identifiers_of(profile: Profile, *, see_pii: bool) -> dict[str, Any]:
+def identifiers_of(profile: Profile, reader: Reader) -> dict[str, Any]:
     """Return the identifiers by kind, strongest kinds first, and how many devices are left out."""
     kinds = {kind.name: kind for kind in IdentifierKind.objects.all()}
     rows = list(
@@ -250,7 +262,7 @@ def identifiers_of(profile: Profile, *, see_pii: bool) -> dict[str, Any]:
     rows.sort(key=lambda row: kinds[row.kind].priority if row.kind in kinds else 99)
     shown = [
         {
-            "value": row.value if see_pii else mask_identifier(row.kind, row.value),
+            "value": reader.identifier(row.kind, row.value),
             "kind": kinds[row.kind].words if row.kind in kinds else row.kind,
             "trusted": row.trusted,
             "confirmed_at": row.confirmed_at,
@@ -276,7 +288,7 @@ def timeline_context(request: HttpRequest, profile: Profile) -> dict[str, Any]:
     chip = asked if asked in {name for name, _label in CHIPS} else ""
     before = _moment(request.GET.get("before", ""))
     page = timeline_page(profile.pk, before=before, kinds={chip} if chip else None)
-    entries = page.entries if can_see_pii(request.user) else [masked(entry) for entry in page.entries]
+    entries = masked(page.entries, reader_of(request))
     return {
         "days": by_day(entries, begun=timezone.localdate(before) if before else None),
         "older": page.older.isoformat() if page.older else "",

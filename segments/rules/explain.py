@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,15 +51,23 @@ class Finding:
 
 
 def explain(
-    rule: Rule, person: Person, catalog: Catalog, moment: Moment, translate: Translate = str
+    rule: Rule,
+    person: Person,
+    catalog: Catalog,
+    moment: Moment,
+    translate: Translate = str,
+    shown: Callable[[Node], Node] = lambda node: node,
 ) -> tuple[Finding, ...]:
-    """Return the findings of include and, where there is one, exclude."""
-    teller = _Teller(person, catalog, moment, translate)
+    """Return the findings of include and, where there is one, exclude; `shown` gives a condition as it may be read."""
+    teller = _Teller(person, catalog, moment, translate, shown)
     return tuple(teller.tell(node, path) for path, node in rule.parts())
 
 
 class _Teller:
-    def __init__(self, person: Person, catalog: Catalog, moment: Moment, translate: Translate) -> None:
+    def __init__(
+        self, person: Person, catalog: Catalog, moment: Moment, translate: Translate, shown: Callable[[Node], Node]
+    ) -> None:
+        self.shown = shown
         self.person = person
         self.catalog = catalog
         self.moment = moment
@@ -76,8 +85,12 @@ class _Teller:
         if isinstance(node, Member) and not self.catalog.is_list(node.segment):
             rule = self.catalog.rule_of(node.segment)
             below = tuple(self.tell(part, f"{path}.{name}") for name, part in rule.parts())
-            return Finding(path=path, kind="segment", text=self.speaker.leaf(node), holds=holds, children=below)
-        return Finding(path=path, kind="leaf", text=self.speaker.leaf(node), holds=holds, **self.found(node))
+            return Finding(path=path, kind="segment", text=self.words(node), holds=holds, children=below)
+        return Finding(path=path, kind="leaf", text=self.words(node), holds=holds, **self.found(node))
+
+    def words(self, node: Node) -> str:
+        """Return the phrase of one condition, as the reader may read it."""
+        return self.speaker.leaf(self.shown(node))
 
     def counted_day(self, value: Any) -> dict[str, Any]:
         """Return the day that a moment with a zone counts for, where that is not the day as written."""

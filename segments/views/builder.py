@@ -1,4 +1,7 @@
-"""The builder: a form that travels whole, redrawn by the server."""
+"""The builder: a form that travels whole, redrawn by the server.
+
+It is for readers who may see people: its counts tell who has a value, whatever value is asked for.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
-from cdp.common.masking import can_see_pii, mask_name
 from consent.models import Purpose
 from consent.reasons import GATE_REASONS
 from profiles.models import Profile
@@ -69,7 +71,7 @@ def checked(item: Draft) -> Draft:
     return item
 
 
-@needs("segments.add_segment")
+@needs("segments.add_segment", "profiles.view_pii")
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """Draw an empty builder, or save a new segment."""
@@ -78,7 +80,7 @@ def new(request: HttpRequest) -> HttpResponse:
     return page(request, Draft(draft.new_rule(), None), name="")
 
 
-@needs("segments.change_segment")
+@needs("segments.change_segment", "profiles.view_pii")
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest, slug: str) -> HttpResponse:
     """Draw the builder with a segment's rule, or save a new version."""
@@ -125,7 +127,7 @@ def page(
         "business_zone": settings.BUSINESS_TIME_ZONE,
         "tree": Tree(item.data, item.problems if show or item.segment else (), item.segment),
         "segment": item.segment,
-        "broken_reason": broken_text(item.segment) if item.segment else "",
+        "broken_reason": broken_text(item.segment, sees_people=True) if item.segment else "",
         "name": name,
         "error": error,
         "faulty": bool(show and item.problems),
@@ -143,7 +145,7 @@ def sizes(segment: Segment | None) -> list[int]:
     return list(reversed(segment.sizes.order_by("-day").values_list("members", flat=True)[:30]))
 
 
-@needs("segments.add_segment")
+@needs("segments.add_segment", "profiles.view_pii")
 @require_POST
 def tree(request: HttpRequest) -> HttpResponse:
     """Draw the tree again after a button or a choice that changes its shape."""
@@ -158,7 +160,7 @@ def tree(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@needs("segments.add_segment")
+@needs("segments.add_segment", "profiles.view_pii")
 @require_POST
 def look(request: HttpRequest) -> HttpResponse:
     """Count the nodes, say the sentence, show a few people; faults stand at their nodes."""
@@ -211,25 +213,24 @@ def mailing(request: HttpRequest, item: Draft, moment: Any) -> dict[str, Any]:
     return {"purposes": purposes, "purpose": chosen, "mailable": found.get("", 0), "why_not": why_not}
 
 
-@needs("segments.add_segment", "profiles.view_profile")
+@needs("segments.add_segment", "profiles.view_profile", "profiles.view_pii")
 @require_POST
 def why_draft(request: HttpRequest, uuid: str) -> HttpResponse:
     """Say why a person would, or would not, be in if the form were saved."""
     item = read_draft(request)
     person = get_object_or_404(Profile, uuid=uuid)
-    name = person.display_name if can_see_pii(request.user) else mask_name(person.display_name)
-    context: dict[str, Any] = {"question": _("Why %(name)s") % {"name": name or _("this visitor")}}
+    context: dict[str, Any] = {"question": _("Why %(name)s") % {"name": person.display_name or _("this visitor")}}
     if item.rule is None or item.catalog is None:
         context["error"] = _("Correct the rule first.")
     else:
         facts = load_person(person, item.catalog, event_names(item.rule, item.catalog))
         context["findings"] = explain(item.rule, facts, item.catalog, moment_now(), _)
         context["sentence"] = describe(item.rule, item.catalog, _)
-        record_access(request=request, action="segment.explained", object_kind="profile", object_id=str(person.pk))
+        record_access(request=request, action="segment.explained", object_kind="profile", object_id=str(person.uuid))
     return render(request, "segments/builder_why.html", context)
 
 
-@needs("segments.change_segment")
+@needs("segments.change_segment", "profiles.view_pii")
 @require_POST
 def compare(request: HttpRequest) -> HttpResponse:
     """Tell who would come and go if the form were saved."""

@@ -19,11 +19,12 @@ from cdp.common.access import record_access
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
-from cdp.common.masking import can_see_pii, mask_name
+from cdp.common.masking import Reader, can_see_pii, reader_of
 from consent.actors import actor_names
 from profiles.models import Profile
 from segments import services
 from segments.catalog_loader import event_names, known_catalog, load_person, moment_now
+from segments.disclosure import shown_node, shown_rule
 from segments.filters import ChangeFilters, MemberFilters, SegmentFilters
 from segments.models import ListEntry, Membership, MembershipChange, Segment, SegmentVersion, Status
 from segments.panels import movements
@@ -57,17 +58,17 @@ CAUSES = {
 }
 
 
-def sentence_of(segment: Segment, catalog: Catalog | None = None) -> str:
+def sentence_of(segment: Segment, reader: Reader, catalog: Catalog | None = None) -> str:
     """Return the rule as a sentence in the reader's language; as it was saved when it cannot be read any more."""
-    return "" if segment.current_version is None else version_sentence(segment.current_version, catalog)
+    return "" if segment.current_version is None else version_sentence(segment.current_version, reader, catalog)
 
 
-def version_sentence(version: SegmentVersion, catalog: Catalog | None = None) -> str:
-    """Return the sentence of one version in the reader's language."""
+def version_sentence(version: SegmentVersion, reader: Reader, catalog: Catalog | None = None) -> str:
+    """Return the sentence of one version in the reader's language, as this reader may read it."""
     try:
-        return describe(parse(version.rule), catalog or known_catalog(), _)
+        return describe(shown_rule(parse(version.rule), reader), catalog or known_catalog(), _)
     except RuleError:
-        return version.sentence
+        return reader.outside(version.sentence)
 
 
 class SegmentList(ListPage):
@@ -105,10 +106,10 @@ class SegmentList(ListPage):
     def prepare(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Add sentence and movement."""
         moved = movements([row.pk for row in rows])
-        catalog = known_catalog()
+        catalog, reader = known_catalog(), reader_of(self.request)
         for row in rows:
-            row.sentence = sentence_of(row, catalog)
-            row.broken_reason = broken_text(row)
+            row.sentence = sentence_of(row, reader, catalog)
+            row.broken_reason = broken_text(row, sees_people=reader.sees_people)
             row.entered, row.left = moved.get(row.pk, (0, 0))
         return rows
 
@@ -123,7 +124,7 @@ class _OfSegment(ListPage):
         """The segment in the address, its sentence in the reader's language."""
         segment = get_object_or_404(Segment.objects.select_related("current_version"), slug=self.kwargs["slug"])
         if segment.current_version is not None:
-            segment.current_version.sentence = version_sentence(segment.current_version)
+            segment.current_version.sentence = version_sentence(segment.current_version, reader_of(self.request))
         return segment
 
     def extra_context(self) -> dict[str, Any]:
@@ -154,6 +155,7 @@ class MemberList(_OfSegment):
         Column(name="since", label=gettext_lazy("Since"), export=lambda row: row.since),
     )
     search_label = gettext_lazy("Search names and addresses")
+    masked_search_label = gettext_lazy("The whole id of a person")
     empty = (
         gettext_lazy("No members"),
         gettext_lazy("Nobody meets the rule now. People come in by themselves when they do."),
@@ -244,13 +246,14 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
     entered, left = movements([segment.pk])[segment.pk]
     version = segment.current_version
     count = segment.member_count
+    reader = reader_of(request)
     versions, catalog = list(segment.versions.select_related("created_by")[:10]), known_catalog()
     for row in versions:
-        row.sentence = version_sentence(row, catalog)
+        row.sentence = version_sentence(row, reader, catalog)
     context = {
         "segment": segment,
-        "broken_reason": broken_text(segment),
-        "sentence": sentence_of(segment),
+        "broken_reason": broken_text(segment, sees_people=reader.sees_people),
+        "sentence": sentence_of(segment, reader),
         "changes": [{"entered": row.entered, "at": row.at, "person": people.get(row.profile_id)} for row in changes],
         "entered": entered,
         "left": left,
@@ -284,14 +287,14 @@ def why(request: HttpRequest, slug: str, uuid: str) -> HttpResponse:
     segment = get_object_or_404(Segment.objects.select_related("current_version"), slug=slug)
     person = get_object_or_404(Profile, uuid=uuid)
     member = Membership.objects.filter(profile_id=person.pk, segment_id=segment.pk).first()
-    name = person.display_name if can_see_pii(request.user) else mask_name(person.display_name)
-    words = {"name": name or _("this visitor"), "segment": segment.name}
+    reader = reader_of(request)
+    words = {"name": reader.name(person.display_name) or _("this visitor"), "segment": segment.name}
     context: dict[str, Any] = {
         "segment": segment,
         "person": person,
         "inside": member is not None,
         "since": member.since if member else None,
-        "sentence": sentence_of(segment),
+        "sentence": sentence_of(segment, reader),
         "question": (_("Why %(name)s is in %(segment)s") if member else _("Why %(name)s is not in %(segment)s"))
         % words,
     }
@@ -304,11 +307,12 @@ def why(request: HttpRequest, slug: str, uuid: str) -> HttpResponse:
         rule = parse(segment.current_version.rule if segment.current_version else None)
         check(rule, catalog)
         facts = load_person(person, catalog, event_names(rule, catalog))
-        context["findings"] = explain(rule, facts, catalog, moment, _)
+        context["findings"] = explain(rule, facts, catalog, moment, _, lambda node: shown_node(node, reader))
         context["differs"] = segment.status == Status.LIVE and meets(rule, facts, catalog, moment) != context["inside"]
     except RuleError as error:
-        context["error"] = " ".join(problem.message(_) for problem in error.problems)
-    record_access(request=request, action="segment.explained", object_kind="profile", object_id=str(person.pk))
+        problems = [problem.message(_) for problem in error.problems] if reader.sees_people else []
+        context["error"] = " ".join(problems) or _("The rule cannot be used.")
+    record_access(request=request, action="segment.explained", object_kind="profile", object_id=str(person.uuid))
     return render(request, "segments/why.html", context)
 
 

@@ -33,13 +33,13 @@ def test_staff_see_the_mail_escaped(captured: str, client_as: Callable[[str], Cl
     listing = client.get("/mailbox/").content.decode()
     assert "anna@example.org" in listing
     assert "Autumn &lt;b&gt;sale&lt;/b&gt;" in listing
-    page = client.get(f"/mailbox/{captured}/").content.decode()
+    page = client.get(f"/mailbox/{captured[:26]}/").content.decode()
     assert "http://localhost:8000/u/token/" in page
     assert "<script>alert" not in page
 
 
 def test_the_html_part_comes_with_a_policy_that_runs_nothing(captured: str, client_as: Callable[[str], Client]) -> None:
-    response = client_as("Marketer").get(f"/mailbox/{captured}/html/")
+    response = client_as("Marketer").get(f"/mailbox/{captured[:26]}/html/")
     policy = response["Content-Security-Policy"]
     assert policy.startswith("sandbox ")
     assert "allow-scripts" not in policy
@@ -54,7 +54,7 @@ def test_emptying_asks_for_a_post(captured: str, client_as: Callable[[str], Clie
     client = client_as("Marketer")
     assert client.get("/mailbox/clear/").status_code == 405
     client.post("/mailbox/clear/")
-    assert client.get(f"/mailbox/{captured}/").status_code == 404
+    assert client.get(f"/mailbox/{captured[:26]}/").status_code == 404
 
 
 def test_strangers_log_in_first_and_others_are_refused(captured: str, client: Client, django_user_model: type) -> None:
@@ -90,5 +90,5 @@ def test_a_mail_in_a_charset_that_means_nothing_is_shown(
     name = MailStore(tmp_path / "mailbox").add(sender="a", recipients=["b@example.org"], content=content)
     client = client_as("Marketer")
     assert client.get("/mailbox/").status_code == 200
-    assert client.get(f"/mailbox/{name}/").status_code == 200
-    assert client.get(f"/mailbox/{name}/html/").status_code == (200 if kind == "html" else 404)
+    assert client.get(f"/mailbox/{name[:26]}/").status_code == 200
+    assert client.get(f"/mailbox/{name[:26]}/html/").status_code == (200 if kind == "html" else 404)

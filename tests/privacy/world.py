@@ -1,4 +1,4 @@
-"""People whose data is named and shaped in every way that sources think of, and one of everything that speaks of them."""
+"""People whose data is named and shaped in every way that sources think of, and one of all that speaks of them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _person(person: Profile, secrets: Secrets) -> Profile:
         "Geburtstag": secrets.note("1983-06-12", "trait Geburtstag") + "T00:00:00Z",
         "dag": secrets.note("1982-05-11", "trait dag"),
         "breedtegraad": float(secrets.note("52.379189", "trait breedtegraad")),
-        "adres": {"straat": secrets.word("trait adres.straat"), "huis": {"toevoeging": secrets.word("trait adres deep")}},
+        "adres": {"straat": secrets.word("trait adres.straat"), "huis": {"bij": secrets.word("trait adres deep")}},
         "kinderen": [{"roepnaam": secrets.word("trait in a list"), "leeftijd": 7}],
         "woorden": [secrets.word("trait, text in a list")],
         secrets.address("name of a trait"): 1,
@@ -75,9 +75,11 @@ def _person(person: Profile, secrets: Secrets) -> Profile:
 
 
 def _events(person: Profile, source: Source, secrets: Secrets) -> None:
-    rows = [
+    rows: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
         ("track", f"Order by {secrets.address('name of an event')}", {"total": 12}, {}),
-        ("track", f"{secrets.word('name of an event, a word')} was here", {"bericht": secrets.word("property bericht")}, {}),
+        ("track", f"{secrets.word('name of an event, a word')} was here", {
+            "bericht": secrets.word("property bericht"),
+        }, {}),
         ("track", "Order Completed", {
             "total": 10.5, "naam": secrets.word("property naam"),
             "regels": [{"omschrijving": secrets.word("property in a list")}],
@@ -129,7 +131,8 @@ def _identity(person: Profile, secrets: Secrets) -> None:
     make_identifier(person, "phone", secrets.note("+31698765432", "identifier phone"))
     loser = Profile.objects.create(
         first_seen_at=timezone.now(), display_name=secrets.word("name of who was merged"), identified=True,
-        traits={"voornaam": secrets.word("trait of who was merged")}, email=secrets.address("address of who was merged"),
+        traits={"voornaam": secrets.word("trait of who was merged")},
+        email=secrets.address("address of who was merged"),
     )  # fmt: skip
     Identifier.objects.filter(profile=loser).delete()
     make_identifier(loser, "user_id", secrets.word("user id of who was merged"))
@@ -171,8 +174,8 @@ def _leftovers(world: dict[str, Any], secrets: Secrets) -> None:
         context={"person": {"first_name": secrets.word("context of a delivery")}},
     )  # fmt: skip
     RejectedMessage.objects.create(
-        source=world["source"], received_at=timezone.now(), raw_id=2, message_id=secrets.word("id of a rejected message"),
-        code="no_user_anon_id", payload={"event": secrets.word("rejected message")},
+        source=world["source"], received_at=timezone.now(), raw_id=2, code="no_user_anon_id",
+        message_id=secrets.word("id of a rejected message"), payload={"event": secrets.word("rejected message")},
     )  # fmt: skip
     body = {
         "event": f"Bought by {secrets.word('name of a raw event')}", "userId": secrets.word("user id of a raw event"),
@@ -190,7 +193,7 @@ def _leftovers(world: dict[str, Any], secrets: Secrets) -> None:
         profile_id=world["person"].pk, purpose=world["purpose"], channel="email", state="withdrawn", method="form",
         actor="subject",
         evidence={
-            "ip": secrets.note("203.0.113.0", "evidence ip"), "user_agent": secrets.word("evidence user agent"),
+            "ip": secrets.note("100.64.7.0", "evidence ip"), "user_agent": secrets.word("evidence user agent"),
             "page_url": f"https://shop.example/{secrets.word('evidence page')}",
         },
     )  # fmt: skip

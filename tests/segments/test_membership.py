@@ -131,7 +131,7 @@ def test_a_trait_taken_out_of_the_catalogue_breaks_the_segment_which_then_matche
     below.refresh_from_db()
     assert (made.status, below.status) == ("broken", "broken")
     assert made.broken_code == "rule_refused" and "plan" in str(made.broken_params)
-    assert "plan" in broken_text(made)
+    assert "plan" in broken_text(made, sees_people=True)
     assert members(made) == members(below) == set()
     assert MembershipChange.objects.filter(segment=made, cause="broken", entered=False).count() == 2
     person(traits={"plan": "free"})

@@ -266,19 +266,26 @@ def without(context: Mapping[str, Any], name: str) -> str:
 # Personal data -----------------------------------------------------------------------------------------------------
 @register.simple_tag(takes_context=True)
 def pii(context: Mapping[str, Any], value: Any, kind: str = "name") -> str:
-    """Write a name, `email`, `text`, or identifier of the given kind; masked for a reader who may not see it."""
-    text = str(value if value is not None else "")
-    if masking.can_see_pii(context.get("user")):
-        return text
-    if kind == "name":
-        return masking.mask_name(text)
-    if kind == "text":
-        return masking.mask_text(text)
-    return masking.mask_identifier(kind, text)
+    """Write a person's name, a `text` of ours, one from `outside`, the name of an `event`, or an identifier of the
+    given kind; masked for a reader who may not see it.
+    """
+    reader, text = _reader(context), str(value if value is not None else "")
+    ways = {
+        "name": reader.name,
+        "text": reader.text,
+        "outside": reader.outside,
+        "event": reader.event,
+        "message_id": reader.message_id,
+    }
+    return ways[kind](text) if kind in ways else reader.identifier(kind, text)
 
 
 @register.simple_tag(takes_context=True)
 def trait(context: Mapping[str, Any], key: str, value: Any) -> str:
     """Write a trait's or property's value; masked for a reader who may not see who people are."""
-    shown = value if masking.can_see_pii(context.get("user")) else masking.mask_value(key, value)
-    return plain(shown)
+    return plain(_reader(context).trait(key, value))
+
+
+def _reader(context: Mapping[str, Any]) -> masking.Reader:
+    request = context.get("request")
+    return masking.Reader(context.get("user")) if request is None else masking.reader_of(request)

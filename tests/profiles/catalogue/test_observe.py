@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.catalogue.observe import MAX_PATHS, MAX_VALUES, Key, Tally, is_id_like
+from cdp.common.masking import is_id_like
+from profiles.catalogue.observe import MAX_PATHS, MAX_VALUES, Key, Tally
 from profiles.querysets.catalogue import propose
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
