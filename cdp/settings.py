@@ -309,6 +309,11 @@ SPECTACULAR_SETTINGS = {
         "ConsentStateEnum": "consent.models.ledger.State.choices",
         "ConsentChannelEnum": "consent.models.purpose.Channel.choices",
         "SourceKindEnum": "profiles.models.source.SourceKind.choices",
+        "ExportFormatEnum": "profiles.models.export.ExportFormat.choices",
+        "PersonItemStatusEnum": "profiles.api.bulk.PERSON_STATUSES",
+        "EventItemStatusEnum": "profiles.api.bulk.EVENT_STATUSES",
+        "SuppressionReasonEnum": "consent.models.SuppressionReason.choices",
+        "SuppressionKindEnum": "consent.api.others.ADDRESS_KINDS",
     },
 }
 

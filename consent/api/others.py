@@ -22,6 +22,7 @@ from consent.services.suppressing import find_suppressions, lift_address, suppre
 from profiles.models import Profile
 from profiles.querysets.lookup import get_person
 
+ADDRESS_KINDS = [(name, name) for name in ("email", "phone", "user_id")]
 #: what is lifted when no reason is named: an erased person comes back only when asked for by name
 LIFTABLE = [value for value in SuppressionReason.values if value != "erasure"]
 
@@ -40,7 +41,7 @@ class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
 class SuppressionInput(StrictSerializer):
     """An address."""
 
-    kind = serializers.ChoiceField(choices=["email", "phone", "user_id"], default="email")
+    kind = serializers.ChoiceField(choices=ADDRESS_KINDS, default="email")
     value = serializers.CharField(max_length=320)
     reason = serializers.ChoiceField(
         choices=[value for value in SuppressionReason.values if value != "erasure"], default="manual"
@@ -51,7 +52,7 @@ class SuppressionInput(StrictSerializer):
 class LiftInput(StrictSerializer):
     """An address to allow again."""
 
-    kind = serializers.ChoiceField(choices=["email", "phone", "user_id"], default="email")
+    kind = serializers.ChoiceField(choices=ADDRESS_KINDS, default="email")
     value = serializers.CharField(max_length=320)
     reason = serializers.ChoiceField(
         choices=SuppressionReason.choices,

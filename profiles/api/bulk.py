@@ -23,6 +23,8 @@ from profiles.services.intake import take_events
 
 PARSERS = (StrictJSONParser, NdjsonParser)
 JSON = "application/json"
+PERSON_STATUSES = [(name, name) for name in ("created", "updated", "unchanged", "rejected")]
+EVENT_STATUSES = [(name, name) for name in ("accepted", "duplicate", "rejected")]
 
 
 class BulkPerson(serializers.Serializer[Any]):
@@ -42,7 +44,7 @@ class PersonItemOutcome(serializers.Serializer[Any]):
     """What became of one person of the request."""
 
     index = serializers.IntegerField(help_text="Its place in the request, from 0.")
-    status = serializers.ChoiceField(choices=["created", "updated", "unchanged", "rejected"])
+    status = serializers.ChoiceField(choices=PERSON_STATUSES)
     profile_id = serializers.UUIDField(allow_null=True)
     code = serializers.CharField(help_text="Why it was rejected; empty otherwise.")
     message = serializers.CharField(help_text="`code` as a sentence.")
@@ -66,7 +68,7 @@ class EventItemOutcome(serializers.Serializer[Any]):
     """What became of one event of the request."""
 
     index = serializers.IntegerField(help_text="Its place in the request, from 0.")
-    status = serializers.ChoiceField(choices=["accepted", "duplicate", "rejected"])
+    status = serializers.ChoiceField(choices=EVENT_STATUSES)
     message_id = serializers.CharField(help_text="Its `messageId`, or the one that it was given.")
     code = serializers.CharField(help_text="Why it was rejected; empty otherwise.")
     message = serializers.CharField(help_text="`code` as a sentence.")
