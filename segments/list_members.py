@@ -15,13 +15,14 @@ from typing import Any
 from django.db import connection
 
 from cdp.common.arrays import numbers
+from profiles.feed import NOTE
 from segments.models import Segment
 
 _STANDING = """
 SELECT id, merged_into_id IS NOT NULL OR erased_at IS NOT NULL, restricted_at IS NOT NULL
 FROM profiles_profile WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
 """
-_ENTER = """
+_ENTER = f"""
 WITH entered AS (
     INSERT INTO segments_membership (profile_id, segment_id, since)
     SELECT id, %(segment)s, %(now)s FROM unnest(%(people)s::bigint[]) AS id ORDER BY id
@@ -30,13 +31,13 @@ WITH entered AS (
     INSERT INTO segments_listentry (profile_id, segment_id, at, cause, actor, reference)
     SELECT profile_id, %(segment)s, %(now)s, %(cause)s, %(actor)s, %(reference)s FROM entered
     ON CONFLICT (profile_id, segment_id) DO NOTHING
-)
+), told AS ({NOTE} SELECT profile_id FROM entered)
 INSERT INTO segments_membershipchange (profile_id, segment_id, entered, at, cause, actor)
 SELECT profile_id, %(segment)s, true, %(now)s, %(cause)s, %(actor)s FROM entered ORDER BY profile_id
 RETURNING profile_id
 """
 # Whoever was put in as one of the people whom somebody is now goes out with all of those.
-_LEAVE = """
+_LEAVE = f"""
 WITH gone AS (
     DELETE FROM segments_membership WHERE segment_id = %(segment)s AND profile_id = ANY(ARRAY(
         SELECT coalesce(merged_into_id, id) FROM profiles_profile WHERE id = ANY(%(people)s::bigint[])))
@@ -45,14 +46,15 @@ WITH gone AS (
     DELETE FROM segments_listentry WHERE segment_id = %(segment)s AND profile_id IN (
         SELECT profile_id FROM gone
         UNION ALL SELECT id FROM profiles_profile WHERE merged_into_id IN (SELECT profile_id FROM gone))
-)
+), told AS ({NOTE} SELECT profile_id FROM gone)
 INSERT INTO segments_membershipchange (profile_id, segment_id, entered, at, cause, actor)
 SELECT profile_id, %(segment)s, false, %(now)s, %(cause)s, %(actor)s FROM gone ORDER BY profile_id
 RETURNING profile_id
 """
-_CLEAR = """
+_CLEAR = f"""
 WITH forgotten AS (DELETE FROM segments_listentry WHERE segment_id = %(segment)s),
-gone AS (DELETE FROM segments_membership WHERE segment_id = %(segment)s RETURNING profile_id)
+gone AS (DELETE FROM segments_membership WHERE segment_id = %(segment)s RETURNING profile_id),
+told AS ({NOTE} SELECT profile_id FROM gone)
 INSERT INTO segments_membershipchange (profile_id, segment_id, entered, at, cause, actor)
 SELECT profile_id, %(segment)s, false, %(now)s, %(cause)s, %(actor)s FROM gone ORDER BY profile_id
 RETURNING profile_id
@@ -68,7 +70,7 @@ UNION SELECT m.segment_id FROM segments_membership m JOIN segments_segment s ON 
 WHERE s.kind = 'static' AND m.profile_id = ANY(%(people)s::bigint[])
 """
 # Reads both sides and writes the difference; whoever is gone without a trace is in no list either.
-_FOLLOW = """
+_FOLLOW = f"""
 WITH known AS (
     SELECT id, coalesce(merged_into_id, id) AS person FROM profiles_profile
     WHERE id = ANY(%(people)s::bigint[]) OR merged_into_id = ANY(%(people)s::bigint[])
@@ -94,7 +96,7 @@ WITH known AS (
     INSERT INTO segments_membership (profile_id, segment_id, since)
     SELECT profile_id, segment_id, since FROM moved WHERE entered ORDER BY profile_id, segment_id
     ON CONFLICT (profile_id, segment_id) DO NOTHING
-)
+), told AS ({NOTE} SELECT DISTINCT profile_id FROM moved)
 INSERT INTO segments_membershipchange (profile_id, segment_id, entered, at, cause)
 SELECT profile_id, segment_id, entered, %(now)s, %(cause)s FROM moved ORDER BY profile_id, segment_id
 RETURNING segment_id, entered

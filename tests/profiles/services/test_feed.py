@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +20,8 @@ from profiles.models import Identifier, PersonChange, Profile
 from profiles.services.merges import merge_profiles, undo_merge
 from profiles.services.profiles import PersonRow, restrict_person, upsert_person
 from profiles.services.removal import remove_people
+from segments import list_members, membership_diff
+from segments import services as segments
 from tests.consent.factories import purpose, say
 from tests.profiles.processing.inbox import identify, send, source, track
 from tests.segments.factories import segment
@@ -195,6 +198,9 @@ def test_everything_that_changes_a_person_is_in_the_feed(api_token: Token) -> No
     assert news() == [uuids[bert]]
     segment("Everyone", {"type": "everyone"})
     assert set(news()) == set(uuids.values())
+    guests = segments.create_list(name="Guests")
+    segments.add_people(segment=guests, profile_ids=[bert], cause="hand", actor="test")
+    assert news() == [uuids[bert]], "a list by hand is a segment too"
     restrict_person(profile_id=cees, restricted=True)
     assert news() == [uuids[cees]]
     merge_profiles(winner_id=anna, loser_id=bert)
@@ -241,3 +247,11 @@ def test_parts_come_when_asked_for_and_allowed(client: Client, api_token: Token)
     assert (wrong.status_code, wrong.json()["code"]) == (400, "unknown_parameter")
     masked = client.get("/api/v1/profiles/?include=identifiers,traits", headers=api_token("Analyst"))
     assert masked.status_code == 200 and "anna@" not in masked.content.decode()
+
+
+def test_whoever_writes_who_is_in_a_segment_tells_the_feed() -> None:
+    """A statement that notes a move in the history, and not for the feed, would leave copies elsewhere behind."""
+    for module in (list_members, membership_diff):
+        text = Path(module.__file__ or "").read_text()
+        written = text.count("INSERT INTO segments_membershipchange")
+        assert written and text.count("{NOTE}") + text.count("NOTE +") == written, module.__name__
