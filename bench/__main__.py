@@ -1,5 +1,7 @@
 """`python -m bench [part ...]`: measure and print the table. Parts: collecting, processing, freshness, importing,
 segmenting, sending, attacks."""
+"""`python -m bench [part ...]`: measure and print the table. Parts: collecting, processing, importing, segmenting,
+sending, holding, attacks."""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from bench import dataset
 from bench.figures import Figure, table
 
 PARTS = ("collecting", "processing", "freshness", "importing", "segmenting", "sending", "attacks")
+PARTS = ("collecting", "processing", "importing", "segmenting", "sending", "holding", "attacks")
 
 
 def main() -> int:

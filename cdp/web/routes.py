@@ -26,10 +26,10 @@ class Pool:
 
 
 #: links in mails: unsubscribing must work whatever the people at work do, and whoever hammers at the login
-LINKS = Pool("links", threads=2, waiting=150)
-SIGN_IN = Pool("sign-in", threads=2, waiting=100)
-PAGES = Pool("pages", threads=5, waiting=100)
-API = Pool("api", threads=3, waiting=100)
+LINKS = Pool("links", threads=2, waiting=400)
+SIGN_IN = Pool("sign-in", threads=2, waiting=400)
+PAGES = Pool("pages", threads=5, waiting=200)
+API = Pool("api", threads=3, waiting=200)
 #: answers that are made while they are sent (CSV of any length)
 EXPORTS = Pool("exports", threads=2, waiting=10)
 POOLS = (LINKS, SIGN_IN, PAGES, API, EXPORTS)

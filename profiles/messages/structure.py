@@ -12,6 +12,8 @@ from itertools import accumulate, compress
 
 #: marks (brackets, quotes, commas) in a slice: some 3 ms
 SLICE = 32 * 1024
+#: bytes that are looked at together for those marks
+PIECE = 8 * SLICE
 #: where the items of a batch stand: in a list in an object
 ITEM_LEVEL = 2
 
@@ -51,11 +53,23 @@ def nesting(data: bytes) -> int:
 
 def _outside_texts(data: bytes) -> Iterator[bytes]:
     """Yield the brackets and commas that stand outside of texts."""
-    if b"\\" in data:  # afterwards every quote begins or ends a text
-        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    marks = data.translate(None, _ALL_OTHERS)
     inside = False
-    for start in range(0, len(marks), SLICE):
-        parts = marks[start : start + SLICE].split(b'"')
-        yield b"".join(parts[1::2] if inside else parts[::2])
-        inside ^= not len(parts) % 2
+    for piece in _pieces(data):
+        if b"\\" in piece:  # afterwards every quote begins or ends a text
+            piece = piece.replace(b"\\\\", b"").replace(b'\\"', b"")
+        marks = piece.translate(None, _ALL_OTHERS)
+        for start in range(0, len(marks), SLICE):
+            parts = marks[start : start + SLICE].split(b'"')
+            yield b"".join(parts[1::2] if inside else parts[::2])
+            inside ^= not len(parts) % 2
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Yield the data in pieces, none of which ends within an escape."""
+    start = 0
+    while start < len(data):
+        piece = data[start : start + PIECE]
+        if (len(piece) - len(piece.rstrip(b"\\"))) % 2:
+            piece = data[start : start + PIECE + 1]
+        yield piece
+        start += len(piece)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from profiles.messages.cleaning import Unstorable
 from profiles.messages.decoding import Body, Unreadable, decode_item, split
 from profiles.messages.limits import MAX_DEPTH, MAX_EVENTS
-from profiles.messages.structure import nesting
+from profiles.messages.structure import PIECE, nesting
 
 
 def nested(levels: int) -> bytes:
@@ -166,6 +166,15 @@ def depth_of(value: Any) -> int:
 @given(JSON, st.booleans())
 def test_the_depth_is_what_walking_finds(value: object, plain: bool) -> None:
     assert nesting(json.dumps(value, ensure_ascii=plain).encode("utf-8", "replace")) == depth_of(value)
+
+
+@pytest.mark.parametrize("shift", range(5))
+def test_the_depth_is_right_wherever_the_body_is_sliced(shift: int) -> None:
+    """Escapes and quotes lie on every border between two slices for some shift."""
+    value = ["[" * 7, '\\"]', "\\\\", {"a": ["{", "x" * shift]}]
+    text = json.dumps([value] * 20_000).encode()
+    assert len(text) > 3 * PIECE
+    assert nesting(b" " * shift + text) == 4
 
 
 BRACKETS = st.recursive(
