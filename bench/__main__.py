@@ -1,7 +1,5 @@
 """`python -m bench [part ...]`: measure and print the table. Parts: collecting, processing, freshness, importing,
-segmenting, sending, attacks."""
-"""`python -m bench [part ...]`: measure and print the table. Parts: collecting, processing, importing, segmenting,
-sending, holding, attacks."""
+segmenting, sending, holding, attacks."""
 
 from __future__ import annotations
 
@@ -13,8 +11,7 @@ from importlib import import_module
 from bench import dataset
 from bench.figures import Figure, table
 
-PARTS = ("collecting", "processing", "freshness", "importing", "segmenting", "sending", "attacks")
-PARTS = ("collecting", "processing", "importing", "segmenting", "sending", "holding", "attacks")
+PARTS = ("collecting", "processing", "freshness", "importing", "segmenting", "sending", "holding", "attacks")
 
 
 def main() -> int:
