@@ -21,6 +21,7 @@ from cdp.common.errors import CdpError
 from cdp.common.filters import narrowed
 from cdp.common.masking import Reader, can_see_pii, reader_of
 from cdp.common.public_ids import derived_id
+from cdp.common.turns import taking_turn
 from profiles.models import Profile
 from segments import services
 from segments.api_rules import rule_from_api, rule_to_api
@@ -210,7 +211,9 @@ class SegmentViewSet(
         refuse_hidden(given, request)
         rule, catalog = services.checked_rule(given)
         moment = moment_now()
-        counts = services.count_nodes(rule, catalog, moment)
+        with taking_turn(services.TURN, request.user):
+            counts = services.count_nodes(rule, catalog, moment)
+            sample = services.sample_people(rule, catalog, moment) if counts.exact else []
         return Response(
             {
                 "count": counts.total,
@@ -220,7 +223,7 @@ class SegmentViewSet(
                 "sentence": describe(shown_rule(rule, reader), catalog, _),
                 "sample": [
                     {"profile_id": str(row.uuid), "name": reader.name(row.display_name) or str(row.uuid)}
-                    for row in services.sample_people(rule, catalog, moment)
+                    for row in sample
                 ],
             }
         )

@@ -34,13 +34,14 @@ from segments.rules.check import check
 from segments.rules.errors import RuleError
 from segments.rules.nodes import Moment, Rule
 from segments.rules.parse import parse
-from segments.rules.sql import ALL_TABLES, Tables, members_sql
+from segments.rules.sql import ALL_TABLES, Tables, members_sql, work_memory
 
 logger = logging.getLogger(__name__)
 
 #: space of the advisory locks of segments; any constant that nothing else in this database uses
 LOCKS = 7_203_101
-WORK_MEMORY = "128MB"
+#: of one join of a refresh, and of all of them together
+MOST_MB, TOGETHER_MB = 128, 384
 REFRESH = "segments_refresh"
 REFRESH_SECONDS = 240.0
 #: classes of SQLSTATE that speak of the statement that a rule was compiled to, whatever the server's state
@@ -90,7 +91,9 @@ def evaluate(
     rule = usable_rule(segment, catalog)
     printed = members_sql(rule, catalog, moment, ids=ids, tables=tables)
     with transaction.atomic(), bounded(seconds), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('work_mem', %s, true)", [WORK_MEMORY])
+        cursor.execute(
+            "SELECT set_config('work_mem', %s, true)", [work_memory(printed[0], most=MOST_MB, together=TOGETHER_MB)]
+        )
         if ids is None:
             return move_everybody(segment, printed, now=moment.now, cause=cause)
         return move_some(segment, printed, ids, now=moment.now, cause=cause)

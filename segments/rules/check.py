@@ -20,8 +20,11 @@ from segments.rules.nodes import (
 from segments.rules.operators import OPERATORS
 from segments.rules.texts import gettext_noop as _
 
-#: nodes of a rule with the rules of all segments that it takes in
-MAX_TOTAL_NODES = 400
+#: what a rule may cost with the rules of all segments that it takes in (`cost_of`)
+MAX_COST = 300
+#: a kind of event is a scan and a table of people of its own in the database; a condition is a comparison a row
+EVENT_COST = 4
+VALUES_PER_COST = 100
 #: what can be wrong with a rule that was right once, so that a broken segment stores code and values only
 TEXTS = {
     "unknown_event": _("Nobody did %(name)s so far."),
@@ -35,7 +38,10 @@ TEXTS = {
     "unknown_property": _("%(event)s never had the property %(name)s."),
     "wrong_type": _("The comparison does not fit: %(name)s holds %(types)s."),
     "circle": _("Segments may not build on each other in a circle: %(circle)s."),
-    "too_many_in_all": _("With the segments that it builds on, this rule has more than %(limit)s conditions."),
+    "too_costly": _(
+        "With the segments that it builds on, this rule costs %(cost)s; at most %(limit)s can be worked out in time. "
+        "A condition counts as 1, an event as 4 and 1 for each condition on it, and 100 values as 1."
+    ),
 }
 
 
@@ -46,6 +52,18 @@ def check(rule: Rule, catalog: Catalog, *, segment_id: int | None = None) -> Non
         problems = _check_references(rule, catalog, segment_id)
     if problems:
         raise RuleError(problems)
+
+
+def cost_of(rule: Rule) -> int:
+    """Return what a rule costs to work out, by its shape alone: known before it runs, and the same on every machine."""
+    return sum(_node_cost(node) for _path, node in walk_rule(rule))
+
+
+def _node_cost(node: Node) -> int:
+    compared = node.where if isinstance(node, Event) else (node,) if isinstance(node, Trait) else ()
+    values = sum(len(item.value) for item in compared if isinstance(item.value, tuple))
+    scan = EVENT_COST + len(compared) if isinstance(node, Event) else 1
+    return scan + values // VALUES_PER_COST
 
 
 def _problem(path: str, code: str, proposals: tuple[str, ...] = (), **values: object) -> Problem:
@@ -107,7 +125,9 @@ def _check_field(
 
 def _check_references(rule: Rule, catalog: Catalog, segment_id: int | None) -> list[Problem]:
     """Find circles, rules that cannot be used further down, and rules that grow too large when taken in."""
-    total = sum(1 for _node in walk_rule(rule))
+    total = cost_of(rule)
+    if total > MAX_COST:
+        return [_problem("include", "too_costly", cost=total, limit=MAX_COST)]
     for path, node in walk_rule(rule):
         if not isinstance(node, Member):
             continue
@@ -118,13 +138,13 @@ def _check_references(rule: Rule, catalog: Catalog, segment_id: int | None) -> l
         if found < 0:
             return [_problem(path, "builds_on_unusable", name=catalog.segments[node.segment].name)]
         total += found
-        if total > MAX_TOTAL_NODES:
-            return [_problem(path, "too_many_in_all", limit=MAX_TOTAL_NODES)]
+        if total > MAX_COST:
+            return [_problem(path, "too_costly", cost=total, limit=MAX_COST)]
     return []
 
 
 def _follow(segment: int, catalog: Catalog, above: tuple[int, ...]) -> int | tuple[int, ...]:
-    """Return the number of nodes that a segment brings in, the circle it closes, or -1 for an unusable one."""
+    """Return the cost that a segment brings in, the circle it closes, or -1 for an unusable one."""
     if segment in above:
         return (*above[above.index(segment) :], segment)
     if catalog.is_list(segment):
@@ -132,12 +152,12 @@ def _follow(segment: int, catalog: Catalog, above: tuple[int, ...]) -> int | tup
     fact = catalog.segments.get(segment)
     if fact is None or fact.rule is None:
         return -1
-    total = sum(1 for _node in walk_rule(fact.rule))
+    total = cost_of(fact.rule)
     for below in sorted(referenced_segments(fact.rule)):
         found = _follow(below, catalog, (*above, segment))
         if isinstance(found, tuple) or found < 0:
             return found
         total += found
-        if total > MAX_TOTAL_NODES:
+        if total > MAX_COST:
             return total
     return total

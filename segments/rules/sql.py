@@ -36,6 +36,8 @@ from segments.rules.paths import place_of
 
 Sql = tuple[str, dict[str, Any]]
 USABLE = usable("p")
+#: with less a join is slow, and saves nothing
+LEAST_MB = 4
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,12 @@ def counts_sql(
         names.append(path)
         columns.append(f"count(*) FILTER (WHERE {printer.condition(node)})")
     return "SELECT " + ",\n  ".join(columns) + f"\n{printer.source()}", printer.params, names
+
+
+def work_memory(sql: str, *, most: int, together: int) -> str:
+    """Return the memory that each join of a printed query may take (`most` MB), so that all have `together`."""
+    joins = max(1, sql.count("LEFT JOIN"))
+    return f"{max(LEAST_MB, min(most, together // joins))}MB"
 
 
 class Printer:

@@ -12,6 +12,7 @@ from segments.services.lists import (
     undo_entries,
 )
 from segments.services.previews import (
+    TURN,
     compare_with_saved,
     count_nodes,
     estimate_nodes,
@@ -29,6 +30,7 @@ from segments.services.segments import (
 )
 
 __all__ = [
+    "TURN",
     "add_found",
     "add_imported",
     "add_people",

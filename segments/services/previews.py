@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
+from django.utils.translation import gettext as _
 
 from cdp.common.errors import CdpError
 from consent.gate import decisions_sql
@@ -17,9 +18,13 @@ from segments.catalog_loader import moment_now
 from segments.models import Segment
 from segments.rules.catalog import Catalog
 from segments.rules.nodes import Moment, Rule
-from segments.rules.sql import counts_sql, members_sql
+from segments.rules.sql import counts_sql, members_sql, work_memory
 
-PREVIEW_TIMEOUT = "8s"
+PREVIEW_TIMEOUT = "5s"
+#: of one join of a preview, and of all of them together
+MOST_MB, TOGETHER_MB = 64, 192
+#: previews take turns: one for each user, two in all
+TURN = "rule"
 #: people looked at for an estimate
 SAMPLE = 2_000
 SHOWN = 5
@@ -61,7 +66,7 @@ def count_nodes(rule: Rule, catalog: Catalog, moment: Moment | None = None) -> C
     sql, params, names = counts_sql(rule, catalog, moment or moment_now())
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            _limits(cursor)
+            _limits(cursor, sql)
             cursor.execute(sql, params)
             counted = dict(zip(names, cursor.fetchone(), strict=True))
     except OperationalError:
@@ -71,8 +76,15 @@ def count_nodes(rule: Rule, catalog: Catalog, moment: Moment | None = None) -> C
 
 def estimate_nodes(rule: Rule, catalog: Catalog, moment: Moment | None = None) -> Counts:
     """Estimate every node from a sample of people; exact when the base is no larger than the sample."""
+    try:
+        return _estimate(rule, catalog, moment or moment_now())
+    except OperationalError:
+        raise CdpError("segment.too_slow", _("This took too long; make the rule simpler."), status=503) from None
+
+
+def _estimate(rule: Rule, catalog: Catalog, moment: Moment) -> Counts:
     with transaction.atomic(), connection.cursor() as cursor:
-        _limits(cursor)
+        _limits(cursor, "")
         cursor.execute("SELECT greatest(reltuples, 0) FROM pg_class WHERE relname = 'profiles_profile'")
         size = int((cursor.fetchone() or [0])[0])
         if size <= SAMPLE:
@@ -82,7 +94,8 @@ def estimate_nodes(rule: Rule, catalog: Catalog, moment: Moment | None = None) -
             cursor.execute(f"SELECT id FROM profiles_profile TABLESAMPLE SYSTEM ({share:.6f}) LIMIT {SAMPLE}")
         ids = [row[0] for row in cursor.fetchall()]
         whole = size <= SAMPLE and len(ids) <= SAMPLE
-        sql, params, names = counts_sql(rule, catalog, moment or moment_now(), ids=ids)
+        sql, params, names = counts_sql(rule, catalog, moment, ids=ids)
+        _limits(cursor, sql)
         cursor.execute(sql, params)
         counted = dict(zip(names, cursor.fetchone(), strict=True))
     scale = 1.0 if whole or not ids else max(1.0, size / len(ids))
@@ -95,7 +108,7 @@ def sample_people(rule: Rule, catalog: Catalog, moment: Moment | None = None, *,
     sql, params = members_sql(rule, catalog, moment or moment_now())
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            _limits(cursor)
+            _limits(cursor, sql)
             cursor.execute(f"{sql}\nORDER BY {last_seen('p')} DESC, p.id DESC LIMIT {int(size)}", params)
             ids = [row[0] for row in cursor.fetchall()]
     except OperationalError:
@@ -111,7 +124,7 @@ def mailable(rule: Rule, catalog: Catalog, purpose: Purpose, moment: Moment | No
     text, all_values = decisions_sql(purpose_id=purpose.pk, channel="email", audience_sql=inner, params=values)
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            _limits(cursor)
+            _limits(cursor, sql)
             cursor.execute(f"SELECT d.reason, count(*) FROM ({text}) d GROUP BY d.reason", all_values)
             return dict(cursor.fetchall())
     except OperationalError:
@@ -129,14 +142,17 @@ def compare_with_saved(segment: Segment, rule: Rule, catalog: Catalog, moment: M
     )
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            _limits(cursor)
+            _limits(cursor, sql)
             cursor.execute(text, params)
             return Difference(*cursor.fetchone())
     except OperationalError:
-        raise CdpError("segment.too_slow", "The comparison took too long; try again later.", status=503) from None
+        raise CdpError("segment.too_slow", _("The comparison took too long; try again later."), status=503) from None
 
 
-def _limits(cursor: Any) -> None:
+def _limits(cursor: Any, sql: str) -> None:
+    # Compiling a query of a hundred joins took longer, and more memory, than running it.
     cursor.execute(
-        "SELECT set_config('statement_timeout', %s, true), set_config('work_mem', '64MB', true)", [PREVIEW_TIMEOUT]
+        "SELECT set_config('statement_timeout', %s, true), set_config('work_mem', %s, true), "
+        "set_config('hash_mem_multiplier', '1', true), set_config('jit', 'off', true)",
+        [PREVIEW_TIMEOUT, work_memory(sql, most=MOST_MB, together=TOGETHER_MB)],
     )

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from cdp.common.access import record_access
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
+from cdp.common.turns import taking_turn
 from consent.models import Purpose
 from consent.reasons import GATE_REASONS
 from profiles.models import Profile
@@ -169,21 +170,29 @@ def look(request: HttpRequest) -> HttpResponse:
         faults = Tree(item.data, draft.spoken(item.data, item.problems), item.segment)
         context: dict[str, Any] = {"tree": faults, "faulty": True}
         return render(request, "segments/builder_look.html", context)
+    try:
+        with taking_turn(services.TURN, request.user):
+            context = counted(request, item, item.rule, item.catalog)
+    except CdpError as error:
+        context = {"error": error.message}
+    return render(request, "segments/builder_look.html", context)
+
+
+def counted(request: HttpRequest, item: Draft, rule: Rule, catalog: Catalog) -> dict[str, Any]:
+    """Return what the panel shows of a rule that can be used; who it is and whom one could mail, when that is known."""
     exact = request.POST.get("exact") == "1"
     moment = moment_now()
-    counts = (services.count_nodes if exact else services.estimate_nodes)(item.rule, item.catalog, moment)
-    settled = exact or counts.exact
-    context = {
+    counts = (services.count_nodes if exact else services.estimate_nodes)(rule, catalog, moment)
+    return {
         "tree": Tree(item.data, (), item.segment),
         "total": counts,
-        "pending": not settled,
-        "sentence": describe(item.rule, item.catalog, _),
-        "people": services.sample_people(item.rule, item.catalog, moment) if settled else [],
+        "pending": not exact and not counts.exact,
+        "sentence": describe(rule, catalog, _),
+        "people": services.sample_people(rule, catalog, moment) if counts.exact else [],
         "nodes": flat_counts(counts),
         "warning": warning(counts),
-        **(mailing(request, item, moment) if settled else {}),
+        **(mailing(request, item, moment) if counts.exact else {}),
     }
-    return render(request, "segments/builder_look.html", context)
 
 
 def flat_counts(counts: Counts) -> list[dict[str, Any]]:
@@ -240,7 +249,8 @@ def compare(request: HttpRequest) -> HttpResponse:
         context["error"] = _("Correct the rule first.") if item.problems else _("Nothing is saved yet.")
     else:
         try:
-            context["difference"] = services.compare_with_saved(item.segment, item.rule, item.catalog)
+            with taking_turn(services.TURN, request.user):
+                context["difference"] = services.compare_with_saved(item.segment, item.rule, item.catalog)
         except CdpError as error:
             context["error"] = error.message
     return render(request, "segments/builder_compare.html", context)
