@@ -96,6 +96,7 @@ check: $(DEV_STAMP) $(LOCK_CHECKED) ## lint, types, contracts between the parts,
 	@test -n "$(DATABASE_URL)" || $(BIN)/python -m cdp.embedded.postgres start >/dev/null
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 format: $(DEV_STAMP) ## put the code in shape
 	$(BIN)/ruff check --fix .

@@ -9,6 +9,7 @@ from cdp.common.registry import (
     NavEntry,
     NotPersonal,
     PersonalDataHolder,
+    api_documents,
     api_routes,
     navigation,
     not_personal,
@@ -28,6 +29,7 @@ from profiles.api.profiles import ProfileViewSet
 from profiles.api.rejected import RejectedEventViewSet
 from profiles.api.sources import SourceViewSet
 from profiles.catalogue.public import open_paths, shown_events
+from profiles.collector import openapi
 from profiles.exporting import personal_data as exported
 from profiles.importing import personal_data as imported
 from profiles.timeline import interactions, merges, trait_changes
@@ -90,6 +92,7 @@ def register() -> None:
     personal_data.add("profiles.exports", PersonalDataHolder(collect=exported.collect, erase=exported.erase))
     export_kinds.add("people", PEOPLE)
     export_kinds.add("events", EVENTS)
+    api_documents.add("profiles.collector", openapi.document)
     api_routes.add("profiles", ProfileViewSet)
     api_routes.add("interactions", InteractionViewSet)
     api_routes.add("events", EventViewSet)

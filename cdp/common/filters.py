@@ -25,6 +25,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_filters.rest_framework import DjangoFilterBackend
 from django_filters.utils import translate_validation
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.request import Request
 
 from cdp.common.errors import CdpError
@@ -53,6 +55,7 @@ class MomentField(forms.CharField):
         return moment
 
 
+@extend_schema_field(OpenApiTypes.DATETIME)
 class MomentFilter(django_filters.Filter):  # type: ignore[misc]  # the base is untyped
     """Compare a column with a time that knows its zone."""
 
@@ -151,6 +154,10 @@ def narrowed(
     refuse_unknown_parameters(request, known | PAGING)
     if filterset_class is None:
         return rows
+    for name, found in filterset_class.base_filters.items():
+        if isinstance(found, ChoiceFilter) and request.query_params.get(name) == "":
+            message = _("An empty value is no choice: leave “%(name)s” out.") % {"name": name}
+            raise CdpError("invalid", message, place=name, fields={name: [message]})
     filters = filterset_class(request.query_params, request=request)
     if not filters.is_valid():
         raise translate_validation(filters.errors)
@@ -158,7 +165,15 @@ def narrowed(
 
 
 def refuse_unknown_parameters(request: Request, known: Collection[str]) -> None:
-    """Raise CdpError `unknown_parameter`, naming those of the query that are not known."""
+    """Raise CdpError `unknown_parameter`, naming those of the query that are not known, or that stand there twice."""
+    twice = sorted(name for name, values in request.query_params.lists() if len(values) > 1)
+    if twice:
+        raise CdpError(
+            "parameter_repeated",
+            _("The parameter “%(name)s” stands there more than once.") % {"name": twice[0][:60]},
+            place=twice[0][:60],
+            fields={name[:60]: [_("Give it once.")] for name in twice[:20]},
+        )
     unknown = sorted(set(request.query_params) - set(known))
     if not unknown:
         return

@@ -134,6 +134,9 @@ profile_parts: Registry[ProfilePart] = Registry("part of the profile answer")
 #: prefix -> DRF viewset class; mounted below /api/v1/ in the order of registration
 api_routes: Registry[type] = Registry("API route")
 
+#: name -> function() -> paths and components of the OpenAPI document that no viewset answers
+api_documents: Registry[Callable[[], dict[str, Any]]] = Registry("part of the OpenAPI document")
+
 #: name -> function(user, text: str, limit: int) -> list of {"label", "detail", "url", "kind"} for the search box
 search_providers: Registry[Callable[..., list[dict[str, str]]]] = Registry("search provider")
 

@@ -145,6 +145,7 @@ class PermissionViewSet(ApiViewSet[Profile]):
     queryset = Profile.objects.all()
     serializer_class = DecisionSerializer
     lookup_url_kwarg = "person"
+    pagination_class = None  # of one person all at once
     lookup_value_regex = PERSON_PATH
     required_permissions: ClassVar[dict[str, str]] = {"retrieve": "profiles.view_profile"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
@@ -29,7 +30,7 @@ class TextSerializer(StrictModelSerializer[ConsentText]):
 
 
 class SoftOptInSerializer(StrictSerializer):
-    """The facts of soft opt-in; with another basis, empty."""
+    """The facts of soft opt-in; null with another basis."""
 
     event = serializers.CharField(max_length=200, help_text="the event that is a sale, as a trusted source sends it")
     seller = serializers.CharField(max_length=200, help_text="who sells: the same legal entity that sends")
@@ -41,8 +42,8 @@ class SoftOptInSerializer(StrictSerializer):
     )
 
     def to_representation(self, instance: Any) -> Any:
-        """Give an empty object where there are no facts."""
-        return super().to_representation(instance) if instance else {}
+        """Give null where there are no facts."""
+        return super().to_representation(instance) if instance else None
 
 
 class PurposeSerializer(StrictModelSerializer[Purpose]):
@@ -51,7 +52,7 @@ class PurposeSerializer(StrictModelSerializer[Purpose]):
     id = serializers.SlugField(source="slug", read_only=True)
     channels = serializers.ListField(child=serializers.ChoiceField(choices=Channel.choices), default=["email"])
     basis = serializers.ChoiceField(choices=Basis.choices, default=Basis.CONSENT)
-    soft_opt_in = SoftOptInSerializer(required=False)
+    soft_opt_in = SoftOptInSerializer(required=False, allow_null=True)
     texts = TextSerializer(many=True, read_only=True)
     version = serializers.IntegerField(source="current.version", read_only=True)
 
@@ -155,6 +156,7 @@ class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSe
         form.is_valid(raise_exception=True)
         wanted = dict(form.validated_data)
         wanted.pop("active", None)
+        wanted["soft_opt_in"] = wanted.get("soft_opt_in") or {}
         purpose = create_purpose(actor=request.auth or request.user, **wanted)
         return Response(self.get_serializer(purpose).data, status=201)
 
@@ -166,7 +168,7 @@ class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSe
         """
         form = PurposeChange(data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        changes = dict(form.validated_data)
+        changes = _changes(form.validated_data)
         confirmed = changes.pop("confirm", None)
         purpose = update_purpose(
             purpose_id=self.get_object().pk,
@@ -182,7 +184,7 @@ class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSe
         """Count whom a change would let be reached, by channel; nothing is changed."""
         form = PurposeChange(data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        changes = dict(form.validated_data)
+        changes = _changes(form.validated_data)
         changes.pop("confirm", None)
         purpose = self.get_object()
         effect = effect_of(purpose, proposed_purpose(purpose, changes))
@@ -205,3 +207,8 @@ class PurposeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSe
         actor = request.auth or request.user
         text = add_text(purpose_id=self.get_object().pk, actor=actor, **form.validated_data)
         return Response(TextSerializer(text).data, status=201)
+
+
+def _changes(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes as the service takes them: no facts are an empty object there."""
+    return {name: {} if name == "soft_opt_in" and value is None else value for name, value in given.items()}

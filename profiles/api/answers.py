@@ -65,13 +65,13 @@ class ProfileSerializer(serializers.Serializer[Profile]):
     merged_into_id = serializers.UUIDField(
         read_only=True, allow_null=True, help_text="Merged into this person; only in the change feed."
     )
-    traits = serializers.DictField(read_only=True, required=False)
+    # Parts are not marked as read-only: the document would promise them in every answer.
+    traits = serializers.DictField(required=False)
     origins = serializers.DictField(
-        read_only=True,
         required=False,
         help_text="By trait: `s` the source, `t` the time, `c` the cause, `pin` when staff pinned it.",
     )
-    identifiers = KnownIdentifierSerializer(many=True, read_only=True, required=False)
+    identifiers = KnownIdentifierSerializer(many=True, required=False)
 
     def get_fields(self) -> dict[str, Any]:
         """Return the fields, with the parts of other apps."""

@@ -154,7 +154,7 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
         return self._answer(job, status.HTTP_201_CREATED)
 
     @extend_schema(request=CheckInput, responses=ImportSerializer)
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], parser_classes=(StrictJSONParser,))
     def check(self, request: Request, id: str) -> Response:
         """Run the dry run with a mapping."""
         form = CheckInput(data=request.data)
