@@ -81,10 +81,11 @@ def keyset_pages(*ordering: str, key: tuple[str, ...] = ()) -> type[KeysetPages]
 
 
 def page_size(request: Request) -> int:
-    """Return `?limit=`, at most MAX_PAGE_SIZE; raise CdpError when it is no number."""
+    """Return `?limit=`; raise CdpError when it is no number from 1 to MAX_PAGE_SIZE."""
     text = request.query_params.get("limit", "")
     if not text:
         return PAGE_SIZE
-    if not (text.isascii() and text.isdigit()) or int(text[:9]) < 1:
-        raise CdpError("limit_invalid", _("`limit` must be a whole number, 1 or more."), place="limit")
-    return min(int(text[:9]), MAX_PAGE_SIZE)
+    if not (text.isascii() and text.isdigit() and len(text) < 10) or not 1 <= int(text) <= MAX_PAGE_SIZE:
+        message = _("`limit` is a whole number from 1 to %(most)s.") % {"most": MAX_PAGE_SIZE}
+        raise CdpError("limit_invalid", message, place="limit")
+    return int(text)
