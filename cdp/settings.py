@@ -314,10 +314,7 @@ SPECTACULAR_SETTINGS = {
     # Fields of the same name with other choices: names that a reader of the schema understands.
     "ENUM_NAME_OVERRIDES": {
         "MessageFormatEnum": "campaigns.models.BodyFormat.choices",
-        "ExportFormatEnum": "profiles.models.export.ExportFormat.choices",
         "SegmentKindEnum": "segments.models.Kind.choices",
-        "AddressKindEnum": ["email", "phone", "user_id"],
-        "SuppressionReasonEnum": "consent.models.SuppressionReason.choices",
         "SegmentStatusEnum": "segments.models.Status.choices",
         "CampaignStatusEnum": "campaigns.models.CampaignStatus.choices",
         "ConsentStateEnum": "consent.models.ledger.State.choices",
