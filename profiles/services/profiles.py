@@ -43,12 +43,16 @@ class PersonRow:
 
 @dataclass(frozen=True, kw_only=True)
 class PersonOutcome:
-    """What became of a row. `outcome`: created | updated | unchanged | rejected (then `code` says why)."""
+    """What became of a row. `outcome`: created | updated | unchanged | rejected (then `code` says why).
+
+    `others` are the people whose identifiers the row names too, and who are not known to be the same person.
+    """
 
     profile_id: int | None
     identifier_id: int | None
     outcome: str
     code: str = ""
+    others: tuple[int, ...] = ()
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
 
@@ -110,18 +114,45 @@ def _outcome(
     known = any(pair in resolved.before for pair in pairs)
     added = any(pair in resolved.new for pair in pairs)
     outcome = "created" if not known else "updated" if added or (diff and diff.changes) else "unchanged"
+    held = {resolved.identifiers[pair].profile_id for pair in pairs if pair in resolved.identifiers}
     return PersonOutcome(
-        profile_id=row.profile_id, identifier_id=row.id, outcome=outcome, changes=diff.changes if diff else {}
+        profile_id=row.profile_id,
+        identifier_id=row.id,
+        outcome=outcome,
+        others=tuple(sorted(held - {row.profile_id})),
+        changes=diff.changes if diff else {},
     )
 
 
 def upsert_person(*, row: PersonRow, source: Source, cause: str = "api") -> PersonOutcome:
-    """Make or update one person; raise CdpError naming what is wrong with an identifier or trait."""
+    """Make or update one person; raise CdpError naming what is wrong with an identifier or trait.
+
+    Identifiers of several people who are not known to be one are refused (409): nothing is written.
+    """
     checked_traits(row.traits, trusted=source.trusted)
-    outcome = persist(lambda: upsert_people(rows=[row], source=source, cause=cause))[0]
+
+    @transaction.atomic
+    def write() -> PersonOutcome:
+        outcome = upsert_people(rows=[row], source=source, cause=cause)[0]
+        if outcome.others:
+            raise _several_people([outcome.profile_id or 0, *outcome.others])
+        return outcome
+
+    outcome = persist(write)
     if outcome.outcome == "rejected":
         raise CdpError(outcome.code, refusal_text(outcome.code), place="identifiers")
     return outcome
+
+
+def _several_people(profile_ids: Sequence[int]) -> CdpError:
+    uuids = Profile.objects.filter(pk__in=profile_ids).order_by("pk").values_list("uuid", flat=True)
+    return CdpError(
+        "identifiers_of_several_people",
+        _("These identifiers belong to different people. Write one of them, or merge the two."),
+        place="identifiers",
+        status=409,
+        detail={"profile_ids": [str(uuid) for uuid in uuids]},
+    )
 
 
 def refusal_text(code: str) -> str:

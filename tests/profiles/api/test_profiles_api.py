@@ -127,3 +127,20 @@ def test_a_trait_is_pinned_and_unpinned(client: Client, api_token: Token, anna: 
     assert patch(unpin=["plan"]).json()["traits"]["plan"] == "basic"
     refused = patch(pin=["absent"])
     assert (refused.status_code, refused.json()["code"]) == (400, "trait.nothing_to_pin")
+
+
+def test_identifiers_of_two_people_are_refused_with_both_ids(client: Client, api_token: Any) -> None:
+    """D8: the answer was 200, and the second identifier stayed where it was."""
+    headers = api_token()
+
+    def post(*identifiers: tuple[str, str]) -> Any:
+        body = {"identifiers": [{"kind": kind, "value": value} for kind, value in identifiers]}
+        return client.post("/api/v1/profiles/", body, content_type="application/json", headers=headers)
+
+    anna = post(("email", "anna@two.example"), ("user_id", "u-anna")).json()["id"]
+    bert = post(("email", "bert@two.example"), ("user_id", "u-bert")).json()["id"]
+    answer = post(("user_id", "u-anna"), ("user_id", "u-bert"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "identifiers_of_several_people"), answer.content
+    assert sorted(answer.json()["detail"]["profile_ids"]) == sorted([anna, bert])
+    assert post(("email", "anna@two.example"), ("user_id", "u-anna")).json()["id"] == anna
+    assert client.get("/api/v1/profiles/user_id:u-bert/", headers=headers).json()["id"] == bert
