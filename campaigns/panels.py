@@ -66,6 +66,12 @@ def profile_panel(request: Any, profile: Profile) -> dict[str, Any] | None:
     }
 
 
+def uses_of_segment(segment_id: int) -> list[str]:
+    """Return the names of the campaigns under way with a segment."""
+    rows = Campaign.objects.committed().using_segment(segment_id).order_by("name")
+    return list(rows.values_list("name", flat=True)[:5])
+
+
 def search(user: Any, text: str, limit: int) -> list[dict[str, str]]:
     """Find campaigns and messages by name for the search box."""
     found: list[dict[str, str]] = []

@@ -12,6 +12,7 @@ from cdp.common import registry
 from cdp.common.exports import export_kinds
 from consent.services.confirming import mailed_addresses
 from profiles.changes import keepers
+from segments.uses import segment_uses
 
 __all__ = ["register", "tasks"]  # tasks are imported so that Celery knows them in every process
 
@@ -34,6 +35,7 @@ def register() -> None:
     )  # fmt: skip
     export_kinds.add("deliveries", DELIVERIES)
     keepers.add("campaigns", personal_data.keep_people)
+    segment_uses.add("campaigns", panels.uses_of_segment)
     mailed_addresses.add("campaigns", personal_data.address_of_message)
     registry.personal_data.add(
         "campaigns", registry.PersonalDataHolder(collect=personal_data.collect, erase=personal_data.erase)

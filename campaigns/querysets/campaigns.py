@@ -30,5 +30,13 @@ class CampaignQuerySet(Base):
         """Keep those that are being sent or held."""
         return self.filter(status__in=["sending", "paused"])
 
+    def committed(self) -> Self:
+        """Keep those that were scheduled and have not ended."""
+        return self.filter(status__in=["scheduled", "sending", "paused"])
+
+    def using_segment(self, segment_id: int) -> Self:
+        """Keep those that a segment is for, or that leave it out."""
+        return self.filter(models.Q(segment_id=segment_id) | models.Q(exclude_segment_ids__contains=[segment_id]))
+
 
 CampaignManager = models.Manager.from_queryset(CampaignQuerySet)

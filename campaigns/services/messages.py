@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from campaigns.models import BodyFormat, Message, MessageVersion
+from campaigns.models import BodyFormat, Campaign, Message, MessageVersion
 from campaigns.rendering.compiling import Compiled, Draft, compile_message
 from campaigns.rendering.mime import one_line
 from campaigns.rendering.problems import TemplateProblem
@@ -64,6 +64,13 @@ def archive_message(*, message_id: int) -> Message:
     message: Message | None = Message.objects.select_for_update().filter(pk=message_id).first()
     if message is None:
         raise CdpError("message.not_found", _("This message does not exist any more."), status=404)
+    if names := list(Campaign.objects.committed().filter(message=message).values_list("name", flat=True)[:5]):
+        raise CdpError(
+            "message.in_use",
+            _("Campaigns under way send this message: %(names)s. End or change those first.")
+            % {"names": ", ".join(names)},
+            status=409,
+        )
     message.archived_at = timezone.now()
     message.save(update_fields=["archived_at"])
     return message

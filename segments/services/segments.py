@@ -25,6 +25,7 @@ from segments.rules.nodes import Rule
 from segments.rules.parse import parse
 from segments.services.lists import copy_members, create_list
 from segments.services.naming import MAX_NAME, clean_name, free_slug, name_taken
+from segments.uses import segment_uses
 
 
 def checked_rule(data: Any, *, segment_id: int | None = None) -> tuple[Rule, Catalog]:
@@ -119,7 +120,7 @@ def duplicate_segment(*, segment: Segment, user: Any = None) -> Segment:
 
 @transaction.atomic
 def archive_segment(*, segment: Segment) -> Segment:
-    """Stop a segment: its members leave it, its history stays. Refused while other segments build on it."""
+    """Stop a segment: its members leave it, its history stays. Refused while it is in use."""
     segment = _locked(segment)
     if segment.status == Status.ARCHIVED:
         return segment
@@ -129,6 +130,13 @@ def archive_segment(*, segment: Segment) -> Segment:
         raise CdpError(
             "segment.in_use",
             _("Other segments build on this one: %(names)s. Change those first.") % {"names": names},
+            status=409,
+        )
+    if uses := [name for find in segment_uses for name in find(segment.pk)]:
+        raise CdpError(
+            "segment.in_use",
+            _("Campaigns under way use this segment: %(names)s. End or change those first.")
+            % {"names": ", ".join(uses[:5])},
             status=409,
         )
     now = timezone.now()

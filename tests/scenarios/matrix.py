@@ -51,6 +51,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "profiles:person_export": (NEVER, f"profiles.export_profile+{_PII}"),
     "profiles:merges": (_MERGE, NEVER),
     "profiles:settle_merge": (NEVER, _MERGE),
+    "profiles:settle_merges": (NEVER, _MERGE),
     "profiles:edit_trait": (NEVER, _CHANGE),
     "profiles:pin_trait": (NEVER, _CHANGE),
     "profiles:undo_merge": (NEVER, _MERGE),
