@@ -70,10 +70,10 @@ def _folded() -> str:
 
 
 NAME = "segments_fold"
-#: the same in SQL; its body is fixed when the function is made
+#: the same in SQL; in PL/pgSQL, because a function in SQL would be parsed anew by every statement that names it
 FUNCTION = (
-    f"CREATE OR REPLACE FUNCTION {NAME}(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE "
-    f"AS $fold$ SELECT {_folded()} $fold$"
+    f"CREATE OR REPLACE FUNCTION {NAME}(text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 100 "
+    f"AS $fold$ BEGIN RETURN {_folded()}; END $fold$"
 )
 
 
