@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from cdp.common.filters import ChoiceFilter, ListFilters, MomentFilter, TextFilter
 from cdp.common.masking import can_see_pii, mask_text, reader_of
 from profiles.forms.catalogue import TYPE_LABELS
-from profiles.models import Source
+from profiles.models import ImportRow, Source
 from profiles.models.catalogue import PiiClass
 from profiles.models.identity import MergeState
 from profiles.models.imports import ImportState, Outcome
@@ -125,6 +126,13 @@ class ImportRowFilters(ListFilters):
     outcome = ChoiceFilter(label=_("Outcome"), choices=Outcome.choices)
     reason = TextFilter(label=_("Code of the reason"), max_length=60)
     changed = TextFilter(field_name="changes", lookup_expr="has_key", label=_("Trait that it changes"), max_length=100)
+    left_out = TextFilter(label=_("Cell left out, as reason:column"), max_length=300, method="with_left_out")
+
+    def with_left_out(self, rows: QuerySet[ImportRow], _name: str, value: str) -> QuerySet[ImportRow]:
+        """Narrow to rows that came in without a cell of this column, for this reason."""
+        code, _colon, column = value.partition(":")
+        found = rows.filter(data__w__contains=[[column, code] if column else [code]])
+        return found.exclude(outcome__in=(Outcome.REJECTED, Outcome.SKIPPED))
 
 
 class CatalogueSearch(ListFilters):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 MAX_TEXT = 10_000  # characters of one trait
@@ -16,10 +18,16 @@ MAX_LIST = 100  # entries
 
 Check = Callable[[str], tuple[Any, str]]
 
-_PLAIN_NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,15})?")
-_POINT_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3}){0,5}|\d{1,18})(\.\d{1,15})?")
-_COMMA_NUMBER = re.compile(r"[+-]?(\d{1,3}([. ]\d{3}){0,5}|\d{1,18})(,\d{1,15})?")
-_CURRENCY = re.compile(r"^(EUR|USD|GBP|CHF|€|\$|£)\s*|\s*(EUR|USD|GBP|CHF|€|\$|£)$")
+_CURRENCY = r"(?:EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|€|\$|£|zł|kr\.?|Kč)"
+_NUMBER = (
+    rf"(?P<sign>[+-]?) ?(?:{_CURRENCY} ?(?P<inner>[+-]?) ?)?"
+    r"(?P<whole>[1-9]\d{0,2}(?P<group>[%s ])\d{3}(?:(?P=group)\d{3}){0,4}|\d{1,18}|(?=%s\d))"
+    r"(?:%s(?P<part>\d{1,15}|-{1,2}))?"
+    rf" ?(?:%%|{_CURRENCY})?(?P<after>-?)"
+)
+_COMMA_NUMBER = re.compile(_NUMBER % (".'", ",", ","), re.IGNORECASE)
+_POINT_NUMBER = re.compile(_NUMBER % (",'", r"\.", r"\."), re.IGNORECASE)
+_MINUS = str.maketrans("\u2010\u2011\u2012\u2013\u2014\u2212’", "------'")
 _DATE = re.compile(
     r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})(?:[T ](\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?\s*(?:Z|[+-]\d{2}:?\d{2})?))?"
 )
@@ -34,17 +42,24 @@ def check_text(text: str) -> tuple[Any, str]:
 
 
 def number_check(decimal_comma: bool) -> Check:
-    """Return a check for numbers, written 1.234,56 (decimal comma) or 1,234.56; a currency sign may stand beside it."""
-    grouped, thousands = (_COMMA_NUMBER, re.compile("[. ]")) if decimal_comma else (_POINT_NUMBER, re.compile(","))
+    """Return a check for numbers, written 1.234,56 (decimal comma) or 1,234.56, or with blanks between thousands.
+
+    A currency or percent sign may stand beside it (12,5 % is 12.5); what is owed may be -45, 45- or (45); 45,- is 45.
+    """
+    pattern = _COMMA_NUMBER if decimal_comma else _POINT_NUMBER
 
     def check_number(text: str) -> tuple[Any, str]:
-        bare = _CURRENCY.sub("", text.replace("\u00a0", " ")).strip()
-        if not grouped.fullmatch(bare):
+        bare = " ".join(unicodedata.normalize("NFKC", text).translate(_MINUS).split())
+        owed = bare.startswith("(") and bare.endswith(")")
+        found = pattern.fullmatch(bare[1:-1].strip() if owed else bare)
+        if not found:
             return None, "not_a_number"
-        plain = thousands.sub("", bare).replace(",", ".")
-        if not _PLAIN_NUMBER.fullmatch(plain):
+        signs = [sign for sign in (found["sign"], found["inner"], found["after"], "-" if owed else "") if sign]
+        if len(signs) > 1:
             return None, "not_a_number"
-        return (float(plain) if "." in plain else int(plain)), ""
+        whole, part = re.sub(r"\D", "", found["whole"]) or "0", (found["part"] or "").strip("-")
+        value: int | float = float(f"{whole}.{part}") if part else int(whole)
+        return (-value if signs == ["-"] else value), ""
 
     return check_number
 
@@ -115,24 +130,61 @@ def check_for(type_name: str, *, day_first: bool = True, decimal_comma: bool = T
     return _CHECKS[type_name](day_first, decimal_comma)
 
 
-def guess_type(samples: list[str]) -> tuple[str, bool, bool]:
-    """Return (type, day_first, decimal_comma) that fits every sample; text when nothing narrower does.
+@dataclass(frozen=True)
+class Guess:
+    """What a column seems to hold. `unclear`: its cells can be read in two ways, so that a person must say which."""
 
-    Numbers that begin with a zero are codes (postcodes, phone numbers, article numbers) and stay text.
+    type: str = "text"
+    day_first: bool = True
+    decimal_comma: bool = True
+    unclear: bool = False
+
+
+def forms(text: str, one: Check, other: Check) -> str:
+    """Return how a cell can be read: "one" or "other" way only, "both" to the same, "either" to another, "" neither."""
+    (first, no), (second, nor) = one(text), other(text)
+    if no or nor:
+        return "" if no and nor else "other" if no else "one"
+    return "both" if first == second else "either"
+
+
+DATE_WAYS = (date_check(True), date_check(False))
+NUMBER_WAYS = (number_check(True), number_check(False))
+
+
+def guess_type(samples: Sequence[str]) -> Guess:
+    """Return the type that fits the samples, decided by the column as a whole; text when nothing narrower does.
+
+    Some misfits are taken for mistakes: a day that is not in the calendar, one cell in ten of dates, one in twenty of
+    numbers. Numbers that begin with a zero are codes (postcodes, phone numbers, article numbers) and stay text.
     """
     seen = [sample.strip() for sample in samples if sample.strip()]
     if not seen:
-        return "text", True, True
-    for day_first in (True, False):
-        check = date_check(day_first)
-        if all(not check(sample)[1] for sample in seen):
-            return "date", day_first, True
-    if not any(re.match(r"[+-]?0\d|\+", sample) or len(sample) > 15 for sample in seen):
-        for decimal_comma in (True, False):
-            check = number_check(decimal_comma)
-            if all(not check(sample)[1] for sample in seen):
-                return "number", True, decimal_comma
+        return Guess()
+    dates = [sample for sample in seen if _DATE.fullmatch(sample)]
+    if len(dates) >= 0.9 * len(seen):
+        found = {forms(sample, *DATE_WAYS) for sample in dates}
+        if found - {""}:
+            # Months come first only where slashes are written.
+            return _guess("date", found, asks="/" in "".join(dates))
+    if not any(re.match(r"[+-]?0\d|\+", sample) or len(sample) > 24 for sample in seen):
+        ways = [forms(sample, *NUMBER_WAYS) for sample in seen]
+        if sum(way != "" for way in ways) >= 0.95 * len(seen):
+            return _guess("number", set(ways), asks=True)
     words = {sample.lower() for sample in seen}
     if words <= _YES | _NO and len(words) > 1:
-        return "yesno", True, True
-    return "text", True, True
+        return Guess("yesno")
+    return Guess()
+
+
+def _guess(type_name: str, found: set[str], *, asks: bool) -> Guess:
+    """Return a guess by how the cells of a column can be read. `asks`: ask when nothing in it tells the one way."""
+    mixed = {"one", "other"} <= found
+    unclear = mixed or (asks and "either" in found and not {"one", "other"} & found)
+    one_way = "other" not in found
+    return Guess(
+        type_name,
+        day_first=one_way or type_name != "date",
+        decimal_comma=one_way or type_name != "number",
+        unclear=unclear,
+    )

@@ -8,6 +8,7 @@ that the marketer can overrule.
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 
 #: encodings that the marketer may choose; the names are Python's
@@ -17,9 +18,19 @@ ENCODINGS = {
     "utf-16-le": "UTF-16 (little end first, no mark)",
     "utf-16-be": "UTF-16 (big end first, no mark)",
     "cp1252": "Windows-1252 (Western European)",
+    "cp1250": "Windows-1250 (Central European)",
+    "cp1251": "Windows-1251 (Cyrillic)",
+    "cp1253": "Windows-1253 (Greek)",
+    "cp1254": "Windows-1254 (Turkish)",
+    "cp1257": "Windows-1257 (Baltic)",
+    "iso-8859-1": "ISO-8859-1 (Latin 1)",
+    "iso-8859-2": "ISO-8859-2 (Latin 2)",
     "iso-8859-15": "ISO-8859-15 (Latin 9)",
     "cp850": "DOS (code page 850)",
+    "cp437": "DOS (code page 437)",
+    "cp852": "DOS (code page 852, Central European)",
     "mac-roman": "Mac Roman",
+    "mac-latin2": "Mac (Central European)",
 }
 
 #: stands for bytes that have no meaning in the chosen encoding; no valid text holds it, so such rows are found
@@ -63,6 +74,9 @@ def foreign_file(head: bytes) -> str:
         if head.startswith(signature):
             return code
     return ""
+
+
+_BREAKS = re.compile(rb"[;,|\t\r\n\"\0]")
 
 
 @dataclass
@@ -120,6 +134,27 @@ def detect_encoding(content: bytes) -> str:
     detector = EncodingDetector()
     detector.feed(content)
     return detector.result()
+
+
+def telling_bytes(head: bytes) -> bytes:
+    """Return the word with the first byte that encodings disagree about; empty when there is none."""
+    at = next((place for place, byte in enumerate(head) if byte >= 0x80), None)
+    if at is None or head.startswith(tuple(mark for mark, _encoding in _MARKS)):
+        return b""
+    begin, end = max(at - 20, 0), at + 20
+    before, after = _BREAKS.split(head[begin:at])[-1], _BREAKS.split(head[at:end])[0]
+    return before + after
+
+
+def as_read(sample: bytes, encoding: str) -> str:
+    """Return some bytes as an encoding reads them; empty when they mean nothing in it."""
+    if encoding.startswith("utf-16"):
+        return ""
+    try:
+        text = sample.decode(encoding)
+    except UnicodeDecodeError:
+        return ""
+    return text if text.isprintable() else ""
 
 
 def reader_encoding(encoding: str) -> str:

@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from cdp.common.errors import CdpError
+from profiles.identity.phones import REGIONS, home_region
 from profiles.identity.trait_names import canonical_name
 from profiles.importing.checking import TYPES, guess_type
 from profiles.importing.headers import guess_target
@@ -17,6 +19,11 @@ from profiles.importing.headers import guess_target
 #: what happens to a value that a person has already
 RULES = ("overwrite", "fill", "create")
 IGNORE = ""
+#: types of columns whose cells can all be read in two ways: a person says which
+UNCLEAR = {
+    "ask_number": gettext_lazy("%(column)s: say whether a comma or a point comes before the decimals."),
+    "ask_date": gettext_lazy("%(column)s: say whether the day or the month comes first."),
+}
 _TRAIT_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]{0,99}")
 
 
@@ -58,10 +65,12 @@ class FileMapping:
 
     columns: tuple[ColumnPlan, ...]
     match: str
+    country: str  # of telephone numbers that are written without one
 
     def as_json(self) -> dict[str, Any]:
         """Return what the job stores."""
-        return {"match": self.match, "columns": [asdict(column) for column in self.columns]}
+        columns = [asdict(column) for column in self.columns]
+        return {"match": self.match, "country": self.country, "columns": columns}
 
 
 def _refuse(code: str, message: str, place: str = "", **detail: Any) -> CdpError:
@@ -91,7 +100,10 @@ def parse_mapping(raw: Any, *, header: Sequence[str], kinds: Collection[str], ta
             _("Choose the column that says who a row is about: a mail address, a user id or another identifier."),
             "match",
         )
-    return FileMapping(columns=tuple(sorted(used, key=lambda column: column.index)), match=match)
+    country = str(raw.get("country") or home_region())
+    if country not in REGIONS:
+        raise _refuse("country_unknown", _("There is no such country. Write it as two letters, such as NL."), "country")
+    return FileMapping(columns=tuple(sorted(used, key=lambda column: column.index)), match=match, country=country)
 
 
 def _parse_column(
@@ -126,7 +138,9 @@ def _parse_column(
         )
     if plan.registered and plan.registered not in targets:
         raise _refuse("target_unknown", _("%(column)s: there is no such target.") % named, place, **named)
-    if plan.type not in TYPES:
+    if plan.target and plan.type in UNCLEAR:
+        raise _refuse("type_unclear", UNCLEAR[plan.type] % named, place, **named)
+    if plan.target and plan.type not in TYPES:
         raise _refuse("type_unknown", _("%(column)s: there is no such type.") % named, place)
     if plan.rule not in RULES:
         raise _refuse("rule_unknown", _("%(column)s: there is no such overwrite rule.") % named, place)
@@ -165,7 +179,7 @@ def guess_mapping(
             target = "trait:last_name"  # `Voornaam; Tussenvoegsel; Naam`
         if target in taken or (target.startswith("id:") and target[3:] not in kinds):
             target = IGNORE
-        type_name, day_first, decimal_comma = guess_type(cells)
+        guess = guess_type(cells)
         taken.add(target)
         columns.append(
             asdict(
@@ -173,14 +187,14 @@ def guess_mapping(
                     index=index,
                     header=name,
                     target=target,
-                    type=type_name,
-                    day_first=day_first,
-                    decimal_comma=decimal_comma,
+                    type=f"ask_{guess.type}" if guess.unclear and target.startswith("trait:") else guess.type,
+                    day_first=guess.day_first,
+                    decimal_comma=guess.decimal_comma,
                 )
             )
         )
     match = str((remembered or {}).get("match") or "") or _fullest_kind(columns, samples, kinds)
-    return {"match": match, "columns": columns}
+    return {"match": match, "country": (remembered or {}).get("country") or home_region(), "columns": columns}
 
 
 def _fullest_kind(columns: Sequence[Mapping[str, Any]], samples: Sequence[Sequence[str]], kinds: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The file of rejected rows: to be corrected and uploaded again."""
+"""The files of what did not come in: rejected rows, to be corrected and uploaded again, and cells left out."""
 
 from __future__ import annotations
 
@@ -54,6 +54,25 @@ def rejected_csv(job: Import, rows: Iterable[ImportRow]) -> Iterator[bytes]:
             *(cells if whole else [""] * width),
         ]
         writer.writerow([escape_formula(cell) for cell in line])
+        if buffer.tell() > 64 * 1024:
+            yield buffer.getvalue().encode()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue().encode()
+
+
+def left_out_csv(job: Import, rows: Iterable[ImportRow]) -> Iterator[bytes]:
+    """Yield a line for each cell that a row came in without: where it stands in the file, and why; not what it held."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=job.delimiter)
+    yield b"\xef\xbb\xbf"
+    writer.writerow([*EXTRA[:4], "_person"])
+    for row in rows:
+        data = row.data or {}
+        person = next((f"{kind}:{value}" for kind, value in data.get("i", ())), "")
+        for column, code in data.get("w", ()):
+            line = [str(row.line), column, ROW_REASONS.label(code), ROW_REASONS.hint(code), person]
+            writer.writerow([escape_formula(cell) for cell in line])
         if buffer.tell() > 64 * 1024:
             yield buffer.getvalue().encode()
             buffer.seek(0)

@@ -3,24 +3,31 @@
 The checked data of a row is a dict without empty parts:
 `i`: [[kind, value], ...] the identifiers, the matching one first;
 `t`, `f`, `n`: traits to overwrite, to fill when empty, to write for new people only;
-`x`: {registered target: value}.
+`x`: {registered target: value};
+`w`: [[header, code], ...] the cells that were left out because they do not fit. The row goes on without them: a
+contact is not lost over a telephone number with a digit too few. What stood in them is not kept.
 
-A row that is refused keeps `i` and `x` as far as they could be read, of `x` only what takes something away: an opt-out
-holds, whatever else is wrong with its row.
+Only a row whose matching identifier is missing or unusable is refused. It keeps `i` and `x` as far as they could be
+read, of `x` only what takes something away: an opt-out holds, whatever else is wrong with its row.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cdp.common.formulas import restore_formula
 from profiles.identity.traits import ADDRESS_TRAITS
-from profiles.importing.checking import Check, check_for
+from profiles.importing.checking import DATE_WAYS, NUMBER_WAYS, Check, check_for, forms
 from profiles.importing.mapping import FileMapping
 from profiles.importing.targets import ImportTarget
 
+#: types whose cells may be readable in two ways, and these ways
+WAYS = {"number": NUMBER_WAYS, "date": DATE_WAYS}
+MAX_EXAMPLES = 3
+_MARKS = re.compile(r"[.,/-]")
 _RULE_PART = {"overwrite": "t", "fill": "f", "create": "n"}
 
 
@@ -32,6 +39,32 @@ class Refusal:
     code: str
     column: str = ""  # header of the cell that is at fault
     data: dict[str, Any] | None = None  # what holds nevertheless
+
+
+class _Doubt:
+    """Looks for a cell that can be read in one way only, and counts those that can be read in two until there is one.
+
+    `6.625` is six thousand or six and a bit, `03/04/2026` is in March or in April.
+    """
+
+    def __init__(self, header: str, ways: tuple[Check, Check]) -> None:
+        self.header = header
+        self.count = 0
+        self.examples: list[list[str]] = []
+        self._ways = ways
+        self._settled = False
+
+    def look(self, text: str, value: Any) -> None:
+        """Look at a cell and what was made of it."""
+        if self._settled or not _MARKS.search(text) or text[4:5] == "-":
+            return
+        form = forms(text, *self._ways)
+        if form in ("one", "other"):
+            self._settled, self.count, self.examples = True, 0, []
+        elif form == "either":
+            self.count += 1
+            if len(self.examples) < MAX_EXAMPLES:
+                self.examples.append([text[:40], str(value)])
 
 
 class RowChecker:
@@ -46,6 +79,7 @@ class RowChecker:
     ) -> None:
         self._lowers = {name: target.lowers for name, target in targets.items()}
         self._steps: list[tuple[int, str, str, str, Check]] = []
+        self._doubted: dict[int, _Doubt] = {}
         kinds: list[str] = []
         for column in mapping.columns:
             if column.kind:
@@ -57,15 +91,17 @@ class RowChecker:
             else:
                 step = ("x", column.registered, targets[column.registered].check)
             self._steps.append((column.index, column.header, *step))
+            if column.trait and column.type in WAYS:
+                self._doubted[column.index] = _Doubt(column.header, WAYS[column.type])
         #: kinds of identifier in the order of `i`: the matching one first
         self.kinds = [mapping.match, *(kind for kind in kinds if kind != mapping.match)]
         self._match_header = next(column.header for column in mapping.columns if column.kind == mapping.match)
 
     def check(self, cells: Sequence[str]) -> dict[str, Any] | Refusal:
-        """Return the row's data, or why it is refused; the first column that does not fit is named."""
+        """Return the row's data, or why it is refused."""
         data: dict[str, Any] = {}
         found: dict[str, str] = {}
-        fault: tuple[str, str, str] | None = None
+        left_out: list[list[str]] = []
         for index, header, part, key, check in self._steps:
             text = cells[index].strip()
             if not text:
@@ -74,7 +110,7 @@ class RowChecker:
                 text = restore_formula(text)
             value, code = check(text)
             if code:
-                fault = fault or ("rejected", code, header)
+                left_out.append([header, code])
             elif part == "i":
                 found[key] = value
                 if key in ADDRESS_TRAITS:  # an address that is new to a person is the one to use from now on
@@ -83,12 +119,25 @@ class RowChecker:
                 data[part][key] = value
             else:
                 data[part] = {key: value}
+            if index in self._doubted:
+                self._doubted[index].look(text, value)
+        data["i"] = [[kind, found[kind]] for kind in self.kinds if kind in found]
         if self.kinds[0] not in found:
             if not any(cell.strip() for cell in cells):
                 return Refusal("skipped", "empty")
-            fault = fault or ("rejected", "no_key", self._match_header)
-        data["i"] = [[kind, found[kind]] for kind in self.kinds if kind in found]
-        return Refusal(*fault, self._what_holds(data)) if fault else data
+            code = next((code for header, code in left_out if header == self._match_header), "no_key")
+            return Refusal("rejected", code, self._match_header, self._what_holds(data))
+        if left_out:
+            data["w"] = left_out
+        return data
+
+    def doubts(self) -> list[dict[str, Any]]:
+        """Return the columns all of whose cells could be read in another way too: {column, count, examples}."""
+        return [
+            {"column": doubt.header, "count": doubt.count, "examples": doubt.examples}
+            for doubt in self._doubted.values()
+            if doubt.count
+        ]
 
     def _what_holds(self, data: dict[str, Any]) -> dict[str, Any] | None:
         """Return the opt-outs of a refused row with the identifiers that could be read; None without either."""

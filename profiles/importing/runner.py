@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -36,6 +37,9 @@ from profiles.querysets.imports import count_rows
 from profiles.tombstones import erasures_so_far
 
 logger = logging.getLogger(__name__)
+
+#: what the counts hold beside what is counted of the rows, and what stands for nothing
+_KEPT_COUNTS: tuple[tuple[str, Any], ...] = (("targets", {}), ("opt_outs", {}), ("to_do", 0), ("doubts", []))
 
 #: a row that fails alone is rejected; so many in a row are no fault of theirs
 MAX_FAILING = 20
@@ -129,11 +133,7 @@ def _check(job: Import, claim: Claim) -> None:
     mapping = parsed_mapping(job)
     targets = _targets_of(mapping)
     blocked = dict(IdentifierKind.objects.values_list("name", "blocked_values"))
-    checker = RowChecker(
-        mapping,
-        identifier_check=lambda kind: identifier_check(kind, blocked),
-        targets={target.name: target for target in targets},
-    )
+    by_name = {target.name: target for target in targets}
 
     def progress(rows: int, share: float) -> None:
         heed_stop(job)
@@ -141,13 +141,16 @@ def _check(job: Import, claim: Claim) -> None:
 
     erasures = None
     while erasures != (erasures := erasures_so_far()):  # again, when somebody was erased whose rows may be staged
+        checker = RowChecker(
+            mapping, identifier_check=lambda kind: identifier_check(kind, blocked, mapping.country), targets=by_name
+        )
         total = read_file(job, checker, progress)
         claim.renew()
         decide(job, checker, mapping)
     kept = plan_targets(job, targets, timezone.now())
     with _long_transaction():
         counts = count_rows(job.pk) | {"targets": kept, "to_do": _to_do(job.pk)}
-        counts["opt_outs"] = {"rows": count_opt_outs(job, targets)}
+        counts |= {"opt_outs": {"rows": count_opt_outs(job, targets)}, "doubts": checker.doubts()}
     heed_stop(job)
     done = {"counts": counts, "planned": counts, "rows_total": total, "rows_done": 0, "error_code": ""}
     leave(job, claim, ImportState.READY, **done, checked_at=timezone.now())
@@ -209,7 +212,7 @@ def _finish(job: Import, claim: Claim, state: str) -> None:
     with _long_transaction():
         claim.renew()
         close_import(job, state)
-        kept = {name: job.counts.get(name, empty) for name, empty in (("targets", {}), ("opt_outs", {}), ("to_do", 0))}
+        kept = {name: job.counts.get(name, empty) for name, empty in _KEPT_COUNTS}
         job.counts = count_rows(job.pk) | kept
         job.error_code = ""
         job.save()

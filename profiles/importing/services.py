@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from cdp.common.errors import CdpError
 from cdp.common.queue_items import is_held
 from cdp.common.wake import wake
+from profiles.importing.decoding import ENCODINGS, as_read, telling_bytes
 from profiles.importing.headers import fingerprint
 from profiles.importing.jobs import NAME, TASK, hand_to_worker
 from profiles.importing.mapping import guess_mapping, parse_mapping
@@ -25,6 +26,7 @@ from profiles.models.source import SourceKind
 
 #: kinds that no file may bring: a browser makes them, and they stand for a device
 _DEVICE_KINDS = ("anonymous_id",)
+_HEAD = 256 * 1024  # bytes looked at for letters that encodings disagree about
 _PROOF_FIELDS = ("source", "obtained_on", "wording")
 
 
@@ -83,6 +85,16 @@ def look_at(job: Import) -> Preview:
     """Return the head of the import's file."""
     with job.file.open("rb") as raw:
         return read_preview(raw, job.encoding, job.delimiter)
+
+
+def encoding_choices(job: Import) -> list[tuple[str, str]]:
+    """Return the encodings, each with how it reads the first word of the file that they do not agree about."""
+    with job.file.open("rb") as raw:
+        sample = telling_bytes(raw.read(_HEAD))
+    words = {encoding: as_read(sample, encoding) for encoding in ENCODINGS}
+    return [
+        (encoding, f"{label}: {words[encoding]}" if words[encoding] else label) for encoding, label in ENCODINGS.items()
+    ]
 
 
 def _read_head(job: Import, encoding: str, delimiter: str) -> Preview:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from babel import Locale
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
+
+from profiles.identity.phones import REGIONS
+from profiles.identity.trait_names import plain_word
+from profiles.importing.checking import DATE_WAYS, NUMBER_WAYS
 
 #: one select offers type and its way of writing together: value -> (label, type, day_first, decimal_comma)
 TYPE_CHOICES: dict[str, tuple[Any, str, bool, bool]] = {
@@ -16,6 +22,8 @@ TYPE_CHOICES: dict[str, tuple[Any, str, bool, bool]] = {
     "date_month": (_("date, month first (12/31/2026)"), "date", False, True),
     "yesno": (_("yes or no"), "yesno", True, True),
     "list": (_("list, cut at ; | or ,"), "list", True, True),
+    "ask_number": (_("comma or point? choose"), "ask_number", True, True),
+    "ask_date": (_("day or month first? choose"), "ask_date", True, True),
 }
 RULE_CHOICES = (
     ("overwrite", _("overwrite")),
@@ -52,7 +60,25 @@ def read_mapping(post: Mapping[str, Any], header: Sequence[str]) -> dict[str, An
                 "rule": str(post.get(f"rule_{index}", "overwrite")),
             }
         )
-    return {"match": str(post.get("match", "")), "columns": columns}
+    return {"match": str(post.get("match", "")), "country": str(post.get("country", "")), "columns": columns}
+
+
+def question(column: Mapping[str, Any], samples: Sequence[str]) -> str:
+    """Return what a person is asked about a column whose cells can be read in two ways; empty for any other."""
+    ways = {"ask_number": NUMBER_WAYS, "ask_date": DATE_WAYS}.get(str(column.get("type")))
+    if ways is None:
+        return ""
+    for sample in samples:
+        (first, no), (second, nor) = ways[0](sample), ways[1](sample)
+        if not no and not nor and first != second:
+            return gettext("Is %(cell)s %(first)s or %(second)s?") % {"cell": sample, "first": first, "second": second}
+    return gettext("Some cells are written one way, some the other; those that do not fit are left out.")
+
+
+def countries() -> list[tuple[str, str]]:
+    """Return the countries whose telephone numbers are known, by name in the reader's language."""
+    names = Locale.parse(get_language() or "en", sep="-").territories
+    return sorted(((code, names.get(code, code)) for code in REGIONS), key=lambda entry: plain_word(entry[1]))
 
 
 def read_proof(post: Mapping[str, Any]) -> dict[str, str]:

@@ -13,15 +13,15 @@ from django.utils.translation import gettext as _
 from cdp.common.masking import Reader
 from cdp.common.registry import PeopleAction, people_actions
 from cdp.common.retention import period_of
+from profiles.identity.phones import home_region
 from profiles.importing import services as service
-from profiles.importing.decoding import ENCODINGS
 from profiles.importing.dialect import DELIMITERS
 from profiles.importing.headers import trait_key
 from profiles.importing.reasons import ROW_REASONS, error_text, explain
 from profiles.importing.targets import all_targets, undoers
 from profiles.models import CatalogueEntry, Import, ImportRow
 from profiles.models.imports import ImportState, Outcome
-from profiles.views.import_forms import RULE_CHOICES, TRAIT, TYPE_CHOICES, type_choice
+from profiles.views.import_forms import RULE_CHOICES, TRAIT, TYPE_CHOICES, countries, question, type_choice
 
 #: typed to undo: the same in every language, so that help and page agree
 UNDO_WORD = "UNDO"
@@ -58,6 +58,7 @@ def map_context(job: Import, posted: Mapping[str, Any] | None, proof: Mapping[st
                 "target": TRAIT if is_trait else target,
                 "trait": target.removeprefix("trait:") if is_trait else trait_key(name),
                 "type": type_choice(column),
+                "question": question(column, [row[index].strip() for row in preview.rows]),
                 "rule": column.get("rule") or "overwrite",
             }
         )
@@ -75,9 +76,11 @@ def map_context(job: Import, posted: Mapping[str, Any] | None, proof: Mapping[st
         "asks_proof": any(target.accepts_proof for target in targets.values()),
         "proof": proof,
         "match": mapping.get("match", ""),
-        "types": [(value, choice[0]) for value, choice in TYPE_CHOICES.items()],
+        "types": [(value, choice[0]) for value, choice in TYPE_CHOICES.items() if not value.startswith("ask_")],
+        "country": mapping.get("country") or home_region(),
+        "countries": countries(),
         "rules": RULE_CHOICES,
-        "encodings": ENCODINGS.items(),
+        "encodings": service.encoding_choices(job),
         "delimiters": DELIMITERS.items(),
         "traits": [name for name, _people in CatalogueEntry.objects.top_traits()],
         "seen_before": before,
@@ -128,6 +131,8 @@ def result_context(job: Import) -> dict[str, Any]:
         "figures": figures,
         "reasons": reasons,
         "fields": fields,
+        "left_out": _left_out(job),
+        "doubts": counts.get("doubts", []),
         "targets": _target_lines(counts.get("targets", {})),
         "undone": counts.get("undone", {}),
         "undone_facts": _undone_facts(counts.get("undone", {})),
@@ -149,6 +154,20 @@ def actions_for(job: Import, user: Any) -> list[PeopleAction]:
     if job.state not in _WITH_PEOPLE:
         return []
     return [action for action in people_actions if user.has_perms(list(action.permissions))]
+
+
+def _left_out(job: Import) -> list[dict[str, Any]]:
+    """Return the cells that rows came in without, by column and reason."""
+    return [
+        {
+            "column": column,
+            "reason": ROW_REASONS.label(code),
+            "hint": ROW_REASONS.hint(code),
+            "count": count,
+            "url": rows_url(job, left_out=f"{code}:{column}"),
+        }
+        for column, code, count in (job.counts or {}).get("left_out", ())
+    ]
 
 
 def _late_step(job: Import) -> int:
@@ -194,6 +213,9 @@ def rows_title(chosen: Mapping[str, str]) -> str:
     """Return the heading of a list of rows."""
     if chosen["reason"]:
         return ROW_REASONS.label(chosen["reason"])
+    if chosen["left_out"]:
+        code, _colon, column = chosen["left_out"].partition(":")
+        return f"{column}: {ROW_REASONS.label(code)}" if column else ROW_REASONS.label(code)
     if chosen["changed"]:
         return _("Rows that change “%(name)s”") % {"name": chosen["changed"]}
     if chosen["outcome"]:
@@ -210,6 +232,7 @@ def shown_row(row: ImportRow, reader: Reader) -> dict[str, Any]:
         "tone": _TONES.get(row.outcome, ""),
         "reason": reader.text(explain(row.reason, row.params)) if row.reason else "",
         "hint": ROW_REASONS.hint(row.reason),
+        "left_out": [explain(code, {"column": column}) for column, code in data.get("w", ())],
         "profile": getattr(row, "profile", None),
         "identifiers": data.get("i", []),
         "changes": [(key, change[0], change[1]) for key, change in (row.changes or {}).items()],

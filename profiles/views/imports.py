@@ -26,10 +26,10 @@ from cdp.common.lists import Column, ListPage, page_asked
 from cdp.common.masking import reader_of
 from profiles.filters import ImportFilters, ImportRowFilters
 from profiles.importing import services as service
-from profiles.importing.rejected import rejected_csv
+from profiles.importing.rejected import left_out_csv, rejected_csv
 from profiles.models import Import, ImportRow
 from profiles.models.imports import ImportState, Outcome
-from profiles.querysets.imports import rejected_rows, with_people
+from profiles.querysets.imports import rejected_rows, rows_with_left_out, with_people
 from profiles.views import import_forms, import_pages
 
 WORKING = (ImportState.CHECKING, ImportState.RUNNING, ImportState.UNDOING)
@@ -192,7 +192,7 @@ def import_rows(request: HttpRequest, import_id: int) -> HttpResponse:
     """List the rows behind a number."""
     job = _job(import_id)
     filters = ImportRowFilters(request.GET, request=request)
-    chosen = {name: str(filters.chosen().get(name, "")) for name in ("outcome", "reason", "changed")}
+    chosen = {name: str(filters.chosen().get(name, "")) for name in ("outcome", "reason", "changed", "left_out")}
     order = Order.of(ImportRow, "line", key=["line"])
     page, lost = page_asked(request, filters.narrow(ImportRow.objects.filter(import_id=job.pk)), order)
     record_access(request=request, action="import.rows_viewed", object_kind="import", object_id=str(job.pk))
@@ -216,6 +216,19 @@ def import_rejected(request: HttpRequest, import_id: int) -> HttpResponse | Stre
     record_access(request=request, action="import.rejected_exported", object_kind="import", object_id=str(job.pk))
     response = StreamingHttpResponse(rejected_csv(job, rejected_rows(job)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="import-{job.pk}-rejected.csv"'
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+@require_GET
+@needs("profiles.view_import", "profiles.view_pii")
+def import_left_out(request: HttpRequest, import_id: int) -> HttpResponse | StreamingHttpResponse:
+    """Download which cells the rows came in without, and why."""
+    job = _job(import_id)
+    record_access(request=request, action="import.left_out_exported", object_kind="import", object_id=str(job.pk))
+    lines = left_out_csv(job, rows_with_left_out(job))
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="import-{job.pk}-left-out.csv"'
     response["X-Content-Type-Options"] = "nosniff"
     return response
 
@@ -256,5 +269,6 @@ urlpatterns = [
     path("imports/<int:import_id>/progress/", import_progress, name="import_progress"),
     path("imports/<int:import_id>/rows/", import_rows, name="import_rows"),
     path("imports/<int:import_id>/rejected.csv", import_rejected, name="import_rejected"),
+    path("imports/<int:import_id>/left-out.csv", import_left_out, name="import_left_out"),
     path("imports/<int:import_id>/<slug:action>/", import_act, name="import_act"),
 ]

@@ -81,6 +81,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "profiles:import_progress": (_IMPORT, NEVER),
     "profiles:import_rows": (_IMPORT, NEVER),
     "profiles:import_rejected": (f"{_IMPORT}+{_PII}", NEVER),
+    "profiles:import_left_out": (f"{_IMPORT}+{_PII}", NEVER),
     "profiles:import_act": (NEVER, "profiles.change_import"),
     "consent:unsubscribe": (ANYONE, ANYONE),
     "consent:preferences": (ANYONE, ANYONE),

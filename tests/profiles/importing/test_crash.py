@@ -60,7 +60,7 @@ def _file(rows: int, *, delimiter: str = ",", bad_every: int = 0) -> tuple[str, 
         if bad_every and number % bad_every == 0:
             bad += 1
             kind = number // bad_every % 3
-            cells = [["no address", *cells[1:]], cells[:2], [cells[0], '"' + cells[1], cells[2]]][kind]
+            cells = [[*cells[:2], "null"], cells[:2], [cells[0], '"' + cells[1], cells[2]]][kind]
         lines.append(delimiter.join(cells) + "\n")
     return "".join(lines), bad
 

@@ -118,9 +118,9 @@ def test_every_row_is_accounted_for_with_its_reason() -> None:
     assert list(rows) == [
         (2, "created", "", None),
         (3, "rejected", "not_an_email", {"column": "email"}),
-        (4, "rejected", "not_a_phone", {"column": "phone"}),
-        (5, "rejected", "not_a_number", {"column": "age"}),
-        (6, "rejected", "not_a_date", {"column": "born"}),
+        (4, "created", "", None),
+        (5, "created", "", None),
+        (6, "created", "", None),
         (7, "skipped", "duplicate", {"line": 2}),
         (8, "rejected", "no_key", {"column": "email"}),
         (9, "rejected", "duplicate_identifier", {"line": 2}),
@@ -128,6 +128,11 @@ def test_every_row_is_accounted_for_with_its_reason() -> None:
         (11, "rejected", "ragged", {"expected": 4, "found": 2}),
     ]
     assert sum(job.counts["outcomes"].values()) == job.rows_total == 10
+    assert job.counts["left_out"] == [
+        ["age", "not_a_number", 1],
+        ["born", "not_a_date", 1],
+        ["phone", "not_a_phone", 1],
+    ]
 
 
 def test_an_identifier_of_another_person_is_refused_and_joins_nobody() -> None:

@@ -53,12 +53,10 @@ def news(of: Profile) -> str:
 @pytest.mark.parametrize(
     "row",
     [
-        "anna@example.org,,not a number,nee",
-        "anna@example.org,06,41,nee",  # the phone number is none
         ",+31612345678,41,nee",  # the column that people are matched by is empty
         "no address,+31612345678,41,nee",
         "anna@example.org,+31687654321,41,nee",  # the number is Bert's: the no counts for both
-        "anna@example.org,,not a number,bezwaar",
+        "no address,+31612345678,41,bezwaar",
     ],
 )
 def test_an_opt_out_of_a_rejected_row_is_applied(reader: Profile, row: str) -> None:
@@ -82,7 +80,7 @@ def test_an_opt_out_of_a_rejected_row_is_applied(reader: Profile, row: str) -> N
 def test_an_opt_out_of_a_second_row_about_the_same_person_is_applied() -> None:
     """The first row makes the person, the second is skipped; and one that names nobody stops nothing."""
     purpose("newsletter")
-    rows = "anna@example.org,,41,ja\nanna@example.org,,41,nee\nnobody@example.org,,x,nee\nbert@example.org,,x,ja\n"
+    rows = "anna@example.org,,41,ja\nanna@example.org,,41,nee\n,+31611111111,x,nee\nno address,,x,ja\n"
     job = confirm(checked(HEAD + rows, MAPPING, PROOF))
     assert outcomes(job) == {"created": 1, "skipped": 1, "rejected": 2}
     anna = person("email", "anna@example.org")
@@ -98,7 +96,9 @@ def test_an_opt_out_of_a_second_row_about_the_same_person_is_applied() -> None:
 def test_a_yes_of_a_rejected_row_is_not_applied(reader: Profile) -> None:
     """Only what takes away."""
     say(reader, ConsentState.objects.get().purpose, "withdrawn")
-    confirm(checked(HEAD + "anna@example.org,,not a number,ja\n", MAPPING, PROOF))
+    factories.identifier(reader, "phone", "+31612345678")
+    job = confirm(checked(HEAD + "no address,+31612345678,41,ja\n", MAPPING, PROOF))
+    assert outcomes(job) == {"rejected": 1}
     assert news(reader) == "withdrawn"
 
 
@@ -116,7 +116,8 @@ def test_a_restricted_person_may_opt_out_and_an_erased_one_is_left_alone(reader:
 def test_the_report_says_so(reader: Profile, client_as: AsRole) -> None:
     """Before and after."""
     client = client_as("Marketer")
-    rows = "anna@example.org,,x,nee\nghost@example.org,,x,nee\nbert@example.org,,x,\n"
+    factories.identifier(reader, "phone", "+31612345678")
+    rows = ",+31612345678,41,nee\n,+31611111111,41,nee\n,+31622222222,41,\n"
     job = checked(HEAD + rows, MAPPING)
     page = reverse("profiles:import", args=[job.pk])
     assert "2 of these rows say no to something. It will be applied" in client.get(page).text
@@ -129,7 +130,8 @@ def test_the_report_says_so(reader: Profile, client_as: AsRole) -> None:
 def test_opt_outs_go_block_by_block_and_once(reader: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when the worker stops in between."""
     monkeypatch.setattr(refused, "BLOCK", 2)
-    rows = "".join(f"p{number}@example.org,,x,nee\n" for number in range(5)) + "anna@example.org,,x,nee\n"
+    factories.identifier(reader, "phone", "+31612345678")
+    rows = "".join(f",+3161100000{number},41,nee\n" for number in range(5)) + ",+31612345678,41,nee\n"
     job = confirm(checked(HEAD + rows, MAPPING))
     assert (job.counts["opt_outs"]["rows"], job.counts["opt_outs"]["applied"]) == (6, 1)
     assert ConsentRecord.objects.filter(state="withdrawn").count() == 1

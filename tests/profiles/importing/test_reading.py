@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cdp.common.formulas import escape_formula, restore_formula
-from profiles.importing.checking import check_list, check_yes_no, date_check, guess_type, number_check
-from profiles.importing.decoding import EncodingDetector, detect_encoding, foreign_file, reader_encoding
+from profiles.importing.checking import Guess, check_list, check_yes_no, date_check, guess_type, number_check
+from profiles.importing.decoding import (
+    ENCODINGS,
+    EncodingDetector,
+    as_read,
+    detect_encoding,
+    foreign_file,
+    reader_encoding,
+    telling_bytes,
+)
 from profiles.importing.dialect import MAX_CELL, MAX_LINE, BrokenRow, Row, read_rows, sniff_delimiter
 from profiles.importing.headers import fingerprint, guess_target, name_columns, trait_key
 
@@ -174,13 +183,85 @@ def test_no_cell_stops_a_check(text: str) -> None:
         assert code or value is not None
 
 
-def test_types_are_guessed_from_samples_and_codes_stay_text() -> None:
-    assert guess_type(["31-12-2020", "01-02-1999"]) == ("date", True, True)
-    assert guess_type(["12/31/2020"]) == ("date", False, True)
-    assert guess_type(["1.5", "20.25"]) == ("number", True, False)
-    assert guess_type(["ja", "nee"])[0] == "yesno"
-    assert guess_type(["0612345678", "0401234567"])[0] == "text"
-    assert guess_type([])[0] == "text"
+@pytest.mark.parametrize(
+    ("cells", "guess"),
+    [
+        (["31-12-2020", "01-02-1999"], Guess("date")),
+        (["12/31/2020", "01/02/2020"], Guess("date", day_first=False)),
+        (["31/12/2020", "01/02/2020"], Guess("date")),
+        (["01/02/2020", "03/04/2020"], Guess("date", unclear=True)),
+        (["01-02-2020", "2020-03-04"], Guess("date")),
+        (["31/12/2020", "12/31/2020"], Guess("date", day_first=False, unclear=True)),
+        (["1.5", "20.25"], Guess("number", decimal_comma=False)),
+        (["6.625", "1.250"], Guess("number", unclear=True)),
+        (["6,625", "12"], Guess("number", unclear=True)),
+        (["6.625", "12,5"], Guess("number")),
+        (["6.625", "6.6"], Guess("number", decimal_comma=False)),
+        (["0.625", "6.625"], Guess("number", decimal_comma=False)),
+        (["1.234,56", "1,234.56"], Guess("number", decimal_comma=False, unclear=True)),
+        (["-€ 45,00", "45,-", "(3)", "12 %"], Guess("number")),
+        (["12", "13"], Guess("number")),
+        (["31-02-1990", "1-2-1990", "3-4-1990"], Guess("date")),
+        (["31-02-1990"], Guess("text")),
+        ([*["1-2-1990"] * 9, "unknown"], Guess("date")),
+        (["1-2-1990", "unknown"], Guess("text")),
+        ([*["12,5"] * 20, "none"], Guess("number")),
+        (["1", "3", "12-bis"], Guess("text")),
+        (["ja", "nee"], Guess("yesno")),
+        (["0612345678", "0401234567"], Guess("text")),
+        ([], Guess("text")),
+    ],
+)
+def test_the_type_is_decided_by_the_column_as_a_whole(cells: list[str], guess: Guess) -> None:
+    assert guess_type(cells) == guess
+
+
+@pytest.mark.parametrize(
+    ("text", "comma", "value"),
+    [
+        ("-€ 45,00", True, -45),
+        ("€ -45,00", True, -45),
+        ("€-45", True, -45),
+        ("45,-", True, 45),
+        ("€ 1.250,--", True, 1250),
+        ("45-", True, -45),
+        ("(45,00)", True, -45),
+        ("(€ 45)", True, -45),
+        ("1 234,56", True, 1234.56),
+        ("1\u202f234,56", True, 1234.56),
+        ("1'234.56", False, 1234.56),
+        ("−12", True, -12),
+        ("12,5 %", True, 12.5),
+        ("12,50 EUR", True, 12.5),
+        (",5", True, 0.5),
+        ("１２", True, 12),
+        ("6.625", True, 6625),
+        ("6.625", False, 6.625),
+        ("0.625", True, None),
+        ("6.62", True, None),
+        ("--3", True, None),
+        ("-(3)", True, None),
+        ("1.2.3", True, None),
+        ("12 34", True, None),
+        ("%", True, None),
+    ],
+)
+def test_amounts_as_people_write_them(text: str, comma: bool, value: float | None) -> None:
+    assert number_check(comma)(text) == ((value, "") if value is not None else (None, "not_a_number"))
+
+
+@given(st.decimals(-(10**9), 10**9, places=2), st.sampled_from(["{}", "€ {}", "{} EUR", "{}%", " {} "]))
+def test_a_number_written_the_dutch_way_comes_back(number: Decimal, form: str) -> None:
+    written = f"{number:,.2f}".translate(str.maketrans(",.", ".,"))
+    assert number_check(True)(form.format(written)) == (float(number), "")
+
+
+@pytest.mark.parametrize("encoding", sorted(set(ENCODINGS) - {"utf-16", "utf-16-le", "utf-16-be"}))
+def test_each_encoding_shows_the_word_that_tells_it(encoding: str) -> None:
+    assert telling_bytes("naam;stad\nJan;Ede\n".encode(encoding)) == b""
+    word = "Jörg" if encoding not in ("cp1251", "cp1253") else {"cp1251": "Ёж", "cp1253": "Ζωή"}[encoding]
+    sample = telling_bytes(f'naam;stad\nJan;"{word} Bos";Ede\n'.encode(encoding))
+    assert as_read(sample, encoding) == f"{word} Bos"
 
 
 @pytest.mark.parametrize(
