@@ -1,4 +1,4 @@
-"""How the web process refuses before Django is asked: JSON below /api/, elsewhere a page in the reader's language."""
+"""How the web process refuses before Django is asked: JSON for programs, elsewhere a page in the reader's language."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_noop
 
 from cdp.common.asgi import Scope, Send, send_whole
 from cdp.page_headers import ALWAYS
+from cdp.web.routes import PROGRAMS
 from cdp.web.scopes import header
 
 
@@ -78,7 +79,7 @@ OF_READING = {"too_slow": TOO_SLOW, "broken_off": BROKEN_OFF, "busy": BUSY}
 async def send_refusal(scope: Scope, send: Send, refusal: EarlyRefusal) -> None:
     """Answer; nothing of this asks the database."""
     language = _language(scope)
-    if scope["path"].startswith("/api/"):
+    if scope["path"].startswith(PROGRAMS):
         kind, body = b"application/json", _json(refusal, language)
     else:
         kind, body = b"text/html; charset=utf-8", _page(refusal, language)

@@ -53,10 +53,12 @@ _ROUTES: tuple[tuple[re.Pattern[str], Route], ...] = tuple(
         (r"/imports/new/$", Route(PAGES, upload=True)),
         (r"/api/(?:v1/)?imports/?$", Route(API, upload=True)),
         (r"/api/(?:.*/)?bulk/?$", Route(API, BULK_BYTES)),
-        (r"/api/", Route(API)),
+        (r"/api/|/v1/", Route(API)),
     )
 )
 _ELSE = Route(PAGES)
+#: addresses whose refusals are JSON
+PROGRAMS = ("/api/", "/v1/")
 
 
 def route_of(path: str) -> Route:

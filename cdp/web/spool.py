@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from cdp.common.asgi import PIECE, ReaderTooSlow, Send, send_piece
 
-MAX_BYTES = 4 * 1024**3
+MAX_BYTES = 16 * 1024**3
 #: free disk is looked at each time this much was written
 LOOK_EVERY = 64 * 1024 * 1024
 #: a reader that takes fewer bytes a second than this is given up after a minute

@@ -31,6 +31,7 @@ from cdp.web.routes import (
         ("/api/v1/imports/", API, USUAL_BYTES, True),
         ("/api/v1/profiles/", API, USUAL_BYTES, False),
         ("/api/v1/profiles/bulk/", API, BULK_BYTES, False),
+        ("/v1/spaces/shop/collections/users/profiles/user_id:1/traits", API, USUAL_BYTES, False),
         ("/api/v1/imports/7/", API, USUAL_BYTES, False),
     ],
 )
