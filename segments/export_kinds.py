@@ -20,7 +20,7 @@ def _people() -> ExportKind:
     return export_kinds.get("people")
 
 
-def member_rows(filters: Mapping[str, str]) -> QuerySet[Membership]:
+def member_rows(filters: Mapping[str, str], _reader: Any) -> QuerySet[Membership]:
     """Return the members of the segment that the filters name."""
     if unknown := sorted(set(filters) - {"segment_id"}):
         raise unknown_filter(unknown[0])
@@ -46,7 +46,7 @@ MEMBERS = ExportKind(
     rows=member_rows,
     order=lambda: Order.of(Membership, "profile_id", key=("profile_id",)),
     describe=members,
-    columns=lambda parts: plain_columns("entered_at") + _people().columns(parts),
+    columns=lambda parts, open_names: plain_columns("entered_at") + _people().columns(parts, open_names),
     parts=lambda: _people().parts(),
     part_permissions=lambda: _people().part_permissions(),
 )

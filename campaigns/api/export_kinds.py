@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -20,9 +21,9 @@ FIELDS = (
 )  # fmt: skip
 
 
-def delivery_rows(filters: Mapping[str, str]) -> QuerySet[Delivery]:
+def delivery_rows(filters: Mapping[str, str], reader: Any) -> QuerySet[Delivery]:
     """Return the deliveries of an export."""
-    return filtered(Delivery.objects.select_related("campaign").defer("context"), filters, DeliveryApiFilters)
+    return filtered(Delivery.objects.select_related("campaign").defer("context"), filters, DeliveryApiFilters, reader)
 
 
 def deliveries(rows: Sequence[Delivery], _parts: Sequence[str], _open_names: bool) -> list[Described]:
@@ -55,5 +56,5 @@ DELIVERIES = ExportKind(
     rows=delivery_rows,
     order=lambda: Order.of(Delivery, "campaign_id", key=("campaign_id", "profile_id")),
     describe=deliveries,
-    columns=lambda _parts: plain_columns(*FIELDS),
+    columns=lambda _parts, _open_names: plain_columns(*FIELDS),
 )

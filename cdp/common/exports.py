@@ -37,17 +37,18 @@ class Column:
 class ExportKind:
     """A kind of export.
 
-    `rows(filters)` returns the rows that filters keep, and raises CdpError or ValidationError for filters that it
-    cannot take. `describe(rows, parts, open_names)` returns a block of rows as JSON; without `open_names` names and
-    addresses are masked. `columns(parts)` returns the columns of the CSV form. `parts` are what `include` may name.
+    `rows(filters, reader)` returns the rows that filters keep, as this user may ask; it raises CdpError or
+    ValidationError for filters that it cannot take. `describe(rows, parts, open_names)` returns a block of rows as
+    JSON; without `open_names` names and addresses are masked. `columns(parts, open_names)` returns the columns of the
+    CSV form. `parts` are what `include` may name.
     """
 
     label: Any
     permission: str
-    rows: Callable[[Mapping[str, str]], QuerySet[Any]]
+    rows: Callable[[Mapping[str, str], Any], QuerySet[Any]]
     order: Callable[[], Order]
     describe: Callable[[Sequence[Any], Sequence[str], bool], list[Described]]
-    columns: Callable[[Sequence[str]], list[Column]]
+    columns: Callable[[Sequence[str], bool], list[Column]]
     parts: Callable[[], Sequence[str]] = tuple
     #: part -> the permission that it needs beside that of the kind
     part_permissions: Callable[[], Mapping[str, str]] = dict
@@ -56,12 +57,21 @@ class ExportKind:
 export_kinds: Registry[ExportKind] = Registry("kind of export")
 
 
-def filtered(rows: QuerySet[Any], filters: Mapping[str, str], filterset: type[ListFilters]) -> QuerySet[Any]:
+@dataclass
+class _Asker:
+    """What filters know of a request: who asks."""
+
+    user: Any
+
+
+def filtered(
+    rows: QuerySet[Any], filters: Mapping[str, str], filterset: type[ListFilters], reader: Any
+) -> QuerySet[Any]:
     """Return the rows that a list's filters keep; raise for a filter that there is not, or that makes no sense."""
     known = set(filterset.base_filters) - {"search"}
     if unknown := sorted(set(filters) - known):
         raise unknown_filter(unknown[0])
-    chosen = filterset(dict(filters))
+    chosen = filterset(dict(filters), request=_Asker(reader))
     if not chosen.is_valid():
         raise translate_validation(chosen.errors)
     return chosen.narrow(rows)

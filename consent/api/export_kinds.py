@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -19,10 +20,10 @@ FIELDS = (
 )  # fmt: skip
 
 
-def record_rows(filters: Mapping[str, str]) -> QuerySet[ConsentRecord]:
+def record_rows(filters: Mapping[str, str], reader: Any) -> QuerySet[ConsentRecord]:
     """Return the records of an export."""
     return filtered(
-        ConsentRecord.objects.select_related("purpose", "purpose_version", "text"), filters, RecordApiFilters
+        ConsentRecord.objects.select_related("purpose", "purpose_version", "text"), filters, RecordApiFilters, reader
     )
 
 
@@ -56,5 +57,5 @@ CONSENT_RECORDS = ExportKind(
     rows=record_rows,
     order=lambda: Order.of(ConsentRecord, "id"),
     describe=records,
-    columns=lambda _parts: plain_columns(*FIELDS),
+    columns=lambda _parts, _open_names: plain_columns(*FIELDS),
 )

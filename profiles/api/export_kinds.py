@@ -24,9 +24,9 @@ MAX_TRAIT_COLUMNS = 300
 PERSON_FIELDS = ("id", "display_name", "email", "identified", "first_seen_at", "last_seen_at", "updated_at")
 
 
-def people_rows(filters: Mapping[str, str]) -> QuerySet[Profile]:
+def people_rows(filters: Mapping[str, str], reader: Any) -> QuerySet[Profile]:
     """Return the people of an export; whose data is restricted stays here."""
-    return filtered(Profile.objects.usable().defer("search_text"), filters, ProfileFilters)
+    return filtered(Profile.objects.usable().defer("search_text"), filters, ProfileFilters, reader)
 
 
 def people(rows: Sequence[Profile], parts: Sequence[str], open_names: bool) -> list[Described]:
@@ -34,11 +34,13 @@ def people(rows: Sequence[Profile], parts: Sequence[str], open_names: bool) -> l
     return described(rows, open_names, parts)
 
 
-def person_columns(parts: Sequence[str]) -> list[Column]:
+def person_columns(parts: Sequence[str], open_names: bool) -> list[Column]:
     """Return the columns of people: a trait, and a kind of identifier, each have one."""
     columns = plain_columns(*PERSON_FIELDS)
     if "traits" in parts:
-        for name, _people in CatalogueEntry.objects.top_traits(MAX_TRAIT_COLUMNS):
+        reader = Reader.of(open_names)
+        known = CatalogueEntry.objects.top_traits(MAX_TRAIT_COLUMNS)
+        for name in dict.fromkeys(reader.key(name) for name, _people in known):
             columns.append(Column(heading=f"traits.{name}", value=partial(_trait, name)))
     if "identifiers" in parts:
         for kind in IdentifierKind.objects.order_by("priority").values_list("name", flat=True):
@@ -59,9 +61,9 @@ def part_permissions() -> dict[str, str]:
     return {name: part.permission for name, part in profile_parts.items()}
 
 
-def event_rows(filters: Mapping[str, str]) -> QuerySet[Interaction]:
+def event_rows(filters: Mapping[str, str], reader: Any) -> QuerySet[Interaction]:
     """Return the events of an export."""
-    return filtered(Interaction.objects.all(), filters, InteractionFilters)
+    return filtered(Interaction.objects.all(), filters, InteractionFilters, reader)
 
 
 def events(rows: Sequence[Interaction], _parts: Sequence[str], open_names: bool) -> list[Described]:
@@ -106,5 +108,5 @@ EVENTS = ExportKind(
     rows=event_rows,
     order=lambda: Order.of(Interaction, "occurred_at", key=("id",)),
     describe=events,
-    columns=lambda _parts: plain_columns(*EVENT_FIELDS),
+    columns=lambda _parts, _open_names: plain_columns(*EVENT_FIELDS),
 )

@@ -42,7 +42,7 @@ def create_export(
     chosen = export_kinds.get(kind)
     if not actor.has_perm(chosen.permission):
         raise NotAllowed(_("You may not export these."))
-    chosen.rows(filters)  # raises for filters that it cannot take
+    chosen.rows(filters, actor)  # raises for filters that it cannot take
     # How many rows there are would tell whether somebody did what nobody may read.
     if "name" in filters and not Reader(actor).shows_event(filters["name"]):
         raise NotAllowed(_("You may not export these."))

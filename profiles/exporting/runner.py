@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import connection, transaction
 from django.utils import timezone
 
 from cdp.common.exports import ExportKind, export_kinds
 from cdp.common.keyset import keyset_page
-from cdp.common.masking import can_see_pii
+from cdp.common.masking import PII_PERMISSION, can_see_pii
 from cdp.common.models import DeadLetter
 from cdp.common.queue_items import Claim, feed, put, work_items
 from cdp.common.queues import Run
+from cdp.common.token_scopes import narrow_user
 from profiles.exporting.files import delete_file, path_of, written
 from profiles.exporting.jobs import ACTIVE, NAME, lasting
 from profiles.exporting.snapshot import snapshot
@@ -71,11 +74,13 @@ def _work(claim: Claim) -> None:
         _end(job, ExportState.FAILED, code="export.not_allowed")
         return
     open_names = job.open_names and can_see_pii(owner)
+    if not open_names:  # made with a token that may less than its user
+        narrow_user(owner, frozenset(owner.get_all_permissions()) - {PII_PERMISSION})
     Export.objects.filter(pk=job.pk).update(state=ExportState.RUNNING, started_at=timezone.now(), code="")
     try:
         for _beginning in range(MAX_BEGINNINGS):
             erased = erasures_so_far()
-            _write(job, kind, claim, open_names)
+            _write(job, kind, claim, owner)
             if _finished(job, erased):
                 return
         _end(job, ExportState.FAILED, code="export.erasures")
@@ -83,13 +88,13 @@ def _work(claim: Claim) -> None:
         _end(job, ExportState.CANCELLED)
 
 
-def _write(job: Export, kind: ExportKind, claim: Claim, open_names: bool) -> None:
-    order, cursor, rows = kind.order(), "", 0
-    with snapshot() as moment, written(job, kind.columns(job.parts)) as file:
+def _write(job: Export, kind: ExportKind, claim: Claim, reader: Any) -> None:
+    order, cursor, rows, open_names = kind.order(), "", 0, can_see_pii(reader)
+    with snapshot() as moment, written(job, kind.columns(job.parts, open_names)) as file:
         Export.objects.filter(pk=job.pk).update(as_of=moment.at, rows=0, size=0)
         while True:
             with moment.reading():
-                page = keyset_page(kind.rows(job.filters), order=order, cursor=cursor, size=BLOCK)
+                page = keyset_page(kind.rows(job.filters, reader), order=order, cursor=cursor, size=BLOCK)
                 described = kind.describe(page.rows, job.parts, open_names)
             file.add(described)
             rows, cursor = rows + len(described), page.next

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection
-
 from cdp.common.errors import CdpError
 from cdp.common.faults import Fault, fault_of, persist
 from profiles.identity.normalise import normalise
@@ -120,7 +118,7 @@ def _write(block: list[int], work: _Work, source: Source, cause: str) -> None:
     try:
         found = persist(lambda: upsert_people(rows=[work.rows[number] for number in block], source=source, cause=cause))
     except Exception as error:
-        if fault_of(error) is Fault.SERVER or connection.in_atomic_block:
+        if fault_of(error) is Fault.SERVER:
             raise
         if len(block) == 1:
             work.outcomes[block[0]] = _failed(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from profiles.models import SeenMessage, Source
 from profiles.partitions import ensure_days
 from profiles.processing.sources import load_rules
 from profiles.rejections import REJECTIONS
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,10 @@ def take_events(*, items: Sequence[Any], source: Source) -> list[EventOutcome]:
             outcomes.append(
                 EventOutcome("rejected", given, error.code, REJECTIONS.text(error.code, error.params), field)
             )
+        except Exception as error:  # whatever it is, it is the fault of this one, as when it is processed
+            logger.exception("event %d of a request could not be read", number)
+            code, params = "unreadable", {"error": type(error).__name__}
+            outcomes.append(EventOutcome("rejected", given, code, REJECTIONS.text(code, params)))
         else:
             read[number] = (message, data)
             outcomes.append(EventOutcome("accepted", message.message_id))

@@ -28,7 +28,7 @@ DIFFERENT: dict[str, dict[str, str]] = {
     "consent_erasure": {"profile_id": "(SELECT id FROM profiles_profile ORDER BY id OFFSET n + 5 LIMIT 1)"},
     "segments_segment": {"slug": "'copy-' || t.kind || n", "name": "'Copy ' || t.kind || n"},
     "segments_membership": {"profile_id": "(SELECT id FROM profiles_profile ORDER BY id OFFSET n + 5 LIMIT 1)"},
-    "segments_membershipchange": {},
+    "segments_membershipchange": {"profile_id": "(SELECT id FROM profiles_profile ORDER BY id OFFSET n + 5 LIMIT 1)"},
     "campaigns_message": {"uuid": "gen_random_uuid()"},
     "campaigns_campaign": {"uuid": "gen_random_uuid()"},
     "campaigns_delivery": {"profile_id": "1000000 + n", "uuid": "gen_random_uuid()"},

@@ -17,7 +17,7 @@ from django.test import Client
 from django.utils import timezone
 
 from cdp.common.keyset import keyset_page
-from cdp.common.models import AccessLog
+from cdp.common.models import AccessLog, ApiToken
 from cdp.common.queues import drain
 from consent.services.erasing import erase_person
 from profiles.exporting import runner
@@ -28,7 +28,7 @@ from profiles.processing.drain import drain_inbox
 from profiles.services.profiles import PersonRow, restrict_person, upsert_people
 from tests.consent.factories import purpose, say
 from tests.lists.crowd import multiply
-from tests.profiles.processing.inbox import identify, put, source, track
+from tests.profiles.processing.inbox import identify, put, send, source, track
 from tests.segments.factories import segment
 
 Token = Callable[..., dict[str, str]]
@@ -250,3 +250,23 @@ def test_one_user_cannot_fill_the_queue(api_token: Token) -> None:
     headers = api_token()
     codes = [ask(headers, kind="people").status_code for _ in range(6)]
     assert codes == [202] * 5 + [429]
+
+
+def test_a_token_that_may_not_see_people_gets_them_masked(user_as: Any) -> None:
+    _row, secret = ApiToken.issue(user=user_as("Marketer"), name="figures", scopes=["exports", "people:read", "events:read"])
+    headers = {"Authorization": f"Bearer {secret}"}
+    make_people(2, city="Gent")
+    for form in ("ndjson", "csv"):
+        text = fetch(headers, kind="people", format=form, include=["traits", "identifiers"])
+        assert "secret.example" not in text and len(text.splitlines()) == 2 + (form == "csv")
+    whole = ask(api_header(user_as("Marketer")), kind="people").json()
+    drain("exports")
+    assert Client().get(f"{URL}{whole['id']}/download/", headers=headers).status_code == 403
+    send(source(), track("m1", "Met Anna de Vries", userId="u0"))
+    hidden = ask(headers, kind="events", filters={"name": "Met Anna de Vries"})
+    assert hidden.status_code == 403, "how many there are would tell what nobody may read"
+
+
+def api_header(user: Any) -> dict[str, str]:
+    """Return the headers of a token that may what its user may."""
+    return {"Authorization": f"Bearer {ApiToken.issue(user=user, name='whole')[1]}"}
