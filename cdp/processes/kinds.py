@@ -32,7 +32,7 @@ class Kind:
 
 KINDS = (
     Kind("events", ("profiles.process_inbox",), threads=1, longest=600),
-    Kind("segments", ("segments.*",), threads=4, longest=1200),
+    Kind("segments", ("segments.*",), threads=6, longest=1200),
     # A dry run of a large file is one piece of work, and so is an export.
     Kind("imports", ("profiles.run_import", "profiles.run_export"), threads=4, longest=2 * 3600),
     # Two may send; the third is free for what starts or plans.
