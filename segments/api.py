@@ -13,7 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cdp.common.access import record_access
+from cdp.common.access import record_look
 from cdp.common.api_fields import StrictModelSerializer, StrictSerializer
 from cdp.common.api_pages import keyset_pages
 from cdp.common.api_views import ApiViewSet
@@ -214,6 +214,7 @@ class SegmentViewSet(
         with taking_turn(services.TURN, request.user):
             counts = services.count_nodes(rule, catalog, moment)
             sample = services.sample_people(rule, catalog, moment) if counts.exact else []
+        record_look(request, "segment.previewed", sample)
         return Response(
             {
                 "count": counts.total,
@@ -238,7 +239,7 @@ class SegmentViewSet(
         page = self._page(Membership.objects.filter(segment_id=segment.pk))
         people = Profile.objects.only("uuid", "display_name").in_bulk([row.profile_id for row in page])
         reader = reader_of(request)
-        record_access(request=request, action="segment.members_listed", object_kind="segment", object_id=segment.slug)
+        record_look(request, "segment.members_listed", people.values(), object_kind="segment", object_id=segment.slug)
         return self.get_paginated_response(
             [
                 {
@@ -258,6 +259,7 @@ class SegmentViewSet(
         segment = self.get_object()
         page = self._page(MembershipChange.objects.filter(segment_id=segment.pk))
         people = dict(Profile.objects.filter(pk__in=[row.profile_id for row in page]).values_list("id", "uuid"))
+        record_look(request, "segment.history_listed", people.values(), object_kind="segment", object_id=segment.slug)
         return self.get_paginated_response(
             [
                 {

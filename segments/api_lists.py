@@ -14,7 +14,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cdp.common.access import record_access
+from cdp.common.access import record_look
 from cdp.common.api_fields import StrictModelSerializer, StrictSerializer
 from cdp.common.api_pages import keyset_pages
 from cdp.common.api_views import ApiViewSet
@@ -153,8 +153,12 @@ class ListViewSet(
         assert self.paginator is not None
         rows = narrowed(request, rows, self.filterset_class)
         page = list(self.paginator.paginate_queryset(rows, request, view=self) or ())
-        record_access(request=request, action="segment.members_listed", object_kind="segment", object_id=segment.slug)
-        return self.get_paginated_response(shown_members(segment, page, request.user))
+        shown = shown_members(segment, page, request.user)
+        record_look(
+            request, "segment.members_listed", [row["profile_id"] for row in shown],
+            object_kind="segment", object_id=segment.slug,
+        )  # fmt: skip
+        return self.get_paginated_response(shown)
 
     @extend_schema(parameters=[_BY_SLUG], request=PeopleSerializer, responses=ToldSerializer)
     @members.mapping.post

@@ -33,6 +33,7 @@ from campaigns.services.campaigns import (
     update_campaign,
 )
 from campaigns.services.messages import archive_message, create_message, update_message
+from cdp.common.access import record_look
 from cdp.common.api_pages import keyset_pages
 from cdp.common.api_views import ApiViewSet
 
@@ -179,8 +180,13 @@ class DeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List decisions, those of the newest campaign first."""
         page: Sequence[Any] = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        return self.get_paginated_response(DeliverySerializer(with_public_ids(page), many=True).data)
+        shown = with_public_ids(page)
+        people = [row.public_profile_id for row in shown]  # type: ignore[attr-defined]  # set by with_public_ids
+        record_look(self.request, "campaign.deliveries_listed", people)
+        return self.get_paginated_response(DeliverySerializer(shown, many=True).data)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return one decision."""
-        return Response(DeliverySerializer(with_public_ids([self.get_object()])[0]).data)
+        shown = with_public_ids([self.get_object()])[0]
+        record_look(request, "delivery.viewed", [shown.public_profile_id])  # type: ignore[attr-defined]
+        return Response(DeliverySerializer(shown).data)

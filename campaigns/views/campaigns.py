@@ -23,7 +23,7 @@ from campaigns.report import changes_since_forecast, forecast_rows, report_of, r
 from campaigns.services.campaigns import create_campaign, update_campaign
 from campaigns.services.testing import preview
 from campaigns.views.common import campaign_or_404, chosen_person, refusal, tell
-from cdp.common.access import record_access
+from cdp.common.access import record_look
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
@@ -167,9 +167,9 @@ def campaign_people(request: HttpRequest, campaign_id: int) -> HttpResponse:
         return refusal(request, CdpError("campaign.incomplete", gettext("Choose a segment and a purpose first.")))
     ids = forecast_people(campaign, reason, SHOWN_PEOPLE + 1)
     people = Profile.objects.in_bulk(ids[:SHOWN_PEOPLE])
-    record_access(
-        request=request, action="campaign.audience_viewed", object_kind="campaign", object_id=str(campaign.pk),
-        detail={"reason": reason, "people": len(people)},
+    record_look(
+        request, "campaign.audience_viewed", people.values(), object_kind="campaign", object_id=str(campaign.uuid),
+        detail={"reason": reason},
     )  # fmt: skip
     context = {
         "campaign": campaign,

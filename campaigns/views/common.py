@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign
-from cdp.common.access import record_access
+from cdp.common.access import record_look
 from cdp.common.errors import CdpError
 from cdp.common.masking import can_see_pii
 from profiles.models import Profile
@@ -29,7 +29,7 @@ def campaign_or_404(campaign_id: int) -> Campaign:
 
 
 def chosen_person(request: HttpRequest, purpose: str) -> Profile | None:
-    """Return the person named by `person` in the query or form, noting the look-up once a session.
+    """Return the person named by `person` in the query or form, noting the look.
 
     Readers who may not see names get nobody: they preview with the sample person.
     """
@@ -41,11 +41,7 @@ def chosen_person(request: HttpRequest, purpose: str) -> Profile | None:
     except ValueError:
         return None
     profile = Profile.objects.alive().filter(uuid=key).first()
-    if profile is not None:
-        seen = request.session.setdefault("previewed", [])
-        if profile.pk not in seen:
-            record_access(request=request, action=purpose, object_kind="profile", object_id=str(profile.uuid))
-            request.session["previewed"] = [*seen[-50:], profile.pk]
+    record_look(request, purpose, [profile])
     return profile
 
 

@@ -22,7 +22,7 @@ from campaigns.sending.context import Copy, fill_in, template_of
 from campaigns.services.testing import idle_links
 from campaigns.views.common import campaign_or_404
 from campaigns.views.previews import plain_page
-from cdp.common.access import record_access
+from cdp.common.access import record_access, record_look
 from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
 from cdp.common.masking import can_see_pii
@@ -58,6 +58,7 @@ class DeliveryList(ListPage):
     )
     export_permission = "profiles.export_profile"
     export_action = "campaign.deliveries_exported"
+    look_action = "campaign.deliveries_listed"
     export_name = "deliveries"
 
     def get_queryset(self) -> QuerySet[Delivery]:
@@ -118,6 +119,7 @@ def delivery_mail(request: HttpRequest, campaign_id: int, key: UUID) -> HttpResp
     delivery = _delivery(campaign_id, key)
     if not can_see_pii(request.user) or not delivery.context:
         raise Http404
+    record_look(request, "delivery.viewed", [Profile.objects.filter(pk=delivery.profile_id).first()])
     copy = _copy(delivery)
     if copy is None:
         words = gettext("This mail cannot be shown.")

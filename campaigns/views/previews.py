@@ -17,6 +17,7 @@ from campaigns.sending.context import Copy
 from campaigns.services.messages import check_content
 from campaigns.services.testing import preview
 from campaigns.views.common import campaign_or_404, chosen_person, place_text
+from cdp.common.access import record_look
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from cdp.common.masking import can_see_pii
@@ -94,6 +95,7 @@ def find_person(request: HttpRequest) -> HttpResponse:
     if len(text) >= 2 and can_see_pii(request.user):
         rows = Profile.objects.alive().filter(identified=True, search_text__contains=text)
         people = list(rows.by_last_seen()[:FOUND])
+        record_look(request, "profile.searched", people)
     return render(request, "campaigns/_people_found.html", {"people": people, "text": text})
 
 

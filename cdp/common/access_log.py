@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from cdp.common.access import PEOPLE
 from cdp.common.filters import ChoiceFilter, ListFilters, within_days
 
 #: action -> what somebody did
@@ -47,6 +48,22 @@ ACTIONS = {
     "interval.changed": _("changed an interval of schedules"),
     "profile.erased": _("erased a person"),
     "profile.listed": _("listed people"),
+    "profile.searched": _("found people by a search"),
+    "profile.timeline_viewed": _("read on in a person's timeline"),
+    "profile.history_viewed": _("looked at the history of a person's trait"),
+    "profile.statement_begun": _("opened the form for a person's statement"),
+    "profile.erasure_begun": _("opened the form to erase a person"),
+    "merge.listed": _("listed merges"),
+    "event.streamed": _("watched events come in"),
+    "segment.viewed": _("looked at a segment and who came and went"),
+    "segment.history_listed": _("listed who came into a segment and left it"),
+    "segment.previewed": _("looked at people whom a rule would take in"),
+    "campaign.deliveries_listed": _("listed the decisions of a campaign"),
+    "message.previewed": _("previewed a message as a person"),
+    "consent.desk_viewed": _("looked at the newest withdrawals"),
+    "erasure.viewed": _("looked at the receipt of an erasure"),
+    "mail.listed": _("listed captured mails"),
+    "mail.viewed": _("looked at a captured mail"),
     "profile.interactions_viewed": _("read what a person did"),
     "profile.permissions_read": _("read a person's permissions"),
     "interaction.listed": _("listed events"),
@@ -120,5 +137,6 @@ class AccessFilters(ListFilters):
     )
 
     def filter_search(self, rows: Any, _name: str, text: str) -> Any:
-        """Find whole user names and ids: the log grows without end, and `contains` would read all of it."""
-        return rows.filter(Q(actor_label=text) | Q(object_id__in={text, text.lower()}))
+        """Find whole user names and ids, those in lists too: the log grows without end, so by what indexes hold."""
+        named = Q(detail__contains={PEOPLE: [text.lower()]})
+        return rows.filter(Q(actor_label=text) | Q(object_id__in={text, text.lower()}) | named)

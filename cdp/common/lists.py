@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -20,7 +20,7 @@ from django.http import (
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 
-from cdp.common.access import record_access
+from cdp.common.access import record_access, record_look
 from cdp.common.counting import COUNT_CAP, capped_count
 from cdp.common.filters import MAX_SEARCH, ListFilters
 from cdp.common.formulas import escape_formula
@@ -83,6 +83,8 @@ class ListPage(GuardedView):
     #: of an export of people: the field of a row that names the person
     export_person = ""
     count_rows = True
+    #: of a list that shows people: what is noted in the access log, for every page of it
+    look_action = ""
 
     # What subclasses give ------------------------------------------------------------------------------------------
     def get_queryset(self) -> QuerySet[Any]:
@@ -163,9 +165,11 @@ class ListPage(GuardedView):
         rows = self.narrowed()
         page, lost = page_asked(self.request, rows, self.order(rows), self.page_size)
         narrowed = bool(self.text or self.chosen)
+        shown = self.prepare(page.rows)
+        self.note_look(shown)
         return {
             "page": page,
-            "rows": self.prepare(page.rows),
+            "rows": shown,
             "count": self.count if self.count_rows else None,
             "list_search": self.text,
             "searchable": self.filters.searchable(),
@@ -180,6 +184,16 @@ class ListPage(GuardedView):
             "person_columns": self.person_columns if self.may_export() else [],
             **self.extra_context(),
         }
+
+    def people_on(self, rows: Sequence[Any]) -> Iterable[Any]:
+        """Return the people whom the rows of a page show: profiles or public ids."""
+        return [getattr(row, "person", None) for row in rows]
+
+    def note_look(self, rows: Sequence[Any]) -> None:
+        """Note whom the reader sees; of the filters only which there are, as their values may be personal."""
+        if self.look_action:
+            detail = {"filters": sorted(self.chosen), "searched": bool(self.text)}
+            record_look(self.request, self.look_action, self.people_on(rows), detail=detail)
 
     def search_words(self) -> Any:
         """Return what this reader may search for."""
@@ -252,7 +266,7 @@ class ListPage(GuardedView):
         detail = {
             "rows": self.count,
             "searched": bool(self.text),
-            "filters": {name: str(value) for name, value in self.chosen.items()},
+            "filters": {name: str(value) if name in self.choices else "" for name, value in self.chosen.items()},
             **({"only": self.export_only} if self.export_only else {}),
         }
         record_access(request=self.request, action=self.export_action or f"{self.export_name}.exported", detail=detail)

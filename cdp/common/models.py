@@ -12,6 +12,7 @@ from typing import Any
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -126,6 +127,8 @@ class AccessLog(models.Model):
             models.Index(fields=["object_kind", "object_id", "-at"], name="access_object_idx"),
             models.Index(fields=["action", "-id"], name="access_action_idx"),
             models.Index(fields=["actor_label", "-id"], name="access_actor_idx"),
+            # who looked at a person among others: the ids of a list stand in its detail
+            GinIndex(fields=["detail"], opclasses=["jsonb_path_ops"], name="access_detail_idx"),
         ]
         triggers = [
             pgtrigger.Protect(name="access_append_only", operation=pgtrigger.Update),

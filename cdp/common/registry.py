@@ -137,7 +137,8 @@ api_routes: Registry[type] = Registry("API route")
 #: name -> function() -> paths and components of the OpenAPI document that no viewset answers
 api_documents: Registry[Callable[[], dict[str, Any]]] = Registry("part of the OpenAPI document")
 
-#: name -> function(user, text: str, limit: int) -> list of {"label", "detail", "url", "kind"} for the search box
+#: name -> function(user, text: str, limit: int) -> list of {"label", "detail", "url", "kind"} for the search box, and
+#: "person", the public id, where it is one
 search_providers: Registry[Callable[..., list[dict[str, str]]]] = Registry("search provider")
 
 

@@ -10,6 +10,7 @@ from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from cdp.common.access import record_look
 from cdp.common.guards import GuardedView
 from cdp.common.registry import search_providers
 
@@ -26,6 +27,7 @@ class SearchView(GuardedView):
         text = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_LENGTH]
         partial = bool(getattr(request, "htmx", False))
         found, failed = ask(request.user, text, SHORT if partial else LONG)
+        record_look(request, "profile.searched", [row.get("person") for row in found])
         groups = [(kind, list(rows)) for kind, rows in groupby(found, key=lambda row: row["kind"])]
         context = {"search_text": text, "groups": groups, "failed": failed, "short": len(text) < MIN_LENGTH}
         return render(request, "home/search_answers.html" if partial else "home/search.html", context)

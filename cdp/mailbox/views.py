@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from email.message import EmailMessage
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
@@ -15,10 +17,12 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from cdp.common.access import record_look
 from cdp.common.guards import needs
 from cdp.common.masking import can_see_pii
 from cdp.common.sandbox import sandboxed_html
 from cdp.mailbox.store import Captured, MailStore, header_text, part_text
+from profiles.models import Identifier
 
 PAGE = 50
 View = Callable[..., HttpResponse]
@@ -52,9 +56,23 @@ def inbox(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("search", "").strip()
     found = box.newest(text=text, before=request.GET.get("before", ""), limit=PAGE + 1)
     rows = [_row(box, captured) for captured in found[:PAGE]]
+    record_look(request, "mail.listed", people_at([row["captured"].recipient for row in rows]))
     older = found[PAGE - 1].key if len(found) > PAGE else ""
     context = {"rows": rows, "search": text, "older": older, "total": box.count()}
     return render(request, "mailbox/inbox.html", context)
+
+
+def people_at(addresses: Iterable[str]) -> list[UUID]:
+    """Return the public ids of the people at these addresses, those whom we know."""
+    wanted = [address.strip().lower() for address in addresses if address]
+    rows = Identifier.objects.filter(kind="email", value__in=wanted)
+    return list(rows.values_list("profile__uuid", flat=True))
+
+
+def note_look(request: HttpRequest, message: EmailMessage) -> None:
+    """Note whose mail the reader sees."""
+    addresses = header_text(message, "X-Envelope-To").split(",")
+    record_look(request, "mail.viewed", people_at(addresses), even_nobody=True)
 
 
 def _row(box: MailStore, captured: Captured) -> dict[str, Any]:
@@ -70,6 +88,7 @@ def mail(request: HttpRequest, key: str) -> HttpResponse:
     message = box.message(box.name_of(key))
     if message is None:
         raise Http404(_("This mail is no longer kept."))
+    note_look(request, message)
     plain = message.get_body(("plain",))
     link = re.search(r"<(https?://[^>]+)>", header_text(message, "List-Unsubscribe"))
     context = {
@@ -92,6 +111,8 @@ def mail_html(request: HttpRequest, key: str) -> HttpResponse:
     box = store()
     message = box.message(box.name_of(key))
     body = message.get_body(("html",)) if message else None
+    if message is not None:
+        note_look(request, message)
     if body is None:
         raise Http404(_("This mail has no HTML part."))
     return sandboxed_html(part_text(body))

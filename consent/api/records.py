@@ -12,7 +12,7 @@ from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cdp.common.access import record_access
+from cdp.common.access import record_look
 from cdp.common.api_fields import StrictSerializer
 from cdp.common.api_views import ApiViewSet
 from cdp.common.errors import CdpError
@@ -126,16 +126,22 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Api
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return records, newest first; noted in the access log."""
         page: Sequence[Any] = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        record_access(request=request, action="consent.log_read", detail={"rows": len(page)})
+        shown = with_public_ids(page)
+        people = [row.public_profile_id for row in shown]  # type: ignore[attr-defined]  # set by with_public_ids
+        record_look(request, "consent.log_read", people, even_nobody=True)
         return self.get_paginated_response(
-            RecordSerializer(with_public_ids(page), many=True, context=self.get_serializer_context()).data
+            RecordSerializer(shown, many=True, context=self.get_serializer_context()).data
         )
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return one record; noted in the access log."""
         record = self.get_object()
-        record_access(request=request, action="consent.log_read", object_kind="record", object_id=str(record.uuid))
-        return Response(RecordSerializer(with_public_ids([record])[0], context=self.get_serializer_context()).data)
+        shown = with_public_ids([record])[0]
+        record_look(
+            request, "consent.log_read", [shown.public_profile_id],  # type: ignore[attr-defined]
+            object_kind="consentrecord", object_id=str(record.uuid), even_nobody=True,
+        )  # fmt: skip
+        return Response(RecordSerializer(shown, context=self.get_serializer_context()).data)
 
     @extend_schema(request=RecordInput, responses={201: RecordSerializer})
     def create(self, request: Request) -> Response:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from cdp.common.access import record_look
 from cdp.common.counting import capped_count
 from cdp.common.guards import needs
 from consent.ledger_watch import ledger_state
@@ -43,13 +44,15 @@ def desk(request: HttpRequest) -> HttpResponse:
     )
     said_no = ConsentRecord.objects.filter(state__in=[State.WITHDRAWN, State.OBJECTED]).exclude(method="merge")
     noes = said_no.filter(~Exists(undone))
+    newest = with_people(list(noes.select_related("purpose").order_by("-pk")[:LATEST]))
+    record_look(request, "consent.desk_viewed", [getattr(row, "person", None) for row in newest])
     context: dict[str, Any] = {
         "figures": [
             {"state": state.value, "label": state.label, "count": capped_count(recent.filter(state=state))}
             for state in (State.GIVEN, State.WITHDRAWN, State.OBJECTED)
         ],
         "suppressed": capped_count(Suppression.objects.filter(created_at__gte=week, lifted_at=None)),
-        "noes": with_people(list(noes.select_related("purpose").order_by("-pk")[:LATEST])),
+        "noes": newest,
         "erasures": Erasure.objects.order_by("-at")[:LATEST],
         **integrity_context(),
     }

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from cdp.common.access import record_access
+from cdp.common.access import record_look
 from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
 from consent.filters import RecordFilters
@@ -44,6 +44,7 @@ class LedgerList(ListPage):
     default_sort = "-id"
     export_permission = "consent.view_consentrecord"
     export_action = "consent.log_exported"
+    look_action = "consent.log_read"
     export_name = "consent-log"
     search_label = _("ID of a person, or a reference")
     empty: ClassVar[tuple[Any, Any, str, Any]] = (
@@ -89,7 +90,10 @@ def record(request: HttpRequest, record_id: int) -> HttpResponse:
         same_topic = of_person(same_topic, row.person.pk)  # type: ignore[attr-defined]
     else:
         same_topic = same_topic.filter(identifier_id=row.identifier_id)
-    record_access(request=request, action="consent.evidence_viewed", object_kind="consentrecord", object_id=str(row.pk))
+    record_look(
+        request, "consent.evidence_viewed", [row.person],  # type: ignore[attr-defined]  # set by with_people
+        object_kind="consentrecord", object_id=str(row.uuid), even_nobody=True,
+    )  # fmt: skip
     context = {
         "row": row,
         "evidence": getattr(row, "evidence", None),

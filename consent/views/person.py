@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from cdp.common.access import record_access
+from cdp.common.access import record_access, record_look
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from cdp.common.registry import personal_data
@@ -47,6 +47,7 @@ def topic_choices() -> list[tuple[str, str]]:
 def record_statement(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Record what a person said by letter, phone or paper."""
     profile = alive_or_404(uuid)
+    record_look(request, "profile.statement_begun", [profile])
     form = StatementForm(request.POST or None, topics=topic_choices(), initial={"state": request.GET.get("state", "")})
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
@@ -104,6 +105,7 @@ def evidence(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def erase(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Show what an erasure removes, in numbers; after the typed word, erase."""
     profile = alive_or_404(uuid)
+    record_look(request, "profile.erasure_begun", [profile])
     form = EraseForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from cdp.common.access import record_access
+from cdp.common.access import record_look
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from consent.effects import Effect, effect_of, people_affected
@@ -83,8 +83,7 @@ def purpose_change_people(request: HttpRequest, slug: str) -> HttpResponse:
     after = int(at) if at.isascii() and at.isdigit() and len(at) < 19 else 0
     ids = people_affected(purpose, proposed, gained=gained, after=after, limit=_PAGE + 1)
     people = Profile.objects.in_bulk(ids[:_PAGE])
-    detail = {"purpose": purpose.slug, "rows": len(ids[:_PAGE])}
-    record_access(request=request, action="purpose.affected_listed", object_kind="purpose", detail=detail)
+    record_look(request, "purpose.affected_listed", people.values(), object_kind="purpose", object_id=purpose.slug)
     context = {
         "purpose": purpose,
         "people": [people[key] for key in ids[:_PAGE] if key in people],

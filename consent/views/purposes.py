@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from cdp.common.access import record_access
+from cdp.common.access import record_look
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from consent.actors import actor_names
@@ -163,10 +163,7 @@ def purpose_ending(request: HttpRequest, slug: str) -> HttpResponse:
     found = ending_soon(purpose, after=int(after) if after.isdecimal() and len(after) < 19 else 0, limit=PAGE + 1)
     people = Profile.objects.in_bulk([item.profile_id for item in found])
     rows = [{"ends_at": item.ends_at, "person": people.get(item.profile_id)} for item in found[:PAGE]]
-    record_access(
-        request=request, action="consent.ending_listed", object_kind="purpose", object_id=purpose.slug,
-        detail={"rows": len(rows)},
-    )  # fmt: skip
+    record_look(request, "consent.ending_listed", people.values(), object_kind="purpose", object_id=purpose.slug)
     following = found[PAGE - 1].profile_id if len(found) > PAGE else None
     context = {"purpose": purpose, "rows": rows, "following": following, "days": SOON.days}
     return render(request, "consent/purpose_ending.html", context)

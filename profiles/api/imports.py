@@ -13,7 +13,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cdp.common.access import record_access
+from cdp.common.access import record_look
 from cdp.common.api import StrictJSONParser
 from cdp.common.api_fields import StrictSerializer
 from cdp.common.api_pages import keyset_pages
@@ -206,7 +206,10 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
         job = self.get_object()
         rows: Any = narrowed(request, ImportRow.objects.filter(import_id=job.pk), ImportRowFilters)
         page = with_people(self.paginate_queryset(rows) or [])
-        record_access(request=request, action="import.rows_viewed", object_kind="import", object_id=str(job.uuid))
+        record_look(
+            request, "import.rows_viewed", [getattr(row, "profile", None) for row in page],
+            object_kind="import", object_id=str(job.uuid), even_nobody=True,
+        )  # fmt: skip
         reader = reader_of(request)
         return self.get_paginated_response([_row(row, reader) for row in page])
 

@@ -11,9 +11,10 @@ from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cdp.common.access import record_access
+from cdp.common.access import record_look
 from cdp.common.api_pages import keyset_pages
 from cdp.common.api_views import ApiViewSet
+from cdp.common.filters import PAGING
 from cdp.common.masking import Reader, reader_of
 from cdp.common.public_ids import derived_id
 from profiles.api.context import shown_context
@@ -95,7 +96,7 @@ class InteractionViewSet(mixins.ListModelMixin, ApiViewSet[Interaction]):
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List interactions, newest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        record_access(
-            request=request, action="interaction.listed", object_kind="interaction", detail={"rows": len(page)}
-        )
-        return self.get_paginated_response(serialized(page, request))
+        answer = serialized(page, request)
+        people, filters = [row["profile_id"] for row in answer], sorted({*request.query_params} - PAGING)
+        record_look(request, "interaction.listed", people, detail={"filters": filters}, even_nobody=True)
+        return self.get_paginated_response(answer)

@@ -14,11 +14,11 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cdp.common.access import record_access
+from cdp.common.access import record_access, record_look
 from cdp.common.api_answers import PERSON_PATH
 from cdp.common.api_fields import StrictSerializer
 from cdp.common.api_views import ApiViewSet
-from cdp.common.filters import narrowed
+from cdp.common.filters import PAGING, narrowed
 from cdp.common.masking import can_see_pii
 from cdp.common.ndjson import items_of
 from profiles.api.actions import PersonActions
@@ -108,7 +108,9 @@ class ProfileViewSet(PersonActions, ApiViewSet[Profile]):
             wide = ["search_text", *([] if "traits" in parts else ["traits", "origins"])]
             rows = self.paginate_queryset(self.filter_queryset(Profile.objects.alive().defer(*wide))) or []
             answer = self.get_paginated_response(described(rows, can_see_pii(request.user), parts))
-        record_access(request=request, action="profile.listed", object_kind="profile", detail={"rows": len(rows)})
+        seen = [row["id"] if isinstance(row, dict) else row for row in rows]
+        filters = sorted({*request.query_params} - PAGING)
+        record_look(request, "profile.listed", seen, detail={"filters": filters}, even_nobody=True)
         return answer
 
     @extend_schema(parameters=[include_parameter()], responses=ProfileSerializer)

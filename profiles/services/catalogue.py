@@ -46,7 +46,7 @@ def announce_entry(
     )
     if not created:
         raise CdpError("catalogue.exists", _("This is in the catalogue already."), status=409)
-    record_access(actor=actor, action="catalogue.announced", object_kind="catalogue", object_id=str(entry.pk))
+    record_access(actor=actor, action="catalogue.announced", object_kind="catalogue", object_id=str(entry.uuid))
     return entry
 
 
@@ -66,7 +66,7 @@ def describe_entry(
     entry = _locked(entry_id)
     entry.description = description.replace("\x00", "").strip()[:MAX_DESCRIPTION]
     entry.save(update_fields=["description"])
-    record_access(actor=actor, action="catalogue.described", object_kind="catalogue", object_id=str(entry.pk))
+    record_access(actor=actor, action="catalogue.described", object_kind="catalogue", object_id=str(entry.uuid))
     if pii is not None and (pii != entry.pii or everywhere):
         _classify(entry, pii, everywhere=everywhere, actor=actor)
     return entry
@@ -84,7 +84,7 @@ def _classify(entry: CatalogueEntry, pii: str, *, everywhere: bool, actor: Any) 
     entry.pii = pii
     detail = {"class": pii or "undecided", "entries": len(with_lock)}
     record_access(
-        actor=actor, action="catalogue.classified", object_kind="catalogue", object_id=str(entry.pk), detail=detail
+        actor=actor, action="catalogue.classified", object_kind="catalogue", object_id=str(entry.uuid), detail=detail
     )
 
 
@@ -100,7 +100,7 @@ def forget_entry(*, entry_id: int, actor: Any = None) -> None:
         CatalogueEntry.objects.properties(entry.event).delete()
     entry.delete()
     record_access(
-        actor=actor, action="catalogue.forgotten", object_kind="catalogue", object_id=str(entry_id), detail=detail
+        actor=actor, action="catalogue.forgotten", object_kind="catalogue", object_id=str(entry.uuid), detail=detail
     )
 
 

@@ -37,7 +37,7 @@ def _resolve(message: RejectedMessage, resolution: str, actor: Any) -> None:
         actor=actor,
         action=f"rejected.{resolution}",
         object_kind="rejectedmessage",
-        object_id=str(message.pk),
+        object_id=str(message.uuid),
     )
 
 

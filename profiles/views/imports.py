@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from cdp.common.access import record_access
+from cdp.common.access import record_access, record_look
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from cdp.common.keyset import Order
@@ -195,10 +195,14 @@ def import_rows(request: HttpRequest, import_id: int) -> HttpResponse:
     chosen = {name: str(filters.chosen().get(name, "")) for name in ("outcome", "reason", "changed", "left_out")}
     order = Order.of(ImportRow, "line", key=["line"])
     page, lost = page_asked(request, filters.narrow(ImportRow.objects.filter(import_id=job.pk)), order)
-    record_access(request=request, action="import.rows_viewed", object_kind="import", object_id=str(job.pk))
+    rows = with_people(page.rows)
+    record_look(
+        request, "import.rows_viewed", [getattr(row, "profile", None) for row in rows],
+        object_kind="import", object_id=str(job.uuid), even_nobody=True,
+    )  # fmt: skip
     context = {
         "job": job,
-        "rows": [import_pages.shown_row(row, reader_of(request)) for row in with_people(page.rows)],
+        "rows": [import_pages.shown_row(row, reader_of(request)) for row in rows],
         "page": page,
         "lost": lost,
         "chosen": chosen,
@@ -213,7 +217,7 @@ def import_rows(request: HttpRequest, import_id: int) -> HttpResponse:
 def import_rejected(request: HttpRequest, import_id: int) -> HttpResponse | StreamingHttpResponse:
     """Download the rejected rows with their reasons."""
     job = _job(import_id)
-    record_access(request=request, action="import.rejected_exported", object_kind="import", object_id=str(job.pk))
+    record_access(request=request, action="import.rejected_exported", object_kind="import", object_id=str(job.uuid))
     response = StreamingHttpResponse(rejected_csv(job, rejected_rows(job)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="import-{job.pk}-rejected.csv"'
     response["X-Content-Type-Options"] = "nosniff"

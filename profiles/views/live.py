@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from cdp.common.access import record_access
+from cdp.common.access import record_access, record_look
 from cdp.common.counting import capped_count
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
@@ -44,9 +44,11 @@ def _filters(request: HttpRequest) -> tuple[LiveFilterForm, Source | None, str]:
 def live(request: HttpRequest) -> HttpResponse:
     """Show the stream; asked by htmx, only its rows."""
     form, source, name = _filters(request)
+    events = latest_events(source_id=source.pk if source else None, name=name)
+    record_look(request, "event.streamed", [event.profile_uuid or None for event in events])
     context = {
         "form": form,
-        "events": latest_events(source_id=source.pk if source else None, name=name),
+        "events": events,
         "paused": request.GET.get("paused") == "1",
         "filtered": bool(source or name),
         "may_see_raw": can_see_pii(request.user),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -79,10 +79,15 @@ class PeopleList(ListPage):
     export_name = "people"
     export_person = "pk"
     export_action = "profile.exported"
+    look_action = "profile.listed"
 
     def get_queryset(self) -> QuerySet[Profile]:
         """Return the people who are alive."""
         return Profile.objects.listed()
+
+    def people_on(self, rows: Sequence[Any]) -> Iterable[Any]:
+        """Return the people: every row is one."""
+        return rows
 
     def csv_lines(self, rows: QuerySet[Any]) -> Iterator[str]:
         """Yield the lines; whose data is restricted stays here."""
@@ -125,6 +130,7 @@ def search_box(user: Any, text: str, limit: int) -> list[dict[str, str]]:
             "label": shown_name(profile, user),
             "detail": reader.identifier("email", profile.email),
             "url": reverse("profiles:person", args=[profile.uuid]),
+            "person": str(profile.uuid),
             "kind": str(_("People")),
         }
         for profile in rows

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from cdp.common import registry
-from cdp.common.access import record_access
+from cdp.common.access import record_access, record_look
 from cdp.common.guards import needs
 from cdp.common.masking import DOTS, Reader, reader_of
 from cdp.common.registry import TimelineEntry
@@ -107,6 +107,7 @@ def person_timeline(request: HttpRequest, uuid: UUID) -> HttpResponse:
     profile = person_or_404(uuid)
     if not getattr(request, "htmx", False):
         return redirect(f"{reverse('profiles:person', args=[uuid])}?{request.GET.urlencode()}")
+    record_look(request, "profile.timeline_viewed", [profile])
     template = "profiles/_timeline_more.html" if request.GET.get("before") else "profiles/_timeline.html"
     return render(request, template, {"person": profile, **timeline_context(request, profile)})
 
@@ -118,6 +119,7 @@ def trait_history(request: HttpRequest, uuid: UUID) -> HttpResponse:
     profile = person_or_404(uuid)
     key = request.GET.get("trait", "").replace("\x00", "")[:100]
     keys = [key, SENDING_ADDRESS] if key == "email" else [key]
+    record_look(request, "profile.history_viewed", [profile])
     rows = list(TraitChange.objects.filter(profile_id=profile.pk, key__in=keys).order_by("-at", "-id")[:50])
     names = source_names({row.source_id for row in rows if row.source_id})
     reader = reader_of(request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -167,6 +167,7 @@ class MergeList(ListPage):
 
     permission_required = "profiles.merge_profile"
     template_name = "profiles/merges.html"
+    look_action = "merge.listed"
     filters = MergeFilters
     columns = (
         Column(name="people", label=gettext_lazy("These two")),
@@ -191,6 +192,10 @@ class MergeList(ListPage):
         people = ("winner", "loser")
         wide = [f"{side}__{column}" for side in people for column in ("traits", "origins", "search_text")]
         return Merge.objects.select_related(*people).defer(*wide)
+
+    def people_on(self, rows: Sequence[Any]) -> Iterable[Any]:
+        """Return both sides of every merge."""
+        return [one for row in rows for one in (row.winner, row.loser)]
 
     def prepare(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Give both sides the names that this reader may see, and the cause its words."""

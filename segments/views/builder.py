@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from cdp.common.access import record_access
+from cdp.common.access import record_access, record_look
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from cdp.common.turns import taking_turn
@@ -183,12 +183,14 @@ def counted(request: HttpRequest, item: Draft, rule: Rule, catalog: Catalog) -> 
     exact = request.POST.get("exact") == "1"
     moment = moment_now()
     counts = (services.count_nodes if exact else services.estimate_nodes)(rule, catalog, moment)
+    people = services.sample_people(rule, catalog, moment) if counts.exact else []
+    record_look(request, "segment.previewed", people)
     return {
         "tree": Tree(item.data, (), item.segment),
         "total": counts,
         "pending": not exact and not counts.exact,
         "sentence": describe(rule, catalog, _),
-        "people": services.sample_people(rule, catalog, moment) if counts.exact else [],
+        "people": people,
         "nodes": flat_counts(counts),
         "warning": warning(counts),
         **(mailing(request, item, moment) if counts.exact else {}),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from cdp.common.access import record_access
+from cdp.common.access import record_access, record_look
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
@@ -164,6 +164,7 @@ class MemberList(_OfSegment):
     )
     export_permission = "segments.export_segment"
     export_action = "segment.exported"
+    look_action = "segment.members_listed"
     export_name = "members"
     export_person = "profile_id"
 
@@ -217,6 +218,7 @@ class HistoryList(_OfSegment):
     """Who came into a segment and who left it."""
 
     template_name = "segments/history.html"
+    look_action = "segment.history_listed"
     filters = ChangeFilters
     columns = (
         Column(name="what", label=gettext_lazy("What")),
@@ -250,6 +252,7 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
     versions, catalog = list(segment.versions.select_related("created_by")[:10]), known_catalog()
     for row in versions:
         row.sentence = version_sentence(row, reader, catalog)
+    record_look(request, "segment.viewed", people.values(), object_kind="segment", object_id=segment.slug)
     context = {
         "segment": segment,
         "broken_reason": broken_text(segment, sees_people=reader.sees_people),
@@ -300,7 +303,7 @@ def why(request: HttpRequest, slug: str, uuid: str) -> HttpResponse:
     }
     if segment.is_list:
         context["entries"] = _entries(segment, person)
-        record_access(request=request, action="segment.explained", object_kind="profile", object_id=str(person.pk))
+        record_access(request=request, action="segment.explained", object_kind="profile", object_id=str(person.uuid))
         return render(request, "segments/why.html", context)
     try:
         catalog, moment = known_catalog(), moment_now()

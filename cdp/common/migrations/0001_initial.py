@@ -3,6 +3,7 @@
 import uuid
 
 import django.contrib.postgres.fields
+import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.utils.timezone
@@ -205,7 +206,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'access log entry',
                 'verbose_name_plural': 'access log',
-                'indexes': [models.Index(fields=['object_kind', 'object_id', '-at'], name='access_object_idx'), models.Index(fields=['action', '-id'], name='access_action_idx'), models.Index(fields=['actor_label', '-id'], name='access_actor_idx')],
+                'indexes': [models.Index(fields=['object_kind', 'object_id', '-at'], name='access_object_idx'), models.Index(fields=['action', '-id'], name='access_action_idx'), models.Index(fields=['actor_label', '-id'], name='access_actor_idx'), django.contrib.postgres.indexes.GinIndex(fields=['detail'], name='access_detail_idx', opclasses=['jsonb_path_ops'])],
             },
         ),
         pgtrigger.migrations.AddTrigger(
