@@ -36,6 +36,7 @@ WAIT_SECONDS = 60
 
 SNIPPET = Sdk("browser", "Website (the lines of the page)", own_ids=False, by_itself=len(ROUNDS), joins=False)
 NPM = Sdk("npm", "@segment/analytics-next 1.84.3", own_ids=False, joins=False)
+BATCHING = Sdk("npm-batching", "@segment/analytics-next 1.84.3, batching", own_ids=False, joins=False)
 RUDDERSTACK = Sdk(
     "rudder-browser", "@rudderstack/analytics-js/bundled 3.34.1", frozenset({"screen"}), own_ids=False, joins=False
 )
@@ -70,6 +71,7 @@ PROGRAM = """([name, round, when, calls]) => {
 LOADED = {
     "browser": "new Promise((done) => analytics.ready(() => done(true)))",
     "npm": "analytics.ready().then(() => true)",
+    "npm-batching": "analytics.ready().then(() => true)",
     "rudder-browser": "new Promise((done) => analytics.ready(() => done(true)))",
     "rudder-beacon": "new Promise((done) => analytics.ready(() => done(true)))",
 }
@@ -77,6 +79,12 @@ PACKAGES = {
     "npm": """
         import { AnalyticsBrowser } from "@segment/analytics-next"
         window.analytics = AnalyticsBrowser.load({ writeKey: "<<KEY>>", cdnURL: "<<SITE>>" }, { useQueryString: false })
+    """,
+    "npm-batching": """
+        import { AnalyticsBrowser } from "@segment/analytics-next"
+        window.analytics = AnalyticsBrowser.load({ writeKey: "<<KEY>>", cdnURL: "<<SITE>>" }, {
+          integrations: { "Segment.io": { deliveryStrategy: { strategy: "batching", config: { size: 5, timeout: 500 } } } },
+        })
     """,
     "rudder-browser": """
         import { RudderAnalytics } from "@rudderstack/analytics-js/bundled"
@@ -160,7 +168,7 @@ def test_sent_equals_stored_and_nothing_leaves_for_anybody_else(
     wrong: dict[str, Any] = {}
     with ExitStack() as stack:
         visits = []
-        for sdk in (SNIPPET, NPM, RUDDERSTACK, BEACON):
+        for sdk in (SNIPPET, NPM, BATCHING, RUDDERSTACK, BEACON):
             source, key = browser_source(name=sdk.title)
             # Nobody learns what became of a beacon, so none is sent again.
             line = stack.enter_context(bad_line(site.url, () if sdk is BEACON else FAULTS))
