@@ -82,9 +82,10 @@ PACKAGES = {
     """,
     "npm-batching": """
         import { AnalyticsBrowser } from "@segment/analytics-next"
-        window.analytics = AnalyticsBrowser.load({ writeKey: "<<KEY>>", cdnURL: "<<SITE>>" }, {
-          integrations: { "Segment.io": { deliveryStrategy: { strategy: "batching", config: { size: 5, timeout: 500 } } } },
-        })
+        const deliveryStrategy = { strategy: "batching", config: { size: 5, timeout: 500 } }
+        window.analytics = AnalyticsBrowser.load(
+          { writeKey: "<<KEY>>", cdnURL: "<<SITE>>" }, { integrations: { "Segment.io": { deliveryStrategy } } },
+        )
     """,
     "rudder-browser": """
         import { RudderAnalytics } from "@rudderstack/analytics-js/bundled"

@@ -112,7 +112,7 @@ def test_every_address_is_served_with_and_without_a_slash(path: str) -> None:
     assert route_of(path) == route_of(path + "/")
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/people/", "/analytics/", "/api/v1/track", "/live/", "/bb"])
+@pytest.mark.parametrize("path", ["/", "/people/", "/analytics/", "/api/v1/track", "/live/", "/bb", "/imports/"])
 def test_other_addresses_are_not_the_collectors(path: str) -> None:
     assert not is_collection_path(path)
 
