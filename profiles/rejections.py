@@ -1,4 +1,4 @@
-"""Why a message was not stored. The codes are stored, and answered by the API; `params` fill the sentence."""
+"""Why a message was not stored, or without which of its values. The codes are stored, and answered by the API."""
 
 from __future__ import annotations
 
@@ -47,5 +47,29 @@ REJECTIONS = ReasonTable(
         "too_many_events": ReasonText(_("Too many events in one batch"), _("A batch may have %(limit)s events.")),
         "unknown_type": ReasonText(_("The type is unknown"), "%(type)s"),
         "unreadable": ReasonText(_("The message could not be read"), "%(error)s"),
+    },
+)
+
+#: why a value was left out of a message that was stored
+LEFT_OUT = ReasonTable(
+    "left_out",
+    {
+        "invalid_name": ReasonText(
+            _("The name cannot be used"), hint=_("Use 1 to 100 letters, digits, blanks or any of . : $ - _")
+        ),
+        "no_identifier": ReasonText(
+            _("The value names nobody"),
+            hint=_("Send no test values, placeholders, or numbers and addresses that do not exist."),
+        ),
+        "number_out_of_range": ReasonText(_("A number is too large"), hint=_("Send it as text.")),
+        "protected": ReasonText(
+            _("Only a server may say this"), hint=_("Set traits that speak of permission or power with a server's key.")
+        ),
+        "too_deep": ReasonText(_("Nested too deeply"), hint=_("Send fewer levels.")),
+        "unknown_kind": ReasonText(
+            _("There is no such kind of identifier"),
+            hint=_("Send ids of the kinds that are listed under Kinds of identifier, of users, and not encoded."),
+        ),
+        "value_too_long": ReasonText(_("The value is too long"), hint=_("A trait may have 8 KB.")),
     },
 )

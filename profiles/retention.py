@@ -26,6 +26,7 @@ def _collected() -> dict[str, DataClass]:
     seen = AgedRows(table="profiles_seenmessage", time="received_at", key="key")
     rejected = AgedRows(table="profiles_rejectedmessage", time="received_at")
     refused = AgedRows(table="profiles_refusedrequest", time="last_at")
+    left_out = AgedRows(table="profiles_leftoutvalue", time="last_at")
     return {
         "raw_bodies": DataClass(
             group="system",
@@ -79,6 +80,18 @@ def _collected() -> dict[str, DataClass]:
             maximum_days=400,
             remove=refused.remove,
             survey=refused.survey,
+        ),
+        "left_out_values": DataClass(
+            group="system",
+            label=_("Values left out of messages"),
+            what=_("Which fields of a source's messages could not be stored, and how often. None of the values."),
+            remains=_("Nothing."),
+            holds=("profiles_leftoutvalue",),
+            default_days=30,
+            minimum_days=1,
+            maximum_days=400,
+            remove=left_out.remove,
+            survey=left_out.survey,
         ),
         "source_counters": DataClass(
             group="system",

@@ -86,6 +86,30 @@ def _clean_object(value: dict[str, Any], depth: int) -> dict[str, Any]:
     return value if cleaned is None else cleaned
 
 
+def pruned(value: Any, place: str, depth: int = 0) -> tuple[Any, list[tuple[str, str]]]:
+    """Return a value without the members of its objects that cannot be stored, and [(place, code), ...] of these.
+
+    A list with such a line goes as a whole: its lines are counted.
+    """
+    if type(value) is not dict or depth >= _DEEPEST:
+        try:
+            return clean(value, depth), []
+        except Unstorable as error:
+            return None, [(place, error.code)]
+    kept: dict[str, Any] = {}
+    left_out: list[tuple[str, str]] = []
+    for key, item in value.items():
+        inside = clean_text(f"{place}.{key}")[:200]
+        if "\x00" in key:
+            left_out.append((inside, "invalid_name"))
+            continue
+        new, found = pruned(item, inside, depth + 1)
+        left_out += found
+        if new is not None or item is None:
+            kept[clean_text(key)] = new
+    return kept, left_out
+
+
 def clean_text(text: str) -> str:
     """Return text that UTF-8 and PostgreSQL can hold, itself when it is such."""
     if "\x00" in text:

@@ -47,6 +47,7 @@ class Message:
     traits: dict[str, Any] | None
     properties: dict[str, Any]
     context: dict[str, Any]
+    left_out: tuple[tuple[str, str], ...] = ()  # (field, code) of the values that it came in without
 
 
 @dataclass(slots=True)

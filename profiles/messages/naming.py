@@ -88,7 +88,7 @@ def _in_context(context: Mapping[str, Any], rules: Rules, region: str) -> Iterat
     if type(device) is dict:
         yield from _pair("anonymous_id", device.get("id"), rules)
     for kind, value in _external_ids(context, rules):
-        yield from _pair(kind, value, rules)
+        yield from _pair(kind, value, rules, region)
 
 
 def _addresses(traits: Mapping[str, Any], rules: Rules, region: str) -> Iterator[Pair]:
@@ -148,7 +148,7 @@ def identifiers_of(
             if claimed.get(name) is not None:
                 _take(name, claimed[name], found if trusted else claims, junk, rules, region)
     for name, value in _external_ids(context, rules):
-        _take(name, value, found if trusted else claims, junk, rules)
+        _take(name, value, found if trusted else claims, junk, rules, region)
     if not found:
         if junk:
             raise Unstorable("junk_identifier", values=", ".join(junk)[:300])
@@ -163,10 +163,34 @@ def identifiers_of(
 
 def _external_ids(context: Mapping[str, Any], rules: Rules) -> Iterator[tuple[str, Any]]:
     """Yield the further identifiers that a message brings along, those of kinds that there are."""
-    others = context.get("externalIds")
-    for entry in others[:MAX_EXTERNAL_IDS] if type(others) is list else ():
-        if type(entry) is dict and type(entry.get("type")) is str and entry["type"] in rules.kinds:
+    for entry in _entries(context):
+        if _is_known(entry, rules):
             yield entry["type"], entry.get("id")
+
+
+def unknown_external_ids(context: Mapping[str, Any], rules: Rules) -> list[tuple[str, str]]:
+    """Return [(field, code), ...] of the identifiers that a message brings along and that name nobody here."""
+    return [
+        (f"context.externalIds.{str(entry.get('type'))[:60]}", "unknown_kind")
+        for entry in _entries(context)
+        if not _is_known(entry, rules)
+    ]
+
+
+def _entries(context: Mapping[str, Any]) -> list[dict[str, Any]]:
+    others = context.get("externalIds")
+    return [entry for entry in others[:MAX_EXTERNAL_IDS] if type(entry) is dict] if type(others) is list else []
+
+
+def _is_known(entry: Mapping[str, Any], rules: Rules) -> bool:
+    """Tell whether an external id is of a kind that there is, of a person, and as it is: not hashed or encrypted."""
+    kind = entry.get("type")
+    return (
+        type(kind) is str
+        and kind in rules.kinds
+        and entry.get("collection") in (None, "", "users")
+        and entry.get("encoding") in (None, "", "none")
+    )
 
 
 def _previous(item: dict[str, Any]) -> list[tuple[str, Any]]:

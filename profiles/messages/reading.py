@@ -17,12 +17,20 @@ import msgspec
 from profiles.identity.normalise import normalise
 from profiles.identity.times import occurred, original_time, parse_time
 from profiles.identity.trait_names import canonical_traits
-from profiles.identity.traits import is_protected, name_is_usable
-from profiles.messages.cleaning import Unstorable, clean, clean_text, presentable
+from profiles.identity.traits import MAX_VALUE_BYTES, is_protected, name_is_usable
+from profiles.messages.cleaning import Unstorable, clean, clean_text, presentable, pruned
 from profiles.messages.decoding import Unreadable, decode_item, split
 from profiles.messages.limits import MAX_EVENT, MAX_MESSAGE_ID, MAX_NAME
 from profiles.messages.model import Erased, Message, Origin, Rejection, Rules
-from profiles.messages.naming import PHONE, identifiers_of, named_beside, named_in, region_in, usable
+from profiles.messages.naming import (
+    PHONE,
+    identifiers_of,
+    named_beside,
+    named_in,
+    region_in,
+    unknown_external_ids,
+    usable,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +40,9 @@ ERASED_ITEM = b'{"erased":true}'
 SKEW_SHOWN = 5.0  # seconds
 MAX_NOTES = 20
 SHOWN_BYTES = 2000  # of what cannot be kept as it is
+
+#: [(field, code of profiles.rejections.LEFT_OUT), ...]
+LeftOut = list[tuple[str, str]]
 
 _NAMES = {
     "page": "Page Viewed",
@@ -110,8 +121,7 @@ def read_message(
     """
     if type(item) is not dict:
         raise Unstorable("not_an_object", name="message")
-    dropped = _drop_unstorable_traits(item)
-    item = clean(item)
+    item, left_out = _storable(item)
     shared = shared or {}
     sent = item.get("sentAt")
     sent = sent if sent is not None else sent_at
@@ -121,6 +131,12 @@ def read_message(
     for name in _OF_THE_TRY:
         item.pop(name, None)
     payload = _encode(item)
+    if len(payload) > MAX_VALUE_BYTES and _lower(item.get("type")) == "identify":
+        long = _without_long_traits(item)
+        if long:
+            left_out += long
+            payload = _encode(item)
+            context = {**shared, **_object(item, "context")}
     if len(payload) > MAX_EVENT.value:
         raise Unstorable(MAX_EVENT.code, limit=MAX_EVENT.value)
     message_id = _message_id(item.get("messageId"), origin, position)
@@ -134,12 +150,14 @@ def read_message(
     notes: dict[str, Any] = {}
     if traits is not None:
         traits, unusable = _usable_traits(traits, origin.trusted)
+        left_out += unusable
         number = usable(PHONE, traits.get(PHONE), rules, region)
         if number:
             traits[PHONE] = number
-        dropped += unusable
-    if dropped:
-        notes["dropped_traits"] = [name[:100] for name in dropped[:MAX_NOTES]]
+    left_out += [(each.partition("=")[0], "no_identifier") for each in junk]
+    left_out += unknown_external_ids(context, rules)
+    if left_out:
+        notes["left_out"] = [list(each) for each in left_out[:MAX_NOTES]]
     if junk:
         notes["junk_identifiers"] = junk
     if warning:
@@ -161,32 +179,42 @@ def read_message(
         traits,
         properties,
         context,
+        tuple(left_out[:MAX_NOTES]),
     )
 
 
-def _drop_unstorable_traits(item: dict[str, Any]) -> list[str]:
-    """Take out the traits of a person that cannot be stored, in place; return their names with the reason.
+def _storable(item: dict[str, Any]) -> tuple[dict[str, Any], LeftOut]:
+    """Return a message that can be stored, and what was left out of it; raise Unstorable.
 
-    Traits are facts that stand by themselves: a number too large costs the one trait, not the mail address beside it.
+    Traits and context are facts that stand by themselves: a number too large costs the one value, not the mail address
+    beside it. An event without one of its properties, or without who did it, would say something else.
     """
-    if _lower(item.get("type")) != "identify":
-        return []
-    dropped: list[str] = []
+    try:
+        return clean(item), []
+    except Unstorable as error:
+        loose = ("traits", "context") if _lower(item.get("type")) == "identify" else ("context",)
+        if not error.path or error.path[-1] not in loose:
+            raise
+    left_out: LeftOut = []
+    for name in loose:
+        if name in item:
+            item[name], found = pruned(item[name], name, 1)
+            left_out += found
+    return clean(item), left_out
+
+
+def _without_long_traits(item: dict[str, Any]) -> LeftOut:
+    """Take out the traits that are longer than a trait may be, in place."""
+    left_out: LeftOut = []
     context = item.get("context")
-    for holder in (item, context):
+    for place, holder in (("traits", item), ("context.traits", context)):
         traits = holder.get("traits") if type(holder) is dict else None
-        if type(holder) is not dict or type(traits) is not dict:
-            continue
-        kept = {}
-        for name, value in traits.items():
-            try:
-                clean({name: value}, depth=1 if holder is item else 2)
-                kept[name] = value
-            except Unstorable as error:
-                dropped.append(f"{clean_text(name)} ({error.code})")
-        if len(kept) < len(traits):
-            holder["traits"] = kept
-    return dropped
+        if type(holder) is dict and type(traits) is dict:
+            long = [name for name, value in traits.items() if len(_encode(value)) > MAX_VALUE_BYTES]
+            left_out += [(f"{place}.{name}"[:200], "value_too_long") for name in long]
+            if long:
+                holder["traits"] = {name: value for name, value in traits.items() if name not in long}
+    return left_out
 
 
 def _kind(value: Any) -> str:
@@ -277,11 +305,14 @@ def _traits(item: dict[str, Any], kind: str, context: dict[str, Any]) -> tuple[d
     return traits, {**in_context, **traits}
 
 
-def _usable_traits(traits: dict[str, Any], trusted: bool) -> tuple[dict[str, Any], list[str]]:
-    kept, dropped = {}, []
+def _usable_traits(traits: dict[str, Any], trusted: bool) -> tuple[dict[str, Any], LeftOut]:
+    kept: dict[str, Any] = {}
+    left_out: LeftOut = []
     for name, value in traits.items():
-        if name_is_usable(name) and (trusted or not is_protected(name)):
-            kept[name] = value
+        if not name_is_usable(name):
+            left_out.append((f"traits.{name}"[:200], "invalid_name"))
+        elif not trusted and is_protected(name):
+            left_out.append((f"traits.{name}"[:200], "protected"))
         else:
-            dropped.append(name)
-    return kept, dropped
+            kept[name] = value
+    return kept, left_out

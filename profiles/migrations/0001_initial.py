@@ -348,6 +348,22 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='LeftOutValue',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('code', models.CharField(max_length=40)),
+                ('field', models.CharField(max_length=200)),
+                ('count', models.BigIntegerField()),
+                ('first_at', models.DateTimeField()),
+                ('last_at', models.DateTimeField(db_index=True)),
+                ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='profiles.source')),
+            ],
+            options={
+                'default_permissions': (),
+                'constraints': [models.UniqueConstraint(fields=('source', 'code', 'field'), name='leftoutvalue_unique')],
+            },
+        ),
+        migrations.CreateModel(
             name='RefusedRequest',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -3,6 +3,7 @@
 from profiles.models.catalogue import CatalogueEntry
 from profiles.models.collection import (
     InboxEntry,
+    LeftOutValue,
     RawIdentifier,
     RawMessage,
     RefusedRequest,
@@ -29,6 +30,7 @@ __all__ = [
     "Import",
     "ImportRow",
     "InboxEntry",
+    "LeftOutValue",
     "Interaction",
     "Merge",
     "PersonChange",

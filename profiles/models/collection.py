@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from profiles.collector.routes import nearest_address
 from profiles.models.source import Source
 from profiles.refusals import REFUSALS
-from profiles.rejections import REJECTIONS
+from profiles.rejections import LEFT_OUT, REJECTIONS
 
 
 class RawMessage(models.Model):
@@ -137,6 +137,31 @@ class SourceCounter(models.Model):
                 name="sourcecounter_adds_up",
             ),
         ]
+
+
+class LeftOutValue(models.Model):
+    """Values of a field that stored messages of a source came in without; written by `profiles.processing.left_out`."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
+    code = models.CharField(max_length=40)
+    field = models.CharField(max_length=200)
+    count = models.BigIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["source", "code", "field"], name="leftoutvalue_unique")]
+
+    @property
+    def reason_text(self) -> str:
+        """Return why they were left out, in the reader's language."""
+        return LEFT_OUT.label(self.code)
+
+    @property
+    def hint_text(self) -> str:
+        """Return what the sender should change, or ""."""
+        return LEFT_OUT.hint(self.code)
 
 
 class RefusedRequest(models.Model):

@@ -20,6 +20,7 @@ from profiles.messages.model import Erased, Message, Origin, Rejection, Rules
 from profiles.messages.reading import read_body
 from profiles.processing import store
 from profiles.processing.claim import Entry, RawBody, fitting, load_bodies
+from profiles.processing.left_out import count_left_out
 from profiles.processing.sources import SourceInfo, load_rules, load_sources
 from profiles.processing.store import RejectedRow, SeenKey, Tally
 from profiles.resolution import people
@@ -109,6 +110,11 @@ def process_entries(entries: Sequence[Entry], *, skip: Mapping[Place, str] | Non
         work.tally(item.origin.source_id, item.origin.received_at).stored += 1
     store_items(work.items, rules, sources)
     store.write_rejected(work.rejected)
+    count_left_out(
+        (item.origin.source_id, code, place, item.origin.received_at)
+        for item in work.items
+        for place, code in item.message.left_out
+    )
     store.add_to_counters(work.tallies)
     return chosen
 

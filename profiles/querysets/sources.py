@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Sum
 from django.utils import timezone
 
-from profiles.models import InboxEntry, Source, SourceCounter
+from profiles.models import InboxEntry, LeftOutValue, Source, SourceCounter
 
 COUNTS = ("received", "stored", "duplicate", "conflicting", "rejected", "erased")
 
@@ -40,6 +40,11 @@ def counts_of(source: Source, *, since: datetime | None = None) -> Counts:
         rows = rows.filter(hour__gte=since)
     sums = rows.aggregate(**{f"sum_{name}": Sum(name) for name in COUNTS})
     return Counts(**{name: sums[f"sum_{name}"] or 0 for name in COUNTS})
+
+
+def left_out_of(source: Source, *, most: int = 50) -> list[LeftOutValue]:
+    """Return the fields whose values were left out of a source's messages, the latest first."""
+    return list(LeftOutValue.objects.filter(source=source).order_by("-last_at", "field")[:most])
 
 
 def waiting_of(source: Source, *, cap: int = 10_001) -> int:

@@ -26,6 +26,7 @@ from profiles.querysets.sources import (
     counts_by_source,
     counts_of,
     hourly_received,
+    left_out_of,
     waiting_of,
 )
 from profiles.services import sources as services
@@ -188,6 +189,7 @@ def _counts(source: Source) -> dict[str, Any]:
         "silent": source.last_seen_at is None and not ever.received,
         "first": ever.received <= FIRST_EVENTS,
         "last_event": last_event_of(source),
+        "left_out": left_out_of(source),
         "refused": refusals_of(source)[:SHOWN] if source.kind in services.KEYED_KINDS else [],
     }
 

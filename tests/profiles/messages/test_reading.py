@@ -292,10 +292,10 @@ def test_a_number_too_large_costs_the_trait_and_not_the_address_beside_it() -> N
     item = {"type": "identify", "userId": "u1", "traits": {"email": "anna@shop.nl", "card": 10**19, "n": 2**63 - 1}}
     message = one(item, trusted=True)
     assert message.traits == {"email": "anna@shop.nl", "n": 2**63 - 1}
-    assert message.context["collection"]["dropped_traits"] == ["card (number_out_of_range)"]
+    assert message.context["collection"]["left_out"] == [["traits.card", "number_out_of_range"]]
     in_context = one({"type": "identify", "userId": "u1", "context": {"traits": {"plan": "pro", "a\x00": 1}}})
     assert in_context.traits == {"plan": "pro"}
-    assert in_context.context["collection"]["dropped_traits"] == ["a (invalid_name)"]
+    assert in_context.left_out == (("context.traits.a", "invalid_name"),)
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,6 @@ def test_a_number_too_large_costs_the_trait_and_not_the_address_beside_it() -> N
     [
         ({"properties": {"lines": [{"sku": 1}, {"sku": 10**19}]}}, "properties.lines.1.sku"),
         ({"userId": 10**19}, "userId"),
-        ({"context": {"device": {"id": -(10**19)}}}, "context.device.id"),
     ],
 )
 def test_the_place_of_a_number_too_large_is_named(fields: dict[str, Any], place: str) -> None:
@@ -311,6 +310,68 @@ def test_the_place_of_a_number_too_large_is_named(fields: dict[str, Any], place:
     assert isinstance(result, Rejection)
     assert (result.code, result.params) == ("number_out_of_range", {"place": place})
     assert str(10**19) in json.dumps(result.payload), "it is kept as text, for a person to send again"
+
+
+DEEP = json.loads('{"a":' * 14 + "1" + "}" * 14)
+
+
+@pytest.mark.parametrize(
+    ("fields", "left_out", "kept"),
+    [
+        ({"traits": {"n": 10**20, "plan": "pro"}}, ("traits.n", "number_out_of_range"), {"plan": "pro"}),
+        ({"traits": {"card": {"n": -(10**20), "a": 1}}}, ("traits.card.n", "number_out_of_range"), {"card": {"a": 1}}),
+        ({"traits": {"lines": [1, 10**20], "a": 1}}, ("traits.lines", "number_out_of_range"), {"a": 1}),
+        ({"traits": {"a\0": 1, "b": "x\0y"}}, ("traits.a", "invalid_name"), {"b": "xy"}),
+        ({"traits": {"text": "x" * 9000, "a": 1}}, ("traits.text", "value_too_long"), {"a": 1}),
+        ({"traits": {"text": "x" * 40_000, "a": 1}}, ("traits.text", "value_too_long"), {"a": 1}),
+        ({"traits": {"a/b": 1, "a": 1}}, ("traits.a/b", "invalid_name"), {"a": 1}),
+        ({"traits": {"consent": True, "a": 1}}, ("traits.consent", "protected"), {"a": 1}),
+        ({"traits": {"phone": "06-12", "a": 1}}, ("phone", "no_identifier"), {"phone": "06-12", "a": 1}),
+        ({"traits": {"a": 1}, "context": {"s": {"n": 10**20}}}, ("context.s.n", "number_out_of_range"), {"a": 1}),
+        ({"context": {"traits": {"text": "x" * 9000, "a": 1}}}, ("context.traits.text", "value_too_long"), {"a": 1}),
+    ],
+)  # fmt: skip
+def test_a_bad_value_costs_itself_and_is_named(fields: dict[str, Any], left_out: tuple[str, str], kept: Any) -> None:
+    message = one({"type": "identify", "userId": "u1", **fields})
+    assert (message.left_out, message.traits) == ((left_out,), kept)
+    assert message.context["collection"]["left_out"] == [list(left_out)]
+
+
+def test_what_nests_too_deeply_is_cut_where_it_does() -> None:
+    message = one({"type": "identify", "userId": "u1", "traits": {"tree": DEEP, "a": 1}})
+    ((place, code),) = message.left_out
+    assert code == "too_deep" and place.startswith("traits.tree.a.a") and message.traits and message.traits["a"] == 1
+
+
+def test_a_track_keeps_its_bad_context_out_and_is_rejected_for_its_own_fields() -> None:
+    message = one({**TRACK, "context": {"device": {"id": 10**20, "type": "ios"}, "locale": "nl-NL"}})
+    assert message.left_out == (("context.device.id", "number_out_of_range"),)
+    assert message.context["device"] == {"type": "ios"} and message.context["locale"] == "nl-NL"
+    (rejected,) = read({**TRACK, "properties": {"total": 10**20}})
+    assert isinstance(rejected, Rejection) and rejected.params == {"place": "properties.total"}
+
+
+EXTERNAL: list[dict[str, Any]] = [
+    {"id": "06-12345678", "type": "phone", "collection": "users", "encoding": "none"},
+    {"id": "anna@shop.nl", "type": "email"},
+    {"id": "a1", "type": "ga_client_id"},
+    {"id": "9c1185a5c5e9fc54612808977ee8f548b2258d31", "type": "email", "encoding": "sha1"},
+    {"id": "42", "type": "user_id", "collection": "accounts"},
+]
+
+
+def test_external_ids_of_known_kinds_are_identifiers_and_the_others_are_named() -> None:
+    item = {**TRACK, "context": {"externalIds": EXTERNAL}}
+    told = one(item, trusted=True)
+    assert set(told.identifiers) >= {("phone", "+31612345678"), ("email", "anna@shop.nl")}
+    assert not {"9c1185a5c5e9fc54612808977ee8f548b2258d31", "a1", "42"} & {value for _kind, value in told.identifiers}
+    assert told.left_out == (
+        ("context.externalIds.ga_client_id", "unknown_kind"),
+        ("context.externalIds.email", "unknown_kind"),
+        ("context.externalIds.user_id", "unknown_kind"),
+    )
+    claimed = one(item)  # a public key claims them: everything hangs on the user id, and the links are weak
+    assert claimed.identifiers[0][0] in ("user_id", "anonymous_id")
 
 
 def test_nul_in_the_envelopes_send_time_is_taken_out() -> None:

@@ -18,6 +18,7 @@ from profiles.models import (
     Identifier,
     InboxEntry,
     Interaction,
+    LeftOutValue,
     Merge,
     Profile,
     RawMessage,
@@ -27,7 +28,7 @@ from profiles.models import (
     TraitChange,
 )
 from profiles.models.identity import MergeState
-from profiles.processing import drain
+from profiles.processing import drain, left_out
 from profiles.processing.drain import drain_inbox
 from profiles.services.profiles import PersonRow, upsert_person
 from profiles.tombstones import Tombstones, tombstones
@@ -303,3 +304,24 @@ def test_several_workers_at_once_store_everything_once(monkeypatch: pytest.Monke
     assert world() == expected
     assert Interaction.objects.count() == len(items)
     assert Profile.objects.filter(merged_into=None).count() == len(expected)
+
+
+def test_values_left_out_are_counted_by_field_and_shown_on_the_page_of_the_source(client_as: Any) -> None:
+    origin = source()
+    traits = {"card": 10**20, "phone": "06-1", "first_name": "Anna"}
+    send(origin, *(identify(f"m{number}", number, userId="u1", traits=traits) for number in range(3)))
+    send(origin, identify("m0", userId="u1", traits=traits))  # sent again: it counted already
+    found = {(row.field, row.code): row.count for row in LeftOutValue.objects.filter(source=origin)}
+    assert found == {("traits.card", "number_out_of_range"): 3, ("phone", "no_identifier"): 3}
+    assert Profile.objects.get().traits == {"phone": "06-1", "first_name": "Anna"}
+    page = client_as("Marketer").get(f"/sources/{origin.slug}/").content.decode()
+    assert "Values left out" in page and "traits.card" in page and "A number is too large" in page
+    assert "06-1" not in page
+
+
+def test_a_sender_that_makes_up_fields_fills_no_table() -> None:
+    origin = source()
+    for start in range(0, 600, 100):
+        for_each = {f"n{number}": 10**20 for number in range(start, start + 100)}
+        send(origin, *(identify(f"m{name}", userId="u1", traits={name: value}) for name, value in for_each.items()))
+    assert LeftOutValue.objects.count() <= left_out.MAX_FIELDS + 100
