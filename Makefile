@@ -78,6 +78,7 @@ test: $(DEV_STAMP) $(VENV)/.chromium ## run all tests, also in a real browser (A
 	@$(BIN)/python -m cdp.build test-assets
 	@$(BIN)/python -m cdp.build translations
 	@$(BIN)/python -m tests.sdks.packages
+	@$(BIN)/python -m tests.clients.tools
 	@VAR_DIR=$(or $(VAR_DIR),$(CURDIR)/var/test) $(BIN)/python -m pytest $(or $(ARGS),-n $(JOBS) --dist loadgroup)
 
 sdks: $(DEV_STAMP) $(VENV)/.chromium ## run every SDK that this machine has a toolchain for, and print the table of results

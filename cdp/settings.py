@@ -281,6 +281,15 @@ WORKERS = env.parsed("WORKERS", parse_plan)
 CELERY_BEAT_SCHEDULER = "cdp.processes.beat:LeaseScheduler"
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
+# API: requests a second of one token in one web process, by kind, ten seconds' worth at once; 0: no limit -------
+API_RATES = {
+    "reads": env.integer("API_READS_PER_SECOND", 50),
+    "writes": env.integer("API_WRITES_PER_SECOND", 20),
+    "bulk": env.integer("API_BULK_PER_SECOND", 2),
+}
+#: refused tokens from one address; 0: no limit
+API_FAILURES_PER_MINUTE = env.integer("API_FAILURES_PER_MINUTE", 30)
+
 # API -----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -35,7 +35,7 @@ _BY_SLUG = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
 OUTCOMES = ("added", "already_in", "removed", "not_in", "unknown_person", "unreadable", "restricted")
 
 
-class ListSerializer(StrictModelSerializer[Segment]):
+class PeopleListSerializer(StrictModelSerializer[Segment]):
     """A list of people that is kept by hand."""
 
     id = serializers.CharField(source="slug", read_only=True)
@@ -104,7 +104,7 @@ class ListViewSet(
     """Lists. `DELETE` archives: the members leave, the history stays."""
 
     queryset = Segment.objects.filter(kind=Kind.STATIC)
-    serializer_class = ListSerializer
+    serializer_class = PeopleListSerializer
     filterset_class = SegmentFilters
     lookup_field = "slug"
     lookup_url_kwarg = "id"
@@ -122,14 +122,14 @@ class ListViewSet(
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Create a list with nobody in it."""
-        data = self._checked(ListSerializer)
+        data = self._checked(PeopleListSerializer)
         made = services.create_list(name=data["name"], description=data.get("description", ""), user=request.user)
         return Response(self.get_serializer(made).data, status=201)
 
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the name or the description."""
         segment = self.get_object()
-        data = self._checked(ListSerializer, partial=True)
+        data = self._checked(PeopleListSerializer, partial=True)
         if segment.status == Status.ARCHIVED:
             raise CdpError("segment.archived", _("This segment is archived."), status=409)
         segment = services.rename_segment(

@@ -13,6 +13,9 @@ from cdp.settings import AXES_FAILURE_LIMIT, STORAGES, env
 
 #: wake-ups go nowhere; a test that wants them sets CELERY_BROKER_URL for the processes that it starts
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "memory://")
+#: one token asks for a whole test run; the tests of limits set their own
+API_RATES = {"reads": 0, "writes": 0, "bulk": 0}
+API_FAILURES_PER_MINUTE = 0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Static files straight from the source folders: no `collectstatic` before a test.
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}

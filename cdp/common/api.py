@@ -18,6 +18,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from cdp.common.access import client_ip
+from cdp.common.api_limits import note_failure, refuse_guessing
 from cdp.common.errors import CdpError
 from cdp.common.models import ApiToken
 from cdp.common.token_scopes import lacks_scope, scopes_giving
@@ -36,9 +37,11 @@ class TokenAuthentication(BaseAuthentication):
             return None
         if len(parts) != 2:
             raise exceptions.AuthenticationFailed(_("Write the header as: Authorization: Bearer <token>"))
+        refuse_guessing(request)
         try:
             return use_token(parts[1].decode("utf-8", "replace"), address=client_ip(request))
         except CdpError as error:
+            note_failure(request)
             raise exceptions.AuthenticationFailed(error.message, code=error.code) from None
 
     def authenticate_header(self, request: Request) -> str:

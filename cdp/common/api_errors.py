@@ -23,7 +23,8 @@ from cdp.common.errors import CdpError
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer every refusal as {"code", "message", "place"?, "fields"?}; SDKs and people read the same shape."""
     if isinstance(error, CdpError):
-        return Response(error.as_dict(), status=error.status)
+        later = error.detail.get("retry_after") if error.status == status.HTTP_429_TOO_MANY_REQUESTS else None
+        return Response(error.as_dict(), status=error.status, headers={"Retry-After": str(later)} if later else None)
     if isinstance(error, DjangoValidationError):
         error = exceptions.ValidationError(detail=list(error.messages))
     if isinstance(error, RequestDataTooBig):

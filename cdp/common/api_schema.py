@@ -94,6 +94,10 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
             operation["responses"].setdefault(status, answer)
         if method in _WRITES:
             operation.setdefault("parameters", []).append(_KEY)
+    for schema in components["schemas"].values():
+        for field in schema.get("properties", {}).values():
+            if field.get("default") == "" and ("allOf" in field or "enum" in field):
+                del field["default"]  # not given, which is none of the choices: makers of clients stumble over it
     for name in api_documents.names():
         _add(result, api_documents.get(name)())
     result["paths"] = dict(sorted(result["paths"].items()))

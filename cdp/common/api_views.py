@@ -19,6 +19,7 @@ from rest_framework.request import Request
 
 from cdp.common.api_fields import UNKNOWN_FIELD
 from cdp.common.api_idempotency import key_of, once
+from cdp.common.api_limits import Grant, headers_of, limit_request
 from cdp.common.errors import CdpError
 from cdp.common.filters import refuse_unknown_parameters
 
@@ -36,9 +37,14 @@ class ApiViewSet(viewsets.GenericViewSet[Row]):
     #: actions whose answer holds a secret, which is told once and not kept
     secret_answers: ClassVar[Collection[str]] = frozenset()
 
+    #: actions that cost as much as many others, with a limit of their own
+    bulk_actions: ClassVar[Collection[str]] = frozenset()
+    grant: Grant | None = None
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Ask who it is and what they may, then refuse what this action does not know."""
         super().initial(request, *args, **kwargs)
+        self.grant = limit_request(request, bulk=self.action in self.bulk_actions)
         if self.action and not self._is_list():
             refuse_unknown_parameters(request, self.other_parameters)
         key = key_of(request)
@@ -51,6 +57,14 @@ class ApiViewSet(viewsets.GenericViewSet[Row]):
             name = (request.method or "").lower()
             kept = self.action not in self.secret_answers
             setattr(self, name, once(getattr(self, name), request, key, keep_body=kept))
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Say in the answer how much of its limit the token has left."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        if self.grant is not None:
+            for name, value in headers_of(self.grant).items():
+                answer[name] = value
+        return answer
 
     def given(self, serializer: type[serializers.BaseSerializer[Any]], *, partial: bool = False) -> dict[str, Any]:
         """Return the checked body; raise ValidationError naming the fields that are wrong."""

@@ -56,7 +56,7 @@ class LiftInput(StrictSerializer):
     value = serializers.CharField(max_length=320)
     reason = serializers.ChoiceField(
         choices=SuppressionReason.choices,
-        default="",
+        required=False,
         help_text="Lift the entry with this reason only. Without it all but `erasure`, which must be named.",
     )
     note = serializers.CharField(max_length=200, help_text="Why it may be used again.")
@@ -94,7 +94,7 @@ class SuppressionViewSet(mixins.ListModelMixin, ApiViewSet[Suppression]):
     def lift(self, request: Request) -> Response:
         """Allow an address again, saying why; idempotent. The entries stay, with who lifted them."""
         given = self.given(LiftInput)
-        reasons = [given["reason"]] if given["reason"] else LIFTABLE
+        reasons = [given["reason"]] if "reason" in given else LIFTABLE
         rows = list(
             lift_address(
                 kind=given["kind"], value=given["value"], reasons=reasons, actor=request.user, note=given["note"]

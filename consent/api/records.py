@@ -32,7 +32,7 @@ API_METHODS = [Method.API, Method.FORM, Method.DOUBLE_OPT_IN, Method.PAPER, Meth
 SAYABLE = [State.GIVEN, State.REFUSED, State.WITHDRAWN, State.OBJECTED]
 
 
-class RecordSerializer(serializers.ModelSerializer[ConsentRecord]):
+class ConsentRecordSerializer(serializers.ModelSerializer[ConsentRecord]):
     """A record with its wording and evidence. Rows come from `with_public_ids`."""
 
     id = serializers.UUIDField(source="uuid", read_only=True)
@@ -113,7 +113,7 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Api
     """Read the consent log; append to it."""
 
     queryset = ConsentRecord.objects.select_related("purpose", "purpose_version", "text", "source", "evidence")
-    serializer_class = RecordSerializer
+    serializer_class = ConsentRecordSerializer
     filterset_class = RecordApiFilters
     lookup_field = "uuid"
     lookup_url_kwarg = "id"
@@ -130,7 +130,7 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Api
         people = [row.public_profile_id for row in shown]  # type: ignore[attr-defined]  # set by with_public_ids
         record_look(request, "consent.log_read", people, even_nobody=True)
         return self.get_paginated_response(
-            RecordSerializer(shown, many=True, context=self.get_serializer_context()).data
+            ConsentRecordSerializer(shown, many=True, context=self.get_serializer_context()).data
         )
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -141,9 +141,9 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Api
             request, "consent.log_read", [shown.public_profile_id],  # type: ignore[attr-defined]
             object_kind="consentrecord", object_id=str(record.uuid), even_nobody=True,
         )  # fmt: skip
-        return Response(RecordSerializer(shown, context=self.get_serializer_context()).data)
+        return Response(ConsentRecordSerializer(shown, context=self.get_serializer_context()).data)
 
-    @extend_schema(request=RecordInput, responses={201: RecordSerializer})
+    @extend_schema(request=RecordInput, responses={201: ConsentRecordSerializer})
     def create(self, request: Request) -> Response:
         """Record what a person said. A permission needs words (`text_version`) or `evidence.proof`.
 
@@ -183,7 +183,8 @@ class ConsentRecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Api
             occurred_at=occurred_at,
         )
         return Response(
-            RecordSerializer(with_public_ids([record])[0], context=self.get_serializer_context()).data, status=201
+            ConsentRecordSerializer(with_public_ids([record])[0], context=self.get_serializer_context()).data,
+            status=201,
         )
 
 

@@ -112,6 +112,7 @@ class EventViewSet(ApiViewSet[Interaction]):
     """Events that come in over the API: kept, read, checked and counted once as those of the collection API."""
 
     queryset = Interaction.objects.none()
+    bulk_actions = frozenset({"bulk"})
     required_permissions: ClassVar[dict[str, str]] = {"bulk": "profiles.add_interaction"}
 
     @extend_schema(request=EVENTS_REQUEST, responses={202: BulkEventsAnswer})

@@ -129,6 +129,7 @@ class ExportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
     lookup_url_kwarg = "id"
     lookup_value_regex = "[0-9a-fA-F-]{36}"
     bodyless = frozenset({"cancel"})
+    bulk_actions = frozenset({"create", "download"})
     required_permissions: ClassVar[dict[str, str]] = {"*": "profiles.export_profile"}
 
     @extend_schema(request=ExportInput, responses={202: ExportSerializer})

@@ -74,6 +74,7 @@ class ProfileViewSet(PersonActions, ApiViewSet[Profile]):
     pagination_class = ProfilePages
     filterset_class = ProfileFilters
     lookup_value_regex = PERSON_PATH
+    bulk_actions = frozenset({"bulk"})
     other_parameters = frozenset({"include"})
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "profiles.view_profile",
