@@ -19,7 +19,7 @@ from cdp.common.errors import CdpError
 from cdp.common.models import Account
 from cdp.common.roles import ADMINISTRATOR, ROLES
 
-#: a password that somebody else set opens the door once, to choose one's own, and no later than this
+#: a password that somebody else set is good for one log-in, to choose one's own, and no later than this
 TEMPORARY_FOR = timedelta(days=3)
 REFUSALS = {
     "superuser_made": _("Nobody is made a superuser here."),
