@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
 from django.test import Client
 from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 from pytest_django import Settings
 
@@ -144,6 +146,22 @@ def test_address_is_short() -> None:
     """Long folded header lines break DKIM."""
     token = make_token(profile_id=2**60, purpose_id=2**60, channel="email", reference=f"delivery:{2**60}:{2**60}")
     assert len(unsubscribe_url(token)) < 300
+
+
+@settings_of_hypothesis(max_examples=100, deadline=None)
+@given(
+    profile=st.integers(0, 2**62), of=st.integers(0, 2**62), channel=st.sampled_from(["email", "sms"]),
+    reference=st.text(max_size=60),
+)  # fmt: skip
+def test_no_number_can_be_read_in_a_token(profile: int, of: int, channel: str, reference: str) -> None:
+    """What it stands for comes back whole, and nothing of it can be read without the key."""
+    token = make_token(profile_id=profile, purpose_id=of, channel=channel, reference=reference)
+    link = read_token(token)
+    assert link is not None
+    assert (link.profile_id, link.purpose_id, link.channel, link.reference) == (profile, of, channel, reference)
+    payload = base64.urlsafe_b64decode(token.partition(".")[0] + "==")
+    plain = f'[{profile},{of},"{channel}"'.encode()
+    assert not payload.startswith(plain[:3]) and plain not in payload
 
 
 @given(st.text(max_size=500))
