@@ -1,9 +1,9 @@
 """The links in the foot of every message: signed, short, and good for ever.
 
-A token is `<payload>.<signature>` in URL-safe base64: the payload is JSON [profile, purpose, channel, reference], hidden
-under bytes that follow from its signature (as in SIV, RFC 5297), so that no number of ours can be read in a link; the
-signature is the first 16 bytes of HMAC-SHA-256 under LINK_KEY. Old keys stay in LINK_KEY_FALLBACKS, so that a link in a
-mail of years ago still stops the mail. A token lets its holder say no and choose topics; it shows no personal data.
+A token is `<payload>.<signature>` in URL-safe base64: the payload is JSON [profile, purpose, channel, reference],
+hidden under bytes that follow from its signature (as in SIV, RFC 5297), so no number of ours can be read in a link;
+the signature is the first 16 bytes of HMAC-SHA-256 under LINK_KEY. Old keys stay in LINK_KEY_FALLBACKS, so that a link
+in a mail of years ago still stops the mail. A token lets its holder say no; it shows no personal data.
 """
 
 from __future__ import annotations
