@@ -8,9 +8,11 @@ from campaigns import panels, personal_data, retention, tasks
 from campaigns.api.export_kinds import DELIVERIES
 from campaigns.api.views import CampaignViewSet, DeliveryViewSet, MessageViewSet
 from campaigns.sending import restored
+from campaigns.services.letters import send_letter
 from cdp.common import registry
 from cdp.common.exports import export_kinds
 from consent.services.confirming import mailed_addresses
+from consent.services.raising import letter_senders
 from profiles.changes import keepers
 from segments.uses import segment_uses
 
@@ -36,6 +38,7 @@ def register() -> None:
     export_kinds.add("deliveries", DELIVERIES)
     keepers.add("campaigns", personal_data.keep_people)
     segment_uses.add("campaigns", panels.uses_of_segment)
+    letter_senders.add("campaigns", send_letter)
     mailed_addresses.add("campaigns", personal_data.address_of_message)
     registry.personal_data.add(
         "campaigns", registry.PersonalDataHolder(collect=personal_data.collect, erase=personal_data.erase)

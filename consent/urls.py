@@ -11,6 +11,7 @@ app_name = "consent"
 urlpatterns = [
     path("u/<str:token>/", public.unsubscribe, name="unsubscribe"),
     path("preferences/<str:token>/", public.preferences, name="preferences"),
+    path("preferences/confirm/<str:token>/", public.confirm, name="confirm"),
     path("privacy/", desk.desk, name="desk"),
     path("privacy/verify/", desk.verify, name="verify"),
     path("privacy/integrity/", desk.integrity, name="integrity"),

@@ -28,6 +28,7 @@ from consent.services.objections import (
     unsaid_state,
 )
 from consent.services.purposes import current_text
+from consent.services.raising import asked_yes, give, mail_fresh_link, read_fresh
 from consent.services.subjects import alive_profiles
 from consent.services.unsubscribing import unsubscribe as stop
 
@@ -101,16 +102,39 @@ def _act(request: HttpRequest, link: Link, profile_id: int) -> str:
     on_page = {(purpose.pk, channel) for purpose in _open_purposes() for channel in purpose.channels}
     shown = {f"{purpose_id}:{channel}": (purpose_id, channel) for purpose_id, channel in on_page}
     offered = {shown[key] for key in posted.getlist("offered") if key in shown}
-    wanted = {shown[key] for key in posted.getlist("wanted") if key in shown}
+    wanted = {shown[key] for key in posted.getlist("wanted") if key in shown} & offered
+    language = get_language() or "en"
+    raised = asked_yes(profile_id, wanted)
     save_preferences(
         profile_id=profile_id,
-        wanted=wanted & offered,
-        offered=offered,
-        language=get_language() or "en",
+        wanted=wanted - raised,
+        offered=offered - raised,
+        language=language,
         evidence=evidence,
         reference=link.reference,
     )
-    return "saved"
+    if not raised:
+        return "saved"
+    return "mailed" if mail_fresh_link(link=link, profile_id=profile_id, boxes=raised, language=language) else "unsent"
+
+
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm(request: HttpRequest, token: str) -> HttpResponse:
+    """Show what a freshly mailed link gives, with a button; the button gives it."""
+    fresh = read_fresh(token)
+    if fresh is None:
+        return bad_link(request)
+    names = Purpose.objects.in_bulk([purpose_id for purpose_id, _channel in fresh.boxes])
+    topics = []
+    for purpose_id, channel in sorted(fresh.boxes):
+        text = current_text(names[purpose_id], fresh.language)
+        words = text.text if text is not None else names[purpose_id].description
+        topics.append({"name": names[purpose_id].name, "channel": _channel_label(channel), "words": words})
+    if request.method == "POST":
+        give(fresh, evidence_of(request, page="/preferences/confirm/", words=gettext("Confirm")))
+    return _private(render(request, "consent/confirm.html", {"topics": topics, "done": request.method == "POST"}))
 
 
 def topics_of(profile_id: int) -> list[dict[str, Any]]:

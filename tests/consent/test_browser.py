@@ -29,7 +29,7 @@ def test_unsubscribe_is_seen_in_the_log(page: Page, page_as: Sign) -> None:
     expect(page.get_by_label("E-mail")).not_to_be_checked()
     page.get_by_label("Text message").check()
     page.get_by_role("button", name="Save my choice").click()
-    expect(page.get_by_role("status")).to_contain_text("Your choice is saved")
+    expect(page.get_by_role("status")).to_contain_text("confirm")
     officer = page_as("Privacy officer")
     officer.set_viewport_size({"width": 1280, "height": 900})
     officer.goto("/privacy/log/")

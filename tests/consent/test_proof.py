@@ -13,7 +13,9 @@ from consent.gate import answers_for, check
 from consent.links import make_token
 from consent.models import ConsentRecord
 from consent.services import add_text, update_purpose
+from tests.campaigns.sink import Sink
 from tests.consent.factories import person, purpose, say
+from tests.consent.test_public import mailed_link
 from tests.profiles.importing.helpers import checked, confirm
 from tests.profiles.importing.test_permission import MAPPING, PROOF
 
@@ -50,12 +52,13 @@ def test_a_tokens_double_opt_in_is_a_claim(api_token: Token, client_as: AsRole) 
         assert "yes: said by the person" not in shown
 
 
-def test_our_own_page_sees(client_as: AsRole) -> None:
+def test_our_own_page_sees(client_as: AsRole, sink: Sink) -> None:
     """The preference page took the answer itself."""
     anna, newsletter = person(), purpose()
     link = make_token(profile_id=anna.pk, purpose_id=newsletter.pk, channel="email", reference="delivery:1:1")
     key = f"{newsletter.pk}:email"
     Client().post(f"/preferences/{link}/", {"offered": key, "wanted": key})
+    Client().post(mailed_link(sink, anna))
     record = ConsentRecord.objects.get()
     assert (record.state, record.proof) == ("given", "seen")
     assert "seen by Klantbeeld" in client_as(OFFICER).get(f"/privacy/log/{record.pk}/").content.decode()

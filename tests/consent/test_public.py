@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import base64
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from hypothesis import given
 from hypothesis import settings as settings_of_hypothesis
@@ -15,7 +21,8 @@ from pytest_django import Settings
 from consent.links import make_token, read_token, unsubscribe_url
 from consent.models import ConsentRecord, Purpose
 from consent.services import add_text
-from profiles.models import Profile
+from profiles.models import Identifier, Profile
+from tests.campaigns.sink import Sink
 from tests.consent.factories import at, payload_of, person, purpose, say, state_of
 
 pytestmark = pytest.mark.django_db
@@ -170,8 +177,8 @@ def test_no_text_is_a_token(text: str) -> None:
     assert read_token(text) is None
 
 
-def test_preferences_follow_the_boxes(subscriber: tuple[Profile, Purpose, str]) -> None:
-    """What is ticked is given with the words shown, what is not is withdrawn; nothing else changes."""
+def test_preferences_follow_the_boxes(subscriber: tuple[Profile, Purpose, str], sink: Sink) -> None:
+    """What is not ticked is withdrawn at once; what is newly ticked is given by a fresh mail, with the words shown."""
     anna, newsletter, token = subscriber
     offers = purpose("offers", channels=["email", "sms"])
     text = add_text(purpose_id=offers.pk, text="Offers that fit what you bought", actor="test")
@@ -183,16 +190,66 @@ def test_preferences_follow_the_boxes(subscriber: tuple[Profile, Purpose, str]) 
     )
     assert response.status_code == 200
     assert bare(response)
-    assert [state_of(anna, newsletter), state_of(anna, offers), state_of(anna, offers, "sms")] == [
-        "withdrawn",
-        "given",
-        "",
-    ]
+
+    def states() -> list[str]:
+        return [state_of(anna, newsletter), state_of(anna, offers), state_of(anna, offers, "sms")]
+
+    assert "we sent you a mail" in response.content.decode()
+    assert states() == ["withdrawn", "", ""]
+    fresh = mailed_link(sink, anna)
+    shown = strict_client().get(fresh)  # as a mail scanner does
+    assert "Offers that fit what you bought" in shown.content.decode() and bare(shown)
+    assert shown["Referrer-Policy"] == "no-referrer"
+    assert states() == ["withdrawn", "", ""]
+    assert strict_client().post(fresh).status_code == 200
+    assert states() == ["withdrawn", "given", ""]
     given_record = ConsentRecord.objects.get(purpose=offers)
     assert (given_record.text_id, given_record.proof) == (text.pk, "seen")
 
 
-def test_stop_everything_is_an_objection(subscriber: tuple[Profile, Purpose, str]) -> None:
+def mailed_link(sink: Sink, anna: Profile) -> str:
+    """Return the path of the link in the one letter to a person."""
+    letters = [content for recipient, content in sink.mails if recipient == anna.email]
+    assert len(letters) == 1
+    text = message_from_bytes(letters[0], policy=default).get_content()
+    found = re.search(r"/preferences/confirm/\S+/", text)
+    assert found, text
+    return found[0]
+
+
+def test_a_forwarded_link_gives_nothing_to_whoever_holds_it(
+    subscriber: tuple[Profile, Purpose, str], sink: Sink, settings: Settings
+) -> None:
+    """A friend ticks everything: nothing holds; the mail goes to the person, once, and is good for a day."""
+    anna, newsletter, token = subscriber
+    offers = purpose("offers")
+    boxes = [f"{newsletter.pk}:email", f"{offers.pk}:email"]
+    for _time in range(3):
+        strict_client().post(f"/preferences/{token}/", {"offered": boxes, "wanted": boxes})
+    assert (state_of(anna, newsletter), state_of(anna, offers)) == ("given", "")
+    fresh = mailed_link(sink, anna)
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=25)):
+        assert strict_client().post(fresh).status_code == 404
+    assert strict_client().post(fresh[:-3] + "xx/").status_code == 404
+    Identifier.objects.filter(profile=anna).delete()
+    assert strict_client().post(fresh).status_code == 404
+    assert state_of(anna, offers) == ""
+
+
+def test_without_a_mail_server_nothing_is_given(subscriber: tuple[Profile, Purpose, str], settings: Settings) -> None:
+    """The page says so, and what was ended has ended all the same."""
+    anna, newsletter, token = subscriber
+    offers = purpose("offers")
+    settings.MAIL_SERVER = replace(settings.MAIL_SERVER, host="127.0.0.1", port=1)
+    answer = strict_client().post(
+        f"/preferences/{token}/",
+        {"offered": [f"{newsletter.pk}:email", f"{offers.pk}:email"], "wanted": [f"{offers.pk}:email"]},
+    )
+    assert "could not be sent" in answer.content.decode()
+    assert (state_of(anna, newsletter), state_of(anna, offers)) == ("withdrawn", "")
+
+
+def test_stop_everything_is_an_objection(subscriber: tuple[Profile, Purpose, str], sink: Sink) -> None:
     """GDPR art. 21: every marketing purpose and channel, with one button."""
     anna, newsletter, token = subscriber
     offers, invoice = purpose("offers"), purpose("invoice", basis="contract", is_marketing=False)
@@ -201,6 +258,8 @@ def test_stop_everything_is_an_objection(subscriber: tuple[Profile, Purpose, str
     strict_client().post(
         f"/preferences/{token}/", {"offered": [f"{newsletter.pk}:email"], "wanted": [f"{newsletter.pk}:email"]}
     )
+    assert state_of(anna, newsletter) == "objected"
+    strict_client().post(mailed_link(sink, anna))
     assert state_of(anna, newsletter) == "given"
 
 

@@ -85,6 +85,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "profiles:import_act": (NEVER, "profiles.change_import"),
     "consent:unsubscribe": (ANYONE, ANYONE),
     "consent:preferences": (ANYONE, ANYONE),
+    "consent:confirm": (ANYONE, ANYONE),
     "consent:desk": (_LOG, NEVER),
     "consent:verify": (NEVER, _LOG),
     "consent:log": (_LOG, NEVER),

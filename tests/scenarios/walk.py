@@ -22,6 +22,7 @@ ARGUMENTS: dict[str, list[Any]] = {
     "profiles:undo_merge": ["person", "merge"], "profiles:live_raw": ["raw_id", 0],
     "profiles:rejected_detail": ["rejected"], "profiles:rejected_discard": ["rejected"],
     "profiles:import_act": ["import", "cancel"], "consent:unsubscribe": ["token"], "consent:preferences": ["token"],
+    "consent:confirm": ["token"],
     "profiles:catalogue_entry": ["catalogue"], "profiles:catalogue_describe": ["catalogue"],
     "profiles:catalogue_forget": ["catalogue"], "consent:record": ["record"],
     "consent:erasure": ["erasure"],
