@@ -34,6 +34,7 @@ from profiles.collector.keys import (
     unknown_key,
     without_key,
 )
+from profiles.collector.refusals import named_in_refusals
 from profiles.collector.routes import Route, route_of
 from profiles.collector.wakes import Waker
 from profiles.collector.writer import MAX_WAITING_BYTES, STORE_SECONDS, NotStored, Writer
@@ -194,7 +195,7 @@ class Collector:
         headed, in_query = _key_outside(headers, scope["query_string"])
         source = await self._named_outside(headers, headed, receive)
         intake = self._public if source is None or source.browser else self._secret
-        with intake.reading() as reading:
+        with named_in_refusals(source), intake.reading() as reading:
             body = await intake.body(reading, receive, headers)
             if source is None:
                 await self._require_known_key(body)

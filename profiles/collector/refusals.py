@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
 
 from profiles.collector.errors import Refusal
-from profiles.collector.keys import BROWSER_PREFIX, SERVER_PREFIX, start_of_key
+from profiles.collector.keys import BROWSER_PREFIX, SERVER_PREFIX, KnownSource, start_of_key
 
 #: kinds of refusal remembered between two flushes, and rows kept of one code and source; the rest is counted together
 MAX_KINDS = 200
@@ -118,6 +119,17 @@ class Refusals:
                 _count(others, Refused(source_id, code), Tally(count, first_at, last_at))
             if others:
                 _store(connection, others)
+
+
+@contextmanager
+def named_in_refusals(source: KnownSource | None) -> Iterator[None]:
+    """Let what is refused of a body be counted with the source whose key came before it, if one did."""
+    try:
+        yield
+    except Refusal as refusal:
+        if source is not None and refusal.source_id is None and not refusal.key_start:
+            refusal.source_id = source.id
+        raise
 
 
 def _count(tallies: dict[Refused, Tally], refused: Refused, tally: Tally) -> None:

@@ -34,6 +34,7 @@ def test_a_wrong_path_key_and_page_are_counted_as_what_they_are() -> None:
             await client.post("/v2/track", json=EVENT, auth=(off_key, ""), headers=AGENT)
         await client.post("/v1/track", json=EVENT, auth=(wrong, ""), headers=AGENT)
         await client.post("/v1/track", json=EVENT, auth=(off_key, ""), headers=AGENT)
+        await client.post("/v1/batch", content=b"{", auth=(listed_key, ""), headers=AGENT)
         outside = {**AGENT, "origin": "https://shop.example"}
         await client.post("/v1/track", json=EVENT, auth=(listed_key, ""), headers=outside)
         await client.options("/v1/track", headers=outside)
@@ -47,6 +48,7 @@ def test_a_wrong_path_key_and_page_are_counted_as_what_they_are() -> None:
     assert rows == {
         ("not_found", None, "/v2/track", "", ""): 3,
         ("invalid_key", None, "/v1/track", "", "kb_sec_a1B2…"): 1,
+        ("invalid_json", listed.pk, "/v1/batch", "", ""): 1,
         ("source_disabled", off.pk, "/v1/track", "", ""): 1,
         ("origin_not_allowed", listed.pk, "/v1/track", "https://shop.example", ""): 1,
         ("origin_not_allowed", None, "/v1/track", "https://shop.example", ""): 1,
