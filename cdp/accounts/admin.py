@@ -30,7 +30,8 @@ class AccountAdmin(ServiceAdmin):
     def role_names(self, user: User) -> str:
         """Return the roles that an account has."""
         names = ", ".join(sorted(group.name for group in user.groups.all()))
-        return f"{names} ({gettext('superuser')})" if user.is_superuser else names
+        superuser = gettext("superuser")
+        return f"{names} ({superuser})" if user.is_superuser else names
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Read the roles along."""
