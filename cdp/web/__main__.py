@@ -6,16 +6,12 @@ Every other option of the server can be given behind, e.g. `python -m cdp.web --
 from __future__ import annotations
 
 import os
-import resource
 import sys
 
-#: connections in all; idle ones end by the header's time-out, so that hundreds of them take no other's place
-MAX_CONNECTIONS = 4000
-#: files beside the connections: the database's, spooled exports, uploads
-OTHER_FILES = 500
+from cdp.web.capacity import connections
 
 
-def command(*options: str, connections: int = MAX_CONNECTIONS) -> list[str]:
+def command(*options: str) -> list[str]:
     """Return the server's command line."""
     return [
         *(sys.executable, "-m", "granian", "--interface", "asgi", "--no-ws"),
@@ -25,23 +21,12 @@ def command(*options: str, connections: int = MAX_CONNECTIONS) -> list[str]:
         *("--http1-header-read-timeout", "15000"),
         # What a connection may hold in memory, each way.
         *("--http1-buffer-size", "65536"),
-        *("--backlog", "2048", "--backpressure", str(connections), "--workers-kill-timeout", "10"),
+        *("--backlog", "2048", "--backpressure", str(connections()), "--workers-kill-timeout", "10"),
         *options,
         "cdp.asgi:application",
     ]
 
 
-def allow_files() -> int:
-    """Let this process and its children have as many files as they may; return how many connections that allows."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_CONNECTIONS + OTHER_FILES
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return max(100, min(MAX_CONNECTIONS, wanted - OTHER_FILES))
-
-
 if __name__ == "__main__":
-    line = command(*sys.argv[1:], connections=allow_files())
+    line = command(*sys.argv[1:])
     os.execv(line[0], line)  # noqa: S606 - our own interpreter

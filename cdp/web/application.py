@@ -10,6 +10,7 @@ from pathlib import Path
 from cdp.common.asgi import Receive, Scope, Send
 from cdp.processes.heartbeat_file import HeartbeatFile, keep_beating
 from cdp.processes.launch import die_with_parent
+from cdp.web.capacity import connections
 from cdp.web.connections import ConnectionWatch
 from cdp.web.pages import Application, Pages
 from cdp.web.probes import Probes
@@ -39,7 +40,7 @@ class WebApplication:
         self._probes = Probes(django, lambda: collector.alive)
         self._static = StaticFiles()
         self._pages = Pages(django)
-        self._watch = ConnectionWatch()
+        self._watch = ConnectionWatch(most=connections() * 3 // 4)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or the server's start and end."""

@@ -1,8 +1,9 @@
-"""Cut connections whose readers stand still, and let the system hold little for each.
+"""Cut connections whose readers stand still, let the system hold little for each, and keep room for newcomers.
 
 The server hands an answer to the system and waits until the reader takes it, for ever. So a thread looks at the
-connections that this process accepted: where bytes wait to be taken, and hardly any were, for a while, it is cut.
-Linux only: elsewhere the proxy in front does this.
+connections that this process accepted: where bytes wait to be taken, and hardly any were, for a while, it is cut. When
+nearly as many are open as may be, those that have been silent longest make room. Linux only: elsewhere the proxy in
+front does this.
 """
 
 from __future__ import annotations
@@ -28,9 +29,12 @@ SLOWEST = 512
 #: what the system may hold of an answer that its reader has not taken (it doubles this; four megabytes otherwise)
 SEND_BUFFER = 128 * 1024
 
+#: milliseconds after which one that said nothing may be cut to make room
+SILENT_MS = 2000
+
 _ESTABLISHED, _CLOSE_WAIT = 1, 8
-#: of Linux's struct tcp_info: the state, bytes that the other side has taken, bytes that wait to be sent
-_STATE, _TAKEN, _UNSENT = 0, 120, 144
+#: of Linux's struct tcp_info: the state, milliseconds since anything came, bytes that were taken, that wait to be sent
+_STATE, _QUIET, _TAKEN, _UNSENT = 0, 52, 120, 144
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, no time
 
 
@@ -43,8 +47,9 @@ class _Seen:
 class ConnectionWatch(threading.Thread):
     """Look at all accepted connections every few seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         super().__init__(name="connection-watch", daemon=True)
+        self._most = most
         self._stopped = threading.Event()
         self._seen: dict[str, _Seen] = {}
 
@@ -66,6 +71,7 @@ class ConnectionWatch(threading.Thread):
     def look(self, now: float) -> int:
         """Look once; return how many were cut."""
         seen: dict[str, _Seen] = {}
+        silent: list[tuple[int, str]] = []
         cut = 0
         for name, connection in _accepted():
             with connection:
@@ -80,12 +86,30 @@ class ConnectionWatch(threading.Thread):
                 elif now - before.at < STALL_SECONDS:
                     seen[name] = before
                 else:
-                    with contextlib.suppress(OSError):
-                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                        connection.shutdown(socket.SHUT_RDWR)
+                    _cut(connection)
                     cut += 1
+                (quiet,) = struct.unpack_from("=I", info, _QUIET)
+                silent.append((quiet, name))
         self._seen = seen
-        return cut
+        return cut + self._make_room(silent)
+
+    def _make_room(self, silent: list[tuple[int, str]]) -> int:
+        """Cut those that have been silent longest until there are no more than there may be."""
+        over = sorted(silent, reverse=True)[: max(0, len(silent) - self._most)]
+        names = {name for quiet, name in over if quiet > SILENT_MS}
+        if not names:
+            return 0
+        for name, connection in _accepted():
+            with connection:
+                if name in names:
+                    _cut(connection)
+        return len(names)
+
+
+def _cut(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _accepted() -> Iterator[tuple[str, socket.socket]]:

@@ -6,10 +6,10 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from urllib.parse import parse_qs
 
+from cdp.common.asgi import Headers, ReaderTooSlow, Receive, Scope, Send, send_whole
 from profiles.collector.addresses import stored_address
 from profiles.collector.book import SourceBook
 from profiles.collector.buckets import Buckets
@@ -39,11 +39,6 @@ from profiles.collector.routes import Route, route_of
 from profiles.collector.wakes import Waker
 from profiles.collector.writer import MAX_WAITING_BYTES, STORE_SECONDS, NotStored, Writer
 from profiles.messages.limits import MAX_EVENT, MAX_USER_AGENT
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
 
 logger = logging.getLogger(__name__)
 
@@ -123,6 +118,8 @@ class Collector:
         origin = headers.get(b"origin", b"")
         try:
             await self._dispatch(scope, headers, origin, receive, send)
+        except ReaderTooSlow:
+            return
         except Refusal as refusal:
             if self._book is not None:
                 self._book.refusals.note(refusal, scope["path"], headers, time.time())
@@ -148,13 +145,13 @@ class Collector:
             if origin and not allowed and self.book.ready:
                 self.book.refusals.note(foreign_page(), scope["path"], headers, time.time())
             headers_out = preflight_headers(origin, allowed=allowed, named=self.book.names(origin))
-            await _answer(send, 204, headers_out, b"")
+            await send_whole(send, 204, headers_out, b"")
         elif route.kind == "collect" and method == "POST":
             await self._collect(route.endpoint, scope, headers, origin, receive)
-            await _answer(send, 200, _SUCCESS_HEADERS + self._readable_by(origin), _SUCCESS)
+            await send_whole(send, 200, _SUCCESS_HEADERS + self._readable_by(origin), _SUCCESS)
         elif route.kind == "drop" and method == "POST":
             await self._public.drain(receive)
-            await _answer(send, 200, _SUCCESS_HEADERS + self._readable_by(origin), _SUCCESS)
+            await send_whole(send, 200, _SUCCESS_HEADERS + self._readable_by(origin), _SUCCESS)
         elif route.kind not in ("collect", "drop") and method in ("GET", "HEAD"):
             kind, body = await self._document(route, scope, headers)
             extra = [
@@ -162,7 +159,7 @@ class Collector:
                 (b"content-length", str(len(body)).encode()),
                 (b"cache-control", b"max-age=300"),
             ]
-            await _answer(
+            await send_whole(
                 send,
                 200,
                 extra + self._readable_by(origin),
@@ -376,11 +373,6 @@ def _key_of(headers: dict[bytes, bytes], in_body: str, outside: str, in_query: b
     return outside, in_query
 
 
-async def _answer(send: Send, status: int, headers: Headers, body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
 async def _refuse(send: Send, refusal: Refusal, readable: Headers) -> None:
     body = json.dumps({"code": refusal.code, "message": refusal.message, "success": False}).encode()
     headers: Headers = [_JSON, (b"content-length", str(len(body)).encode())]
@@ -392,4 +384,4 @@ async def _refuse(send: Send, refusal: Refusal, readable: Headers) -> None:
         headers += [(b"retry-after", wait), (b"x-ratelimit-reset", wait)]
     if refusal.status == 405:
         headers.append((b"allow", b"GET, POST, OPTIONS"))
-    await _answer(send, refusal.status, headers, body)
+    await send_whole(send, refusal.status, headers, body)

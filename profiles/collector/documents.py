@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from profiles.collector.keys import KnownSource
@@ -68,7 +69,7 @@ class Bundles:
         text = self._text("standalone.js")
         if text is None or not _KEY.fullmatch(key):
             return None
-        text = self._ours(text, site).replace("__WRITE_KEY__", key)
+        text = _with_our_host(text, site).replace("__WRITE_KEY__", key)
         return (_preamble(key, site) + text).encode()
 
     def bundle(self, name: str, site: str) -> bytes | None:
@@ -76,7 +77,7 @@ class Bundles:
         if not _BUNDLE_NAME.fullmatch(name):
             return None
         text = self._text(name)
-        return None if text is None else self._ours(text, site).encode()
+        return None if text is None else _with_our_host(text, site).encode()
 
     def _text(self, name: str) -> str | None:
         if name not in self._texts:
@@ -87,13 +88,6 @@ class Bundles:
             except OSError:
                 return None
         return self._texts[name]
-
-    @staticmethod
-    def _ours(text: str, site: str) -> str:
-        host = site.partition("://")[2]
-        for foreign in FOREIGN_HOSTS:
-            text = text.replace(f"https://{foreign}", site).replace(foreign, host)
-        return text
 
 
 def _preamble(key: str, site: str) -> str:
@@ -106,3 +100,11 @@ def _preamble(key: str, site: str) -> str:
         f"a._cdn=a._cdn||{json.dumps(site)};a._writeKey=a._writeKey||{json.dumps(key)};"
         "a._loadOptions=Object.assign({useQueryString:false},a._loadOptions||{});})();\n"
     )
+
+
+@lru_cache(maxsize=64)
+def _with_our_host(text: str, site: str) -> str:
+    host = site.partition("://")[2]
+    for foreign in FOREIGN_HOSTS:
+        text = text.replace(f"https://{foreign}", site).replace(foreign, host)
+    return text

@@ -30,7 +30,7 @@ def fill(served: socket.socket) -> None:
 
 
 def test_only_a_reader_that_stands_still_is_cut() -> None:
-    watch = ConnectionWatch()
+    watch = ConnectionWatch(most=100)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         watch.look(0)
         still, still_reader = pair(listener)
@@ -53,3 +53,20 @@ def test_only_a_reader_that_stands_still_is_cut() -> None:
         assert brisk_reader.recv(10)
         for one in (still, still_reader, brisk, brisk_reader, idle, idle_reader):
             one.close()
+
+
+def test_the_silent_make_room_for_newcomers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cdp.web.connections.SILENT_MS", 50)
+    watch = ConnectionWatch(most=2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        pairs = [pair(listener) for _ in range(4)]
+        time.sleep(0.2)
+        for _served, reader in pairs[2:]:
+            reader.send(b"GET /")
+        time.sleep(0.02)
+        assert watch.look(1) == 2
+        for number, (served, reader) in enumerate(pairs):
+            with pytest.raises(BrokenPipeError) if number < 2 else contextlib.nullcontext():
+                served.send(b"x")
+            served.close()
+            reader.close()
