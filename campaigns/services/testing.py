@@ -29,7 +29,8 @@ PAGE_PATIENCE = Patience(
 #: somebody who does not exist, for previews before anybody is chosen
 SAMPLE_PERSON: dict[str, Any] = {
     "first_name": "Anna",
-    "last_name": "de Vries",
+    "name_infix": "de",
+    "last_name": "Vries",
     "name": "Anna de Vries",
     "email": "anna@shop.example",
     "city": "Utrecht",

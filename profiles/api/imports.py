@@ -89,6 +89,13 @@ class CheckInput(StrictSerializer):
     proof = serializers.JSONField(required=False)
 
 
+class LeftOutSerializer(serializers.Serializer[Any]):
+    """A cell that a row came in without."""
+
+    column = serializers.CharField()
+    code = serializers.CharField()
+
+
 class RowSerializer(serializers.Serializer[ImportRow]):
     """A row of the file: what it did or would do, and why not."""
 
@@ -101,6 +108,9 @@ class RowSerializer(serializers.Serializer[ImportRow]):
     values = serializers.DictField()
     changes = serializers.DictField(help_text="trait: [old, new]")
     cells = serializers.ListField(child=serializers.CharField(), allow_null=True)
+    left_out = LeftOutSerializer(
+        many=True, help_text="cells that do not fit their column; the row goes on without them"
+    )
 
 
 def _json(text: str, place: str) -> Any:
@@ -230,4 +240,5 @@ def _row(row: ImportRow, reader: Reader) -> dict[str, Any]:
         "values": {reader.key(name): reader.trait(name, value) for name, value in values.items()},
         "changes": {reader.key(name): [reader.trait(name, value) for value in pair] for name, pair in changes.items()},
         "cells": row.cells if reader.sees_people else None,
+        "left_out": [{"column": reader.text(column), "code": code} for column, code in data.get("w", [])],
     }

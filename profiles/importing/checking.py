@@ -15,6 +15,7 @@ from typing import Any
 
 MAX_TEXT = 10_000  # characters of one trait
 MAX_LIST = 100  # entries
+MAX_DIGITS = 18  # of a whole number
 
 Check = Callable[[str], tuple[Any, str]]
 
@@ -49,6 +50,8 @@ def number_check(decimal_comma: bool) -> Check:
     pattern = _COMMA_NUMBER if decimal_comma else _POINT_NUMBER
 
     def check_number(text: str) -> tuple[Any, str]:
+        if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS:  # most are
+            return int(text), ""
         bare = " ".join(unicodedata.normalize("NFKC", text).translate(_MINUS).split())
         owed = bare.startswith("(") and bare.endswith(")")
         found = pattern.fullmatch(bare[1:-1].strip() if owed else bare)

@@ -40,7 +40,7 @@ def rejected_csv(job: Import, rows: Iterable[ImportRow]) -> Iterator[bytes]:
     writer = csv.writer(buffer, delimiter=job.delimiter)
     width = len(job.header)
     yield b"\xef\xbb\xbf"
-    writer.writerow([escape_formula(cell) for cell in (*EXTRA, *job.header)])
+    writer.writerow([escape_formula(cell, job.delimiter) for cell in (*EXTRA, *job.header)])
     for row in rows:
         cells = list(row.cells or ())
         whole = len(cells) == width and row.reason in (*_ABOUT_A_CELL, "duplicate_identifier")
@@ -53,7 +53,7 @@ def rejected_csv(job: Import, rows: Iterable[ImportRow]) -> Iterator[bytes]:
             "" if whole else job.delimiter.join(cells),
             *(cells if whole else [""] * width),
         ]
-        writer.writerow([escape_formula(cell) for cell in line])
+        writer.writerow([escape_formula(cell, job.delimiter) for cell in line])
         if buffer.tell() > 64 * 1024:
             yield buffer.getvalue().encode()
             buffer.seek(0)
@@ -72,7 +72,7 @@ def left_out_csv(job: Import, rows: Iterable[ImportRow]) -> Iterator[bytes]:
         person = next((f"{kind}:{value}" for kind, value in data.get("i", ())), "")
         for column, code in data.get("w", ()):
             line = [str(row.line), column, ROW_REASONS.label(code), ROW_REASONS.hint(code), person]
-            writer.writerow([escape_formula(cell) for cell in line])
+            writer.writerow([escape_formula(cell, job.delimiter) for cell in line])
         if buffer.tell() > 64 * 1024:
             yield buffer.getvalue().encode()
             buffer.seek(0)

@@ -76,7 +76,9 @@ class RowChecker:
         *,
         identifier_check: Callable[[str], Check],
         targets: Mapping[str, ImportTarget],
+        separator: str = ",",
     ) -> None:
+        self._separator = separator
         self._lowers = {name: target.lowers for name, target in targets.items()}
         self._steps: list[tuple[int, str, str, str, Check]] = []
         self._doubted: dict[int, _Doubt] = {}
@@ -107,7 +109,7 @@ class RowChecker:
             if not text:
                 continue
             if "'" in text:
-                text = restore_formula(text)
+                text = restore_formula(text, self._separator)
             value, code = check(text)
             if code:
                 left_out.append([header, code])

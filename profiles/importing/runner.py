@@ -142,7 +142,10 @@ def _check(job: Import, claim: Claim) -> None:
     erasures = None
     while erasures != (erasures := erasures_so_far()):  # again, when somebody was erased whose rows may be staged
         checker = RowChecker(
-            mapping, identifier_check=lambda kind: identifier_check(kind, blocked, mapping.country), targets=by_name
+            mapping,
+            identifier_check=lambda kind: identifier_check(kind, blocked, mapping.country),
+            targets=by_name,
+            separator=job.delimiter,
         )
         total = read_file(job, checker, progress)
         claim.renew()

@@ -22,7 +22,8 @@ ANY = st.text(alphabet=st.sampled_from("=+-@＝＋－＠;,|\t\r\n\0'\" a1"), max
         ("\tx", "'\tx"),
         ("\rx", "'\rx"),
         ("Utrecht;=cmd|' /C calc'!A0", "Utrecht;'=cmd|' /C calc'!A0"),
-        ("Utrecht,@SUM(1)", "Utrecht,'@SUM(1)"),
+        ("Utrecht|@SUM(1)", "Utrecht|'@SUM(1)"),
+        ("[1,-5]", "[1,-5]"),  # the file's own separator: the cell is quoted
         ('a;"=1"', 'a;\'"=1"'),
         ("a\n=1", "a\n'=1"),
         ("a\t＝1", "a\t'＝1"),
@@ -36,13 +37,18 @@ def test_what_would_run_gets_an_apostrophe(text: str, escaped: str) -> None:
     assert restore_formula(escaped) == text
 
 
-@given(ANY)
-def test_what_is_escaped_comes_back(text: str) -> None:
-    assert restore_formula(escape_formula(text)) == text
+def test_a_comma_cuts_where_the_file_has_another_separator() -> None:
+    assert escape_formula("Utrecht,@SUM(1)", ";") == "Utrecht,'@SUM(1)"
+    assert escape_formula("Utrecht;@SUM(1)", ";") == "Utrecht;@SUM(1)"
 
 
-@given(ANY, st.sampled_from(";,|\t\n"))
-def test_no_piece_begins_a_formula_whatever_the_separator(text: str, separator: str) -> None:
-    for piece in escape_formula(text).split(separator):
+@given(ANY, st.sampled_from(",;\t|"))
+def test_what_is_escaped_comes_back(text: str, separator: str) -> None:
+    assert restore_formula(escape_formula(text, separator), separator) == text
+
+
+@given(ANY, st.sampled_from(",;\t|"), st.sampled_from(";,|\t\n"))
+def test_no_piece_begins_a_formula_whatever_the_separator(text: str, own: str, other: str) -> None:
+    for piece in escape_formula(text, own).split(other) if other != own else ():
         bare = piece.lstrip('"')
         assert len(bare) < 2 or bare[0] not in "=+-@＝＋－＠" or bare[1] in ";,|\t\r\n'\""

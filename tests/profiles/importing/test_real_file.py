@@ -119,6 +119,9 @@ def test_cells_left_out_are_listed_by_reason_and_can_be_downloaded(client_as: Cl
     }
     assert "06-123" not in text and "kapot@" not in text
     assert client_as(ANALYST).get(csv_page).status_code == 403
+    listed = client_as(MARKETER).get(f"/api/v1/imports/{job.uuid}/rows/", {"left_out": "not_a_phone:Mobiel"}).json()
+    (row,) = listed["results"]
+    assert row["line"] == 4 and {"column": "Mobiel", "code": "not_a_phone"} in row["left_out"]
 
 
 def test_what_can_be_read_in_two_ways_is_asked_and_never_guessed(client_as: ClientAs) -> None:
