@@ -88,8 +88,12 @@ def mask_identifier(kind: str, value: str) -> str:
 
 def mask_text(text: str) -> str:
     """Mask the mail addresses and telephone numbers inside running text or a web address."""
-    without_addresses = _ADDRESS.sub(lambda hit: mask_email(_AT_SIGN.sub("@", hit[0])), text)
-    return _PHONE.sub(DOTS, without_addresses)
+    return _PHONE.sub(DOTS, mask_addresses(text))
+
+
+def mask_addresses(text: str) -> str:
+    """Mask the mail addresses inside running text or a web address, the `@` written in whatever way."""
+    return _ADDRESS.sub(lambda hit: mask_email(_AT_SIGN.sub("@", hit[0])), text)
 
 
 def is_personal(key: str) -> bool:
