@@ -21,7 +21,11 @@ class PermissionOfPerson(serializers.Serializer[Any]):
     basis = serializers.CharField(read_only=True, help_text="The legal basis of the purpose.")
     state = serializers.CharField(read_only=True, help_text="What was said last; empty: nothing.")
     stated_at = serializers.DateTimeField(read_only=True, allow_null=True)
-    allowed = serializers.BooleanField(read_only=True, help_text="Whether a message may go out now.")
+    allowed = serializers.BooleanField(
+        read_only=True,
+        help_text="Whether a message may go out now. Follows from the person, from suppressed addresses and from the "
+        "terms of the purpose; a change of the purpose itself is not in the change feed of people.",
+    )
     reason = serializers.CharField(read_only=True, help_text="Why not; empty when it may.")
 
 

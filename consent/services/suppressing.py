@@ -16,6 +16,9 @@ from consent.keys import fitting_ring, note_chains
 from consent.models import Suppression, SuppressionReason
 from consent.services.entries import actor_label
 from consent.services.journaling import note_suppressions
+from profiles.feed import note_changed
+from profiles.identity.normalise import normalise
+from profiles.resolution.rows import find_identifiers
 
 
 def find_suppressions(*, kind: str, value: str) -> QuerySet[Suppression]:
@@ -64,7 +67,14 @@ def suppress_identifiers(*, identifiers: Iterable[tuple[str, str]], reason: str,
         {"digest": digest, "key_chain": ring.current.name, "kind": wanted[digest][0], "reason": str(reason)}
         for digest in sorted(wanted)
     )
+    _tell_feed(wanted.values())
     return len(wanted)
+
+
+def _tell_feed(identifiers: Iterable[tuple[str, str]]) -> None:
+    """What may be sent to the people of these addresses has changed."""
+    pairs = {(kind, normalise(kind, value)) for kind, value in identifiers}
+    note_changed({row.profile_id for row in find_identifiers(pairs).values()})
 
 
 @transaction.atomic
@@ -87,7 +97,10 @@ def lift_suppression(*, suppression_id: int, actor: Any, note: str) -> Suppressi
 def lift_address(*, kind: str, value: str, reasons: Sequence[str], actor: Any, note: str) -> list[Suppression]:
     """Allow an address again as far as it is on the list for these reasons; return the entries that were lifted."""
     rows = find_suppressions(kind=kind, value=value).filter(reason__in=reasons, lifted_at=None).order_by("pk")
-    return [lift_suppression(suppression_id=row.pk, actor=actor, note=note) for row in rows]
+    lifted = [lift_suppression(suppression_id=row.pk, actor=actor, note=note) for row in rows]
+    if lifted:
+        _tell_feed([(kind, value)])
+    return lifted
 
 
 def erased_identifiers(identifiers: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:

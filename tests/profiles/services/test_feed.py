@@ -16,6 +16,7 @@ from django.test import Client
 
 from cdp.common.queues import drain
 from consent.services.erasing import erase_person
+from consent.services.suppressing import lift_address, suppress_address
 from profiles.models import Identifier, PersonChange, Profile
 from profiles.services.merges import merge_profiles, undo_merge
 from profiles.services.profiles import PersonRow, restrict_person, upsert_person
@@ -196,6 +197,10 @@ def test_everything_that_changes_a_person_is_in_the_feed(api_token: Token) -> No
     news()
     say(Profile.objects.get(pk=bert), purpose("news"), "given")
     assert news() == [uuids[bert]]
+    suppress_address(kind="user_id", value="cees", reason="manual", actor="test")
+    assert news() == [uuids[cees]]
+    lift_address(kind="user_id", value="cees", reasons=["manual"], actor="test", note="asked")
+    assert news() == [uuids[cees]]
     segment("Everyone", {"type": "everyone"})
     assert set(news()) == set(uuids.values())
     guests = segments.create_list(name="Guests")
