@@ -22,6 +22,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from cdp.common.access import client_ip, record_access
+from cdp.common.api_limits import Grant, headers_of, limit_request, note_failure, refuse_guessing
 from cdp.common.errors import CdpError
 from cdp.common.keyset import CursorInvalid
 from cdp.common.masking import PII_PERMISSION
@@ -51,12 +52,15 @@ class TokenAsUserName(BaseAuthentication):
         parts = get_authorization_header(request).split()
         if len(parts) != 2 or parts[0].lower() != b"basic":
             return None
+        refuse_guessing(request)
         try:
             token = base64.b64decode(parts[1], validate=True).decode().partition(":")[0]
             return use_token(token, address=client_ip(request))
         except (binascii.Error, UnicodeDecodeError):
+            note_failure(request)
             raise exceptions.AuthenticationFailed("The Authorization header cannot be read.") from None
         except CdpError as error:
+            note_failure(request)
             raise exceptions.AuthenticationFailed(error.message) from None
 
     def authenticate_header(self, request: Request) -> str:
@@ -70,6 +74,12 @@ class SegmentProfileView(APIView):
     authentication_classes = (TokenAsUserName,)
     required_permissions: ClassVar[dict[str, str]] = {"get": "profiles.view_profile"}
     schema = None  # not of our API's shape
+    grant: Grant | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Ask who it is, then how often they asked: the limit is that of the API."""
+        super().initial(request, *args, **kwargs)
+        self.grant = limit_request(request, bulk=False)
 
     def get(self, request: Request, space: str, external_id: str, read: str) -> Response:
         """Return what is asked of a person."""
@@ -93,6 +103,8 @@ class SegmentProfileView(APIView):
         """Refuse in their shape."""
         if isinstance(exc, CursorInvalid):
             exc = exceptions.ValidationError("The parameter `next` is no cursor of this list.")
+        elif isinstance(exc, CdpError) and exc.status == 429:
+            exc = exceptions.Throttled(wait=exc.detail["retry_after"], detail=str(exc.message))
         elif isinstance(exc, CdpError) and exc.status < 500:
             refused = {403: exceptions.PermissionDenied, 404: exceptions.NotFound}
             exc = refused.get(exc.status, exceptions.ValidationError)(str(exc.message))
@@ -106,6 +118,8 @@ class SegmentProfileView(APIView):
         """Name the request, as theirs do."""
         response["Request-Id"] = str(uuid.uuid4())
         response["Cache-Control"] = "no-store"
+        for name, value in headers_of(self.grant).items() if self.grant else ():
+            response[name] = value
         return super().finalize_response(request, response, *args, **kwargs)
 
 

@@ -13,6 +13,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from cdp.common.api_limits import buckets
 from cdp.common.models import AccessLog
 from tests.live import Site
 from tests.profiles.processing.inbox import identify, person, send, source, track
@@ -164,3 +165,15 @@ def test_the_running_site_leads_it_to_the_right_part(site: Site, api_token: Toke
     send(source(), identify("m1", userId="a/b +", traits={"city": "Gent"}))
     answer = httpx.get(f"{site.url}{BASE}/user_id:{quote('a/b +', safe='')}/traits", headers=basic(api_token()))
     assert (answer.status_code, answer.json()["traits"]) == (200, {"city": "Gent"})
+
+
+def test_who_asks_too_often_is_told_when_to_come_again(headers: dict[str, str], bob: Any, settings: Any) -> None:
+    settings.API_RATES = {**settings.API_RATES, "reads": 0.1}
+    buckets.clear()
+    try:
+        first, second = (Client().get(f"{BASE}/user_id:u1/traits", headers=headers) for _time in range(2))
+        assert first.status_code == 200 and first["RateLimit-Remaining"] == "0"
+        assert second.status_code == 429 and int(second["Retry-After"]) > 0
+        assert second.json()["error"]["code"] == "rate_limit_error"
+    finally:
+        buckets.clear()
