@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -30,9 +31,10 @@ class TemporaryPassword:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer the request, or lead to the page."""
-        page = reverse("password_change")
-        if not request.user.is_authenticated or not request.session.get(MARK):
+        # Without a cookie there is no session to ask the database for: links and probes pass when it is away.
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES or not request.session.get(MARK):
             return self.get_response(request)
+        page = reverse("password_change")
         if request.path in (page, reverse("logout"), reverse("set_language")):
             return self.get_response(request)
         if request.path.startswith("/api/"):
