@@ -30,6 +30,7 @@ class EntrySerializer(serializers.ModelSerializer[CatalogueEntry]):
     )
     values = serializers.SerializerMethodField(help_text="The most frequent; what few people have is not shown.")
     source_ids = serializers.SerializerMethodField(help_text="Where values came from.")
+    pii = serializers.CharField(read_only=True, help_text="`open`, `personal`, or empty: not decided, masked.")
 
     class Meta:
         model = CatalogueEntry
