@@ -93,7 +93,7 @@ def write_decisions(campaign: Campaign) -> int:
                    ELSE '' END,
                    '{{}}', 0, '', 0, now(), CASE reason WHEN '' THEN NULL ELSE now() END
             FROM decided ORDER BY profile_id
-            ON CONFLICT (campaign_id, profile_id) DO NOTHING
+            ON CONFLICT (campaign_id, profile_id, occurrence) DO NOTHING
             """,
             [
                 *params,
@@ -110,7 +110,7 @@ def write_decisions(campaign: Campaign) -> int:
             INSERT INTO campaigns_sendqueue (campaign_id, profile_id, due_at, lease_until, worker, attempts, phase)
             SELECT campaign_id, profile_id, now(), NULL, '', 0, 'waiting'
             FROM campaigns_delivery WHERE campaign_id = %s AND outcome = 'pending' ORDER BY profile_id
-            ON CONFLICT (campaign_id, profile_id) DO NOTHING
+            ON CONFLICT (campaign_id, profile_id, occurrence) DO NOTHING
             """,
             [campaign.pk],
         )

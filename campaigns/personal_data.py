@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -55,24 +56,38 @@ def erase(profile_id: int) -> dict[str, int]:
     ids = profile_ids_of(profile_id)
     waiting = SendQueue.objects.filter(profile_id__in=ids).exclude(phase="handing_over")
     stopped = list(
-        waiting.select_for_update().order_by("campaign_id", "profile_id").values_list("campaign_id", "profile_id")
+        waiting.select_for_update()
+        .order_by("campaign_id", "profile_id", "occurrence")
+        .values_list("campaign_id", "profile_id", "occurrence")
     )
     waiting.delete()
-    for campaign_id, stopped_id in stopped:
-        Delivery.objects.filter(campaign_id=campaign_id, profile_id=stopped_id, outcome="pending").update(
-            outcome="skipped", reason="erased", finished_at=timezone.now()
-        )
+    for campaign_id, stopped_id, occurrence in stopped:
+        rows = Delivery.objects.filter(campaign_id=campaign_id, profile_id=stopped_id, occurrence=occurrence)
+        rows.filter(outcome="pending").update(outcome="skipped", reason="erased", finished_at=timezone.now())
     holding = Delivery.objects.filter(profile_id__in=ids).exclude(**BLANK)
     return {"campaigns_delivery": holding.update(**BLANK), "campaigns_sendqueue": len(stopped)}
 
 
 def address_of_message(reference: str) -> str:
-    """Return the keyed digest of the address that a message (`delivery:<campaign>:<person>`) was sent to, or ""."""
+    """Return the keyed digest of the address that a message was sent to, or "".
+
+    It is named as `delivery:<campaign>:<person>`, a single send as `send:<id>`.
+    """
     kind, *numbers = reference.split(":")
+    if kind == "send" and len(numbers) == 1 and (uuid := _uuid(numbers[0])) is not None:
+        sent = Delivery.objects.filter(uuid=uuid, outcome="sent")
+        return sent.values_list("address_digest", flat=True).first() or ""
     if kind != "delivery" or len(numbers) != 2 or not all(text.isdecimal() and len(text) < 19 for text in numbers):
         return ""
     sent = Delivery.objects.filter(campaign_id=int(numbers[0]), profile_id=int(numbers[1]), outcome="sent")
     return sent.values_list("address_digest", flat=True).first() or ""
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def keep_people(profile_ids: Sequence[int], _cause: str) -> set[int]:

@@ -31,6 +31,8 @@ class Migration(migrations.Migration):
                 ('changed_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('archived_at', models.DateTimeField(blank=True, null=True)),
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('single_sends_since', models.DateTimeField(editable=False, null=True)),
+                ('single_sends_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'message',
@@ -42,6 +44,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('kind', models.CharField(choices=[('campaign', 'campaign'), ('single', 'single sends')], default='campaign', editable=False, max_length=10)),
+                ('restored_at', models.DateTimeField(editable=False, null=True)),
                 ('name', models.CharField(max_length=120, verbose_name='name')),
                 ('necessary_because', models.CharField(blank=True, max_length=300, verbose_name='why everybody needs it')),
                 ('exclude_segment_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, default=list, size=None)),
@@ -111,8 +115,9 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Delivery',
             fields=[
-                ('pk', models.CompositePrimaryKey('campaign_id', 'profile_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('pk', models.CompositePrimaryKey('campaign_id', 'profile_id', 'occurrence', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('profile_id', models.BigIntegerField()),
+                ('occurrence', models.CharField(db_default='', default='', max_length=100)),
                 ('uuid', models.UUIDField(default=uuid.uuid4)),
                 ('outcome', models.CharField(choices=[('pending', 'waiting'), ('sent', 'sent'), ('skipped', 'not sent'), ('failed', 'failed'), ('unknown', 'nobody can know'), ('cancelled', 'cancelled')], default='pending', max_length=10)),
                 ('reason', models.CharField(blank=True, max_length=60)),
@@ -143,9 +148,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='SendQueue',
             fields=[
-                ('pk', models.CompositePrimaryKey('campaign_id', 'profile_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('pk', models.CompositePrimaryKey('campaign_id', 'profile_id', 'occurrence', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('campaign_id', models.BigIntegerField()),
                 ('profile_id', models.BigIntegerField()),
+                ('occurrence', models.CharField(db_default='', default='', max_length=100)),
                 ('due_at', models.DateTimeField()),
                 ('lease_until', models.DateTimeField(null=True)),
                 ('worker', models.CharField(default='', max_length=40)),
@@ -203,6 +209,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'cancelled']), models.Q(('message_version__isnull', False), ('purpose__isnull', False), ('scheduled_at__isnull', False), ('segment__isnull', False)), _connector='OR'), name='campaign_complete_when_scheduled'),
+            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'cancelled']), models.Q(('kind', 'single'), ('message__isnull', False), ('purpose__isnull', False)), models.Q(('message_version__isnull', False), ('purpose__isnull', False), ('scheduled_at__isnull', False), ('segment__isnull', False)), _connector='OR'), name='campaign_complete_when_scheduled'),
+        ),
+        migrations.AddIndex(
+            model_name='delivery',
+            index=models.Index(condition=models.Q(('occurrence', ''), _negated=True), fields=['campaign', '-decided_at'], name='delivery_single_idx'),
+        ),
+        migrations.AddConstraint(
+            model_name='campaign',
+            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'single')), fields=('message', 'purpose'), name='campaign_single_unique'),
         ),
     ]

@@ -27,10 +27,22 @@ class CampaignStatus(models.TextChoices):
     CANCELLED = "cancelled", _("cancelled")
 
 
+class CampaignKind(models.TextChoices):
+    """Who decides whom it goes to."""
+
+    CAMPAIGN = "campaign", _("campaign")  # a segment, once
+    SINGLE = "single", _("single sends")  # a program, one person at a time
+
+
 class Campaign(models.Model):
-    """What is sent to whom, when and why. Versions are pinned when it is scheduled."""
+    """What is sent to whom, when and why. Versions are pinned when it is scheduled.
+
+    Of kind `single` there is one row for each message and purpose that programs send with: it holds what all of those
+    sends share (the trouble with the mail server, a pause, the log of what was handed over), and no page lists it.
+    """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # names it outside this database
+    kind = models.CharField(max_length=10, choices=CampaignKind, default=CampaignKind.CAMPAIGN, editable=False)
     name = models.CharField(_("name"), max_length=120)
     purpose = models.ForeignKey(
         "consent.Purpose", null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("purpose")
@@ -71,6 +83,8 @@ class Campaign(models.Model):
     #: set by retention: the personal values of its mails are gone; its decisions are, but for `closed_tally`
     values_removed_at = models.DateTimeField(null=True, editable=False)
     decisions_removed_at = models.DateTimeField(null=True, editable=False)
+    #: of single sends: when the database was put back from a backup, after which mails may have gone that it forgot
+    restored_at = models.DateTimeField(null=True, editable=False)
     sender_identity = models.CharField(max_length=500, blank=True)  # as it stood in the footer
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -91,17 +105,26 @@ class Campaign(models.Model):
             models.CheckConstraint(
                 name="campaign_complete_when_scheduled",
                 condition=Q(status__in=["draft", "cancelled"])
+                | Q(kind="single", purpose__isnull=False, message__isnull=False)
                 | Q(
                     purpose__isnull=False,
                     segment__isnull=False,
                     message_version__isnull=False,
                     scheduled_at__isnull=False,
                 ),
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["message", "purpose"], name="campaign_single_unique", condition=Q(kind="single")
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_single(self) -> bool:
+        """Tell whether programs send with it, one person at a time."""
+        return self.kind == CampaignKind.SINGLE
 
     @property
     def editable(self) -> bool:

@@ -25,14 +25,17 @@ class Outcome(models.TextChoices):
 
 
 class Delivery(models.Model):
-    """One decision: exactly one row per (campaign, person), by its primary key.
+    """One decision: exactly one row per (campaign, person, occurrence), by its primary key.
 
-    Keyed so that it can be distributed by profile: no unique constraint without `profile_id`.
+    A campaign decides once about each person: its occurrence is always empty. A single send is one of many to a person:
+    its occurrence is the key that the program gave it. Keyed so that it can be distributed by profile: no unique
+    constraint without `profile_id`.
     """
 
-    pk = models.CompositePrimaryKey("campaign_id", "profile_id")
+    pk = models.CompositePrimaryKey("campaign_id", "profile_id", "occurrence")
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="+", db_index=False)
     profile_id = models.BigIntegerField()
+    occurrence = models.CharField(max_length=100, default="", db_default="")
     uuid = models.UUIDField(default=uuid.uuid4)  # names the message in its Message-ID: the same on every attempt
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.PENDING)
     reason = models.CharField(max_length=60, blank=True)  # stable code; the words are in campaigns.reasons
@@ -63,6 +66,7 @@ class Delivery(models.Model):
             models.Index(fields=["campaign", "outcome", "reason", "profile_id"], name="delivery_outcome_idx"),
             models.Index(fields=["campaign", "address_digest"], name="delivery_address_idx"),
             models.Index(fields=["uuid"], name="delivery_uuid_idx"),
+            models.Index(fields=["campaign", "-decided_at"], name="delivery_single_idx", condition=~Q(occurrence="")),
         ]
         constraints = [
             models.CheckConstraint(
@@ -87,9 +91,10 @@ class QueuePhase(models.TextChoices):
 class SendQueue(models.Model):
     """What is still to be sent. Narrow and short-lived: a row is gone once its delivery is decided."""
 
-    pk = models.CompositePrimaryKey("campaign_id", "profile_id")
+    pk = models.CompositePrimaryKey("campaign_id", "profile_id", "occurrence")
     campaign_id = models.BigIntegerField()
     profile_id = models.BigIntegerField()
+    occurrence = models.CharField(max_length=100, default="", db_default="")
     due_at = models.DateTimeField()
     lease_until = models.DateTimeField(null=True)
     worker = models.CharField(max_length=40, default="")

@@ -31,6 +31,11 @@ class Message(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     changed_at = models.DateTimeField(default=timezone.now, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True)
+    #: since when programs may send it, one person at a time; null: they may not
+    single_sends_since = models.DateTimeField(null=True, editable=False)
+    single_sends_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
 
     objects = MessageManager()
 

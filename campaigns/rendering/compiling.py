@@ -38,6 +38,7 @@ _BODY_END = re.compile(r"</mj-body\s*>", re.IGNORECASE)
 #: a person without anything, to try a template on before anyone gets it
 EMPTY_CONTEXT: dict[str, Any] = {
     "person": {},
+    "data": {},
     "links": {"unsubscribe": "https://example.org/u", "preferences": "https://example.org/p"},
     "sender": {"identity": "-"},
     "purpose": {"name": "-", "basis": "-"},

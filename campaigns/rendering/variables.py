@@ -13,7 +13,7 @@ from liquid.builtin.tags.if_tag import IfNode
 from campaigns.rendering.engine import expressions_of, nodes_of
 
 #: what may be written before the dot
-ROOTS = frozenset({"person", "links", "sender", "purpose"})
+ROOTS = frozenset({"person", "links", "sender", "purpose", "data"})
 
 
 @dataclass(frozen=True)

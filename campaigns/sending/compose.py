@@ -32,6 +32,8 @@ class Job:
     template: Template
     frame: MailFrame
     fixed: dict[str, Any]
+    version_id: int
+    single: bool = False  # one of many to a person, asked for by a program
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,22 @@ class Mail:
 
 def job_of(campaign: Campaign) -> Job:
     """Gather what all copies of a campaign share."""
-    assert campaign.purpose is not None and campaign.message_version is not None
+    version = campaign.message_version
+    if campaign.is_single:
+        version = campaign.message.current_version if campaign.message else None
+    assert campaign.purpose is not None and version is not None
     return Job(
         campaign_id=campaign.pk,
         campaign_uuid=campaign.uuid,
         purpose_id=campaign.purpose.pk,
         channel=campaign.channel,
         basis=campaign.purpose.basis,
-        envelope_from=deliverable(campaign.message_version.from_email),
-        template=template_of(campaign.message_version),
-        frame=frame_of(campaign.message_version, campaign.purpose, f"campaign-{campaign.pk}"),
+        envelope_from=deliverable(version.from_email),
+        template=template_of(version),
+        frame=frame_of(version, campaign.purpose, f"campaign-{campaign.pk}"),
         fixed=fixed_values(campaign.purpose, campaign.sender_identity),
+        version_id=version.pk,
+        single=campaign.is_single,
     )
 
 
@@ -87,21 +94,29 @@ def links_of(*, profile_id: int, purpose_id: int, channel: str, reference: str) 
     return {"unsubscribe": unsubscribe_url(token), "preferences": preferences_url(token)}
 
 
-def compose(job: Job, *, profile_id: int, address: str, traits: dict[str, Any], message_key: str) -> Mail:
+def compose(
+    job: Job,
+    *,
+    profile_id: int,
+    address: str,
+    traits: dict[str, Any],
+    message_key: str,
+    data: dict[str, Any] | None = None,
+) -> Mail:
     """Return the mail of one person; raise RenderFailure with the reason why there can be none."""
     values = person_values(traits, job.template.keys)
-    if missing := missing_values(values, job.template.required):
+    if missing := missing_values(values, job.template.required, data):
         raise RenderFailure("missing_field", ", ".join(missing))
     try:
         to = deliverable(address)
     except (ValueError, UnicodeError):
         raise RenderFailure("invalid_address") from None
-    context = {"person": values, **job.fixed}
+    context = {"person": values, **job.fixed, **({"data": data or {}} if job.single else {})}
     links = links_of(
         profile_id=profile_id,
         purpose_id=job.purpose_id,
         channel=job.channel,
-        reference=f"delivery:{job.campaign_id}:{profile_id}",
+        reference=f"send:{message_key}" if job.single else f"delivery:{job.campaign_id}:{profile_id}",
     )
     copy = fill_in(job.template, context, links)
     content = job.frame.fill(

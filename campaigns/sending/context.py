@@ -20,14 +20,18 @@ from profiles.identity.trait_names import ADDRESS, ADDRESS_PARTS, FULL_NAME, can
 MADE = frozenset({FULL_NAME, ADDRESS})
 
 
+DATA = "data."
+
+
 @dataclass(frozen=True)
 class Template:
-    """A version, parsed for sending. `keys` are the traits that it mentions."""
+    """A version, parsed for sending. `keys` are the traits that it mentions, `data_keys` what a send is to give."""
 
     subject: BoundTemplate
     html: BoundTemplate
     text: BoundTemplate
     keys: frozenset[str]
+    data_keys: frozenset[str]
     required: tuple[str, ...]
 
 
@@ -50,12 +54,22 @@ def template_of(version: MessageVersion) -> Template:
 
 @lru_cache(maxsize=32)
 def _template(subject: str, html: str, text: str, body: str, preheader: str, required: tuple[str, ...]) -> Template:
-    keys: set[str] = set(required)
+    keys = {key for key in required if not key.startswith(DATA)}
+    data_keys = {key.removeprefix(DATA) for key in required if key.startswith(DATA)}
     for source in (subject, preheader, body):
         for use in uses_of(parse(source, field="body", html=False), source):
             if use.root == "person":
                 keys.add(use.key or "*")
-    return Template(parsed(subject, False), parsed(html, True), parsed(text, False), frozenset(keys), required)
+            elif use.root == "data":
+                data_keys.add(use.key)
+    return Template(
+        parsed(subject, False),
+        parsed(html, True),
+        parsed(text, False),
+        frozenset(keys),
+        frozenset(data_keys - {""}),
+        required,
+    )
 
 
 def person_values(traits: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
@@ -78,9 +92,16 @@ def _put_together(traits: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in made.items() if value}
 
 
-def missing_values(values: Mapping[str, Any], required: Collection[str]) -> list[str]:
-    """Return the required traits that are absent or empty (A35)."""
-    return [key for key in required if values.get(key) in (None, "", [], {})]
+def missing_values(
+    values: Mapping[str, Any], required: Collection[str], data: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Return the required traits that are absent or empty (A35); `data.x` asks for x of what a send was given along."""
+    found: list[str] = []
+    for key in required:
+        value = (data or {}).get(key.removeprefix(DATA)) if key.startswith(DATA) else values.get(key)
+        if value in (None, "", [], {}):
+            found.append(key)
+    return found
 
 
 def fill_in(template: Template, stored: Mapping[str, Any], links: Mapping[str, str]) -> Copy:
@@ -89,6 +110,7 @@ def fill_in(template: Template, stored: Mapping[str, Any], links: Mapping[str, s
         "person": stored.get("person", {}),
         "purpose": stored.get("purpose", {}),
         "sender": stored.get("sender", {}),
+        "data": stored.get("data", {}),
         "links": dict(links),
     }
     copy = Copy(

@@ -9,7 +9,7 @@ import time
 from django.db import connection
 
 from campaigns.sending import queue
-from campaigns.sending.lines import Lines
+from campaigns.sending.lines import Due, Lines
 from campaigns.sending.starting import finish_campaigns
 from cdp.common import queues
 from cdp.common.journal.restoring import may_work
@@ -67,12 +67,12 @@ def measure() -> tuple[int, float | None]:
     return count, age
 
 
-def sendable_campaigns() -> list[tuple[int, bool]]:
-    """Return campaigns with messages due now, those that have waited longest first, and whether each was in trouble."""
+def sendable_campaigns() -> list[Due]:
+    """Return campaigns with messages due now, those that have waited longest first."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT campaign.id, campaign.trouble_count > 0 FROM campaigns_campaign AS campaign
+            SELECT campaign.id, campaign.trouble_count > 0, campaign.kind = 'single' FROM campaigns_campaign AS campaign
             CROSS JOIN LATERAL (
                 SELECT due_at FROM campaigns_sendqueue AS queue
                 WHERE queue.campaign_id = campaign.id AND queue.phase = 'waiting' AND queue.due_at <= now()
@@ -81,4 +81,4 @@ def sendable_campaigns() -> list[tuple[int, bool]]:
             ORDER BY first.due_at, campaign.id
             """
         )
-        return [(row[0], row[1]) for row in cursor.fetchall()]
+        return [Due(*row) for row in cursor.fetchall()]

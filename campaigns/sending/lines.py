@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection
@@ -37,21 +38,45 @@ PATIENCE = Patience()
 _alive: set[Line] = set()
 _alive_lock = threading.Lock()
 
-#: (campaign, is in trouble) with messages due, the longest waiting first
-Sendable = Callable[[], list[tuple[int, bool]]]
+#: a line that is kept for single sends looks for them this often while it helps with a campaign
+SINGLES_SECONDS = 0.5
+
+
+class Due(NamedTuple):
+    """A campaign with messages due."""
+
+    campaign_id: int
+    troubled: bool
+    single: bool
+
+
+#: those with messages due, the longest waiting first
+Sendable = Callable[[], list[Due]]
 
 
 class Line(threading.Thread):
-    """One connection: works through the campaigns in turn, a block each, so that a small one need not wait."""
+    """One connection: works through the campaigns in turn, a block each, so that a small one need not wait.
+
+    One line of each process is kept for single sends: somebody waits for such a mail now. It takes those first, and
+    helps with campaigns for a moment at a time; the others take campaigns first. So neither keeps the other waiting.
+    """
 
     def __init__(
-        self, name: str, sendable: Sendable, until: float, breakers: Breakers, on_end: Callable[[], None]
+        self,
+        name: str,
+        sendable: Sendable,
+        until: float,
+        breakers: Breakers,
+        on_end: Callable[[], None],
+        *,
+        singles_first: bool = False,
     ) -> None:
         super().__init__(name=f"sender {name}", daemon=True)
         self.session = SmtpSession(settings.MAIL_SERVER, patience=PATIENCE)
         self.sender = Sender(name, self.session, breakers)
         self.error: BaseException | None = None
         self.claimed = 0
+        self.singles_first = singles_first
         self._sendable = sendable
         self._until = until
         self._on_end = on_end
@@ -86,8 +111,8 @@ class Line(threading.Thread):
     def _send_what_is_due(self) -> None:
         while self._goes_on():
             done = 0
-            for campaign_id, troubled in self._sendable():
-                done += self._send(campaign_id, troubled)
+            for due in sorted(self._sendable(), key=lambda due: due.single is not self.singles_first):
+                done += self._send(due)
                 if not self._goes_on():
                     return
             if not done:
@@ -96,13 +121,15 @@ class Line(threading.Thread):
     def _goes_on(self) -> bool:
         return time.monotonic() < self._until and not self.sender.surplus and not stop_requested.is_set()
 
-    def _send(self, campaign_id: int, troubled: bool) -> int:
-        if campaign_id not in self._jobs:
-            campaign = Campaign.objects.select_related("purpose", "message_version").get(pk=campaign_id)
-            self._jobs[campaign_id] = job_of(campaign)
-        if troubled and not begin_probe(campaign_id=campaign_id):
+    def _send(self, due: Due) -> int:
+        campaign_id = due.campaign_id
+        if due.single or campaign_id not in self._jobs:  # single sends go with the version of now
+            related = ("purpose", "message_version", "message__current_version")
+            self._jobs[campaign_id] = job_of(Campaign.objects.select_related(*related).get(pk=campaign_id))
+        if due.troubled and not begin_probe(campaign_id=campaign_id):
             return 0
-        claimed = self.sender.work(self._jobs[campaign_id], probe=troubled)
+        seconds = SINGLES_SECONDS if self.singles_first and not due.single else float("inf")
+        claimed = self.sender.work(self._jobs[campaign_id], probe=due.troubled, seconds=seconds)
         self.claimed += claimed
         return claimed
 
@@ -123,8 +150,8 @@ class Lines:
     def run(self) -> bool:
         """Send until nothing is due or the time is up, hanging messages aside; tell whether there was room to send."""
         advance()
-        for _number in range(self._wanted):
-            self._begin()
+        for number in range(self._wanted):
+            self._begin(singles_first=number == 0)
         if not self._lines:
             logger.warning("all %d connections to the mail server hang; nothing more is begun", MOST_STUCK)
             return False
@@ -144,11 +171,12 @@ class Lines:
         """Return how many rows were claimed so far."""
         return sum(line.claimed for line in self._lines)
 
-    def _begin(self) -> None:
+    def _begin(self, *, singles_first: bool) -> None:
         with _alive_lock:
             if sum(line.hangs() for line in _alive) >= MOST_STUCK:
                 return
-            line = Line(f"{self._process}/{len(self._lines)}", self._sendable, self._until, self._breakers, self._ended)
+            name = f"{self._process}/{len(self._lines)}"
+            line = Line(name, self._sendable, self._until, self._breakers, self._ended, singles_first=singles_first)
             _alive.add(line)
             self._open += 1
         self._lines.append(line)
@@ -174,7 +202,7 @@ class Lines:
             logger.warning("could not give back the block of a hanging connection; its lease will", exc_info=True)
             connection.close()
         if time.monotonic() < self._until:
-            self._begin()
+            self._begin(singles_first=line.singles_first)
 
     def _keep_leases(self) -> None:
         """Renew the leases for as long as a line lives, so that a slow mail server is not taken for a dead worker."""

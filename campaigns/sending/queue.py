@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -18,14 +18,15 @@ LEASE_SECONDS = 60
 
 _CLAIM = """
 WITH chosen AS (
-    SELECT campaign_id, profile_id FROM campaigns_sendqueue
+    SELECT campaign_id, profile_id, occurrence FROM campaigns_sendqueue
     WHERE campaign_id = %s AND phase = 'waiting' AND due_at <= now()
     ORDER BY due_at, profile_id LIMIT %s FOR UPDATE SKIP LOCKED
 )
 UPDATE campaigns_sendqueue AS queue
 SET phase = 'claimed', worker = %s, lease_until = now() + make_interval(secs => %s)
 FROM chosen WHERE queue.campaign_id = chosen.campaign_id AND queue.profile_id = chosen.profile_id
-RETURNING queue.profile_id, queue.attempts
+  AND queue.occurrence = chosen.occurrence
+RETURNING queue.profile_id, queue.attempts, queue.occurrence
 """
 
 # One statement, one commit per message: the result of the last one and the mark on the next. A process that dies
@@ -40,28 +41,33 @@ WITH written AS (
         attempts = %(attempts)s::smallint,
         finished_at = CASE WHEN %(outcome)s::text = 'pending' THEN NULL ELSE now() END
     WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(written)s::bigint
+      AND occurrence = %(written_occurrence)s::text
       AND (outcome = 'pending' OR (outcome = 'unknown' AND NOT %(again)s::boolean))
 ), gone AS (
     DELETE FROM campaigns_sendqueue
-    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(written)s::bigint AND NOT %(again)s::boolean
+    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(written)s::bigint
+      AND occurrence = %(written_occurrence)s::text AND NOT %(again)s::boolean
 ), again AS (
     UPDATE campaigns_sendqueue
     SET phase = 'waiting', worker = '', lease_until = NULL, attempts = %(attempts)s::smallint,
         due_at = now() + make_interval(secs => %(wait)s::float8)
-    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(written)s::bigint AND %(again)s::boolean
-      AND worker = %(worker)s::text
+    WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(written)s::bigint
+      AND occurrence = %(written_occurrence)s::text AND %(again)s::boolean AND worker = %(worker)s::text
 ), marked AS (
     UPDATE campaigns_sendqueue
     SET phase = 'handing_over', lease_until = now() + make_interval(secs => %(lease)s::float8)
     WHERE campaign_id = %(campaign)s::bigint AND profile_id = %(next)s::bigint
+      AND occurrence = %(next_occurrence)s::text
       AND phase IN ('claimed', 'handing_over') AND worker = %(worker)s::text
       AND EXISTS (SELECT 1 FROM campaigns_campaign WHERE id = %(campaign)s::bigint AND status = 'sending')
     RETURNING profile_id
 ), kept AS (
     UPDATE campaigns_delivery
     SET context = %(context)s::jsonb, consent_record_id = %(record)s::bigint, basis = %(basis)s::text,
-        purpose_version_id = coalesce(%(version)s::bigint, purpose_version_id), address_digest = %(digest)s::text
+        purpose_version_id = coalesce(%(version)s::bigint, purpose_version_id),
+        message_version_id = coalesce(%(message)s::bigint, message_version_id), address_digest = %(digest)s::text
     WHERE campaign_id = %(campaign)s::bigint AND profile_id = (SELECT profile_id FROM marked)
+      AND occurrence = %(next_occurrence)s::text
 )
 SELECT count(*) FROM marked
 """
@@ -78,6 +84,7 @@ class SendOutcome:
     code: int = 0
     reply: str = ""
     wait_seconds: float = 0.0
+    occurrence: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,13 +97,39 @@ class Mark:
     version_id: int | None
     address_digest: str
     context: dict[str, Any] = field(default_factory=dict)
+    occurrence: str = ""
+    message_version_id: int | None = None  # None: the one that was decided with
 
 
-def claim(*, campaign_id: int, worker: str, limit: int) -> list[tuple[int, int]]:
-    """Claim a block for this worker; return (profile id, attempts so far). Committed before any network call."""
+class Claimed(NamedTuple):
+    """A message in the hands of this worker."""
+
+    profile_id: int
+    attempts: int
+    occurrence: str
+
+
+def claim(*, campaign_id: int, worker: str, limit: int) -> list[Claimed]:
+    """Claim a block for this worker, at most one message a person. Committed before any network call."""
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [campaign_id, limit, worker, LEASE_SECONDS])
-        return sorted(cursor.fetchall())
+        rows = sorted(Claimed(*row) for row in cursor.fetchall())
+    first = {row.profile_id: row for row in reversed(rows)}
+    give_back([row for row in rows if first[row.profile_id] is not row], campaign_id=campaign_id, worker=worker)
+    return sorted(first.values())
+
+
+def give_back(rows: Sequence[Claimed], *, campaign_id: int, worker: str) -> None:
+    """Let go of further messages to people who have one in the block already."""
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE campaigns_sendqueue SET phase = 'waiting', worker = '', lease_until = NULL "
+            "WHERE campaign_id = %s AND worker = %s AND phase = 'claimed' AND (profile_id, occurrence) IN "
+            "(SELECT * FROM unnest(%s::bigint[], %s::text[]))",
+            [campaign_id, worker, [row.profile_id for row in rows], [row.occurrence for row in rows]],
+        )
 
 
 def step(*, campaign_id: int, worker: str, outcome: SendOutcome | None, mark: Mark | None) -> bool:
@@ -113,6 +146,7 @@ def step(*, campaign_id: int, worker: str, outcome: SendOutcome | None, mark: Ma
                 "worker": worker,
                 "lease": LEASE_SECONDS,
                 "written": outcome.profile_id if outcome else None,
+                "written_occurrence": outcome.occurrence if outcome else "",
                 "outcome": outcome.outcome if outcome else "",
                 "reason": outcome.reason if outcome else "",
                 "code": outcome.code if outcome else 0,
@@ -121,6 +155,8 @@ def step(*, campaign_id: int, worker: str, outcome: SendOutcome | None, mark: Ma
                 "again": bool(outcome and outcome.outcome == "pending"),
                 "wait": outcome.wait_seconds if outcome else 0.0,
                 "next": mark.profile_id if mark else None,
+                "next_occurrence": mark.occurrence if mark else "",
+                "message": mark.message_version_id if mark else None,
                 "context": json.dumps(mark.context) if mark else "{}",
                 "record": mark.record_id if mark else None,
                 "basis": mark.basis if mark else "",
@@ -133,31 +169,44 @@ def step(*, campaign_id: int, worker: str, outcome: SendOutcome | None, mark: Ma
         return bool(row and row[0])
 
 
-def write_skips(*, campaign_id: int, worker: str, skips: Sequence[tuple[int, str, int | None]]) -> None:
-    """Write down those of a block who may not have it after all: (profile id, reason, record that says so)."""
+@dataclass(frozen=True, order=True)
+class Skip:
+    """Somebody who may not have the message after all, and the record that says so."""
+
+    profile_id: int
+    reason: str
+    record_id: int | None
+    occurrence: str = ""
+
+
+def write_skips(*, campaign_id: int, worker: str, skips: Sequence[Skip]) -> None:
+    """Write down those of a block who may not have it after all."""
     if not skips:
         return
-    rows = sorted(skips)
+    rows = sorted(skips, key=lambda row: (row.profile_id, row.occurrence))
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH skipped AS (
-                SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS row (profile_id, reason, record_id)
+                SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[])
+                    AS row (profile_id, reason, record_id, occurrence)
             ), gone AS (
                 DELETE FROM campaigns_sendqueue AS queue USING skipped
                 WHERE queue.campaign_id = %s AND queue.profile_id = skipped.profile_id AND queue.worker = %s
-                  AND queue.phase = 'claimed'
-                RETURNING queue.profile_id
+                  AND queue.occurrence = skipped.occurrence AND queue.phase = 'claimed'
+                RETURNING queue.profile_id, queue.occurrence
             )
             UPDATE campaigns_delivery AS delivery
             SET outcome = CASE WHEN skipped.reason = ANY(%s) THEN 'failed' ELSE 'skipped' END,
                 reason = skipped.reason, consent_record_id = skipped.record_id, finished_at = now()
             FROM skipped, gone
-            WHERE gone.profile_id = skipped.profile_id AND delivery.campaign_id = %s
-              AND delivery.profile_id = skipped.profile_id AND delivery.outcome = 'pending'
+            WHERE gone.profile_id = skipped.profile_id AND gone.occurrence = skipped.occurrence
+              AND delivery.campaign_id = %s AND delivery.profile_id = skipped.profile_id
+              AND delivery.occurrence = skipped.occurrence AND delivery.outcome = 'pending'
             """,
             [
-                [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows],
+                [row.profile_id for row in rows], [row.reason for row in rows], [row.record_id for row in rows],
+                [row.occurrence for row in rows],
                 campaign_id, worker, ["render_error", "invalid_address"], campaign_id,
             ],
         )  # fmt: skip
@@ -195,28 +244,28 @@ def recover() -> tuple[int, int]:
         cursor.execute(
             f"""
             UPDATE campaigns_sendqueue SET phase = 'waiting', worker = '', lease_until = NULL
-            WHERE (campaign_id, profile_id) IN (
-                SELECT campaign_id, profile_id FROM campaigns_sendqueue
+            WHERE (campaign_id, profile_id, occurrence) IN (
+                SELECT campaign_id, profile_id, occurrence FROM campaigns_sendqueue
                 WHERE phase = 'claimed' AND (lease_until < now()
                     OR substring(worker FROM '^([0-9]{{1,10}}):')::bigint <> ALL (ARRAY({LIVING_HOLDERS})))
-                ORDER BY campaign_id, profile_id FOR UPDATE SKIP LOCKED)
+                ORDER BY campaign_id, profile_id, occurrence FOR UPDATE SKIP LOCKED)
             """
         )
         given_back = cursor.rowcount
         cursor.execute(
             """
             WITH lost AS (
-                DELETE FROM campaigns_sendqueue WHERE (campaign_id, profile_id) IN (
-                    SELECT campaign_id, profile_id FROM campaigns_sendqueue
+                DELETE FROM campaigns_sendqueue WHERE (campaign_id, profile_id, occurrence) IN (
+                    SELECT campaign_id, profile_id, occurrence FROM campaigns_sendqueue
                     WHERE phase = 'handing_over' AND lease_until < now()
-                    ORDER BY campaign_id, profile_id FOR UPDATE SKIP LOCKED)
-                RETURNING campaign_id, profile_id, attempts
+                    ORDER BY campaign_id, profile_id, occurrence FOR UPDATE SKIP LOCKED)
+                RETURNING campaign_id, profile_id, occurrence, attempts
             )
             UPDATE campaigns_delivery AS delivery
             SET outcome = 'unknown', reason = 'worker_died', attempts = lost.attempts + 1, finished_at = now()
             FROM lost
             WHERE delivery.campaign_id = lost.campaign_id AND delivery.profile_id = lost.profile_id
-              AND delivery.outcome = 'pending'
+              AND delivery.occurrence = lost.occurrence AND delivery.outcome = 'pending'
             """
         )
         return given_back, cursor.rowcount
@@ -230,20 +279,24 @@ class Person:
     uuid: UUID
     traits: dict[str, Any]
     delivery_uuid: UUID
+    data: dict[str, Any]  # of a single send: what the program gave along
 
 
-def load_people(*, campaign_id: int, profile_ids: Sequence[int]) -> dict[int, Person]:
-    """Read the block's people and the names of their messages."""
+def load_people(*, campaign_id: int, occurrences: Mapping[int, str]) -> dict[int, Person]:
+    """Read the block's people and the names of their messages; `occurrences` by person."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT profile.id, profile.uuid, profile.traits, delivery.uuid
-            FROM profiles_profile AS profile JOIN campaigns_delivery AS delivery ON delivery.profile_id = profile.id
-            WHERE delivery.campaign_id = %s AND profile.id = ANY(%s) AND profile.merged_into_id IS NULL
+            SELECT profile.id, profile.uuid, profile.traits, delivery.uuid, delivery.context -> 'data'
+            FROM unnest(%s::bigint[], %s::text[]) AS block (profile_id, occurrence)
+            JOIN profiles_profile AS profile ON profile.id = block.profile_id
+            JOIN campaigns_delivery AS delivery ON delivery.campaign_id = %s
+              AND delivery.profile_id = block.profile_id AND delivery.occurrence = block.occurrence
+            WHERE profile.merged_into_id IS NULL
             """,
-            [campaign_id, list(profile_ids)],
+            [list(occurrences), list(occurrences.values()), campaign_id],
         )
-        return {row[0]: Person(row[0], row[1], _object(row[2]), row[3]) for row in cursor.fetchall()}
+        return {row[0]: Person(row[0], row[1], _object(row[2]), row[3], _object(row[4])) for row in cursor.fetchall()}
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.pauses import RESTORED, RESTORED_BLIND
 from campaigns.sending.sent_log import SentLog
-from cdp.common.arrays import numbers
+from cdp.common.arrays import numbers, texts
 
 #: whatever could send by itself, or by a click of somebody who does not know
 _OPEN = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED)
@@ -33,6 +34,9 @@ def settle() -> dict[str, int]:
         if campaign.audience_built_at is not None:
             take_out_mailed(campaign)
             people = _perhaps_mailed(campaign)
+        if campaign.is_single:
+            campaign.restored_at = timezone.now()
+            campaign.save(update_fields=["restored_at"])
         paused += 1
         mailed += people
         if log.path.parent.exists():
@@ -54,27 +58,34 @@ def take_out_mailed(campaign: Campaign) -> int:
     taken = 0
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT queue.profile_id, profile.uuid FROM campaigns_sendqueue AS queue "
+            "SELECT queue.profile_id, queue.occurrence, profile.uuid FROM campaigns_sendqueue AS queue "
             "JOIN profiles_profile AS profile ON profile.id = queue.profile_id "
             "WHERE queue.campaign_id = %s AND queue.phase = 'waiting' FOR UPDATE OF queue SKIP LOCKED",
             [campaign.pk],
         )
         waiting = cursor.fetchall()
-        mailed = [key for key, uuid in waiting if any(form in handed_over for form in log.forms(uuid))]
+        mailed = [
+            (key, occurrence)
+            for key, occurrence, uuid in waiting
+            if any(form in handed_over for form in log.forms(uuid, occurrence))
+        ]
         for start in range(0, len(mailed), _BATCH):
+            batch = mailed[start : start + _BATCH]
             cursor.execute(
                 """
                 WITH gone AS (
                     DELETE FROM campaigns_sendqueue
-                    WHERE campaign_id = %s AND profile_id = ANY(%s::bigint[]) RETURNING profile_id, attempts
+                    WHERE campaign_id = %s
+                      AND (profile_id, occurrence) IN (SELECT * FROM unnest(%s::bigint[], %s::text[]))
+                    RETURNING profile_id, occurrence, attempts
                 )
                 UPDATE campaigns_delivery AS delivery
                 SET outcome = 'unknown', reason = 'sent_before_restore', attempts = gone.attempts + 1,
                     finished_at = now()
                 FROM gone WHERE delivery.campaign_id = %s AND delivery.profile_id = gone.profile_id
-                  AND delivery.outcome = 'pending'
+                  AND delivery.occurrence = gone.occurrence AND delivery.outcome = 'pending'
                 """,
-                [campaign.pk, numbers(mailed[start : start + _BATCH]), campaign.pk],
+                [campaign.pk, numbers(key for key, _o in batch), texts(name for _k, name in batch), campaign.pk],
             )
             taken += cursor.rowcount
     return taken

@@ -26,13 +26,13 @@ class SentLog:
         self.path = Path(settings.JOURNAL_DIR) / "sent" / f"{campaign_uuid}.log"
         self._descriptor: int | None = None
 
-    def begun(self, profile_uuid: UUID) -> None:
+    def begun(self, profile_uuid: UUID, occurrence: str = "") -> None:
         """Note that a message is about to be handed over."""
-        self._append(b"+" + self._digest(settings.SUPPRESSION_KEY, profile_uuid))
+        self._append(b"+" + self._digest(settings.SUPPRESSION_KEY, profile_uuid, occurrence))
 
-    def not_taken(self, profile_uuid: UUID) -> None:
+    def not_taken(self, profile_uuid: UUID, occurrence: str = "") -> None:
         """Note that the mail server did not take it."""
-        self._append(b"-" + self._digest(settings.SUPPRESSION_KEY, profile_uuid))
+        self._append(b"-" + self._digest(settings.SUPPRESSION_KEY, profile_uuid, occurrence))
 
     def close(self) -> None:
         """Give the file back."""
@@ -52,13 +52,14 @@ class SentLog:
             (found.add if data[at : at + 1] == b"+" else found.discard)(digest)
         return found
 
-    def forms(self, profile_uuid: UUID) -> list[bytes]:
+    def forms(self, profile_uuid: UUID, occurrence: str = "") -> list[bytes]:
         """Return the digests by which a person may stand in the log: under the key of now, or one it replaced."""
         keys = (settings.SUPPRESSION_KEY, *settings.SUPPRESSION_KEY_FALLBACKS)
-        return [self._digest(key, profile_uuid) for key in keys]
+        return [self._digest(key, profile_uuid, occurrence) for key in keys]
 
-    def _digest(self, key: str, profile_uuid: UUID) -> bytes:
-        return hmac.digest(key.encode(), self._campaign.bytes + profile_uuid.bytes, "sha256")[:_BYTES]
+    def _digest(self, key: str, profile_uuid: UUID, occurrence: str) -> bytes:
+        named = self._campaign.bytes + profile_uuid.bytes + occurrence.encode()
+        return hmac.digest(key.encode(), named, "sha256")[:_BYTES]
 
     def _append(self, record: bytes) -> None:
         if self._descriptor is None:

@@ -147,7 +147,7 @@ def finish_campaigns() -> int:
             f"""
             UPDATE campaigns_campaign AS campaign SET status = 'done', finished_at = now(), changed_at = now(),
                 trouble_count = 0, hold_until = NULL, pause_code = '', pause_params = '{{}}'
-            WHERE status = 'sending' AND {_ALL_DECIDED}
+            WHERE kind = 'campaign' AND status = 'sending' AND {_ALL_DECIDED}
               AND NOT EXISTS (SELECT 1 FROM campaigns_sendqueue AS queue WHERE queue.campaign_id = campaign.id)
             """
         )
@@ -168,17 +168,18 @@ def cancel_waiting(campaign_id: int) -> int:
         cursor.execute(
             """
             WITH chosen AS (
-                SELECT campaign_id, profile_id FROM campaigns_sendqueue
-                WHERE campaign_id = %s AND phase <> 'handing_over' ORDER BY profile_id FOR UPDATE
+                SELECT campaign_id, profile_id, occurrence FROM campaigns_sendqueue
+                WHERE campaign_id = %s AND phase <> 'handing_over' ORDER BY profile_id, occurrence FOR UPDATE
             ), gone AS (
                 DELETE FROM campaigns_sendqueue AS queue USING chosen
                 WHERE queue.campaign_id = chosen.campaign_id AND queue.profile_id = chosen.profile_id
-                RETURNING queue.profile_id
+                  AND queue.occurrence = chosen.occurrence
+                RETURNING queue.profile_id, queue.occurrence
             )
             UPDATE campaigns_delivery AS delivery
             SET outcome = 'cancelled', reason = 'cancelled', finished_at = now()
             FROM gone WHERE delivery.campaign_id = %s AND delivery.profile_id = gone.profile_id
-              AND delivery.outcome = 'pending'
+              AND delivery.occurrence = gone.occurrence AND delivery.outcome = 'pending'
             """,
             [campaign_id, campaign_id],
         )

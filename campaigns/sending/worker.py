@@ -14,7 +14,7 @@ from campaigns.sending.breaker import Breakers
 from campaigns.sending.compose import Job, Mail, compose
 from campaigns.sending.isolation import put_off
 from campaigns.sending.lasting import until_written
-from campaigns.sending.queue import Mark, Person, SendOutcome
+from campaigns.sending.queue import Claimed, Mark, Person, SendOutcome, Skip
 from campaigns.sending.sent_log import SentLog
 from campaigns.sending.verdicts import POLICY_STREAK, Verdict, backoff_seconds, judge
 from campaigns.services.trouble import hold_campaign, pause_for_trouble, suppress_bounced, working_again
@@ -59,30 +59,35 @@ class Sender:
     stuck: bool = False
     #: the server has enough connections: this one ends, the others go on
     surplus: bool = False
+    #: when the block at work is given back, to look for what must not wait
+    block_ends: float = float("inf")
 
     def hangs_too_often(self) -> bool:
         """Note that the message at work hangs; tell whether the campaign must wait. A message tried alone decides."""
         return self.breakers.of(self.campaign_id).hung(self.session.began_at) or self.probing
 
-    def work(self, job: Job, *, probe: bool = False) -> int:
+    def work(self, job: Job, *, probe: bool = False, seconds: float = float("inf")) -> int:
         """Claim one block of a campaign and send it; return how many rows were claimed.
 
-        `probe`: the campaign was in trouble. One message shows whether the server is back.
+        `probe`: the campaign was in trouble. One message shows whether the server is back. After `seconds` the rest of
+        the block is given back.
         """
+        self.block_ends = time.monotonic() + seconds
         self.campaign_id, self.probing = job.campaign_id, probe
         claimed = queue.claim(campaign_id=job.campaign_id, worker=self.name, limit=1 if probe else BLOCK)
         if claimed:
             try:
-                self._send_block(job, dict(claimed))
+                self._send_block(job, {row.profile_id: row for row in claimed})
             finally:
                 until_written(lambda: queue.release(worker=self.name))
         return len(claimed)
 
-    def _send_block(self, job: Job, attempts: dict[int, int]) -> None:
+    def _send_block(self, job: Job, claimed: dict[int, Claimed]) -> None:
         outcome: SendOutcome | None = None
         log = SentLog(job.campaign_uuid)
         try:
-            for person, decision, mail in self._permitted(job, sorted(attempts)):
+            for person, decision, mail in self._permitted(job, claimed):
+                row = claimed[person.profile_id]
                 mark = Mark(
                     person.profile_id,
                     decision.record_id,
@@ -90,17 +95,19 @@ class Sender:
                     decision.version_id,
                     key_ring().digest("email", decision.address),
                     mail.context,
+                    row.occurrence,
+                    job.version_id,
                 )
-                if stop_requested.is_set():
+                if stop_requested.is_set() or (outcome is not None and time.monotonic() > self.block_ends):
                     return
                 last, outcome = outcome, None
                 if not self._step(job, last, mark):
                     return  # paused, cancelled or taken over
-                log.begun(person.uuid)
+                log.begun(person.uuid, row.occurrence)
                 result = self.session.send(job.envelope_from, mail.to, mail.content)
                 if result.outcome in ("deferred", "refused"):
-                    log.not_taken(person.uuid)
-                ruling = self._ruling(job, person.profile_id, attempts[person.profile_id] + 1, result, decision)
+                    log.not_taken(person.uuid, row.occurrence)
+                ruling = self._ruling(job, row, result, decision)
                 outcome = ruling.outcome
                 for effect in ruling.effects:
                     until_written(effect)
@@ -119,18 +126,23 @@ class Sender:
             lambda: queue.step(campaign_id=job.campaign_id, worker=self.name, outcome=outcome, mark=mark)
         )
 
-    def _permitted(self, job: Job, profile_ids: list[int]) -> Iterator[tuple[Person, Decision, Mail]]:
+    def _permitted(self, job: Job, claimed: dict[int, Claimed]) -> Iterator[tuple[Person, Decision, Mail]]:
         """Yield those who may have the mail, asking the gate anew whenever the last answer is no longer fresh."""
+        profile_ids = sorted(claimed)
+        occurrences = {profile_id: row.occurrence for profile_id, row in claimed.items()}
         position = 0
         while position < len(profile_ids):
             asked = time.monotonic()
             rest = profile_ids[position:]
             decisions = gate.check(profile_ids=rest, purpose_id=job.purpose_id, channel=job.channel)
-            people = queue.load_people(campaign_id=job.campaign_id, profile_ids=rest)
-            skips = self._refused(job, rest, decisions, people)
+            people = queue.load_people(campaign_id=job.campaign_id, occurrences={key: occurrences[key] for key in rest})
+            skips = [
+                Skip(profile_id, reason, record, occurrences[profile_id])
+                for profile_id, reason, record in self._refused(job, rest, decisions, people)
+            ]
             queue.write_skips(campaign_id=job.campaign_id, worker=self.name, skips=skips)
-            refused = {profile_id for profile_id, _reason, _record in skips}
-            unfit: list[tuple[int, str, int | None]] = []
+            refused = {row.profile_id for row in skips}
+            unfit: list[Skip] = []
             for profile_id in rest:
                 if time.monotonic() - asked > FRESH_SECONDS and profile_id != rest[0]:
                     break
@@ -145,15 +157,22 @@ class Sender:
                         address=decision.address,
                         traits=person.traits,
                         message_key=str(person.delivery_uuid),
+                        data=person.data,
                     )
                 except RenderFailure as failure:
-                    unfit.append((profile_id, failure.reason, decision.record_id))
+                    unfit.append(Skip(profile_id, failure.reason, decision.record_id, occurrences[profile_id]))
                     continue
                 except Exception as error:
                     if fault_of(error) is Fault.SERVER:
                         raise
                     logger.warning("campaign %s: no message for one person: %s", job.campaign_id, describe_error(error))
-                    put_off(campaign_id=job.campaign_id, worker=self.name, profile_id=profile_id, error=error)
+                    put_off(
+                        campaign_id=job.campaign_id,
+                        worker=self.name,
+                        profile_id=profile_id,
+                        error=error,
+                        occurrence=occurrences[profile_id],
+                    )
                     continue
                 yield person, decision, mail
             queue.write_skips(campaign_id=job.campaign_id, worker=self.name, skips=unfit)
@@ -170,7 +189,7 @@ class Sender:
                 skips.append((profile_id, decision.reason, decision.record_id))
             elif profile_id not in people:
                 skips.append((profile_id, "erased", decision.record_id))
-            else:
+            elif not job.single:  # there, one address may get as many as are asked for
                 own = key_ring().digests("email", decision.address)
                 if digests.setdefault(own[0], profile_id) != profile_id:
                     skips.append((profile_id, "duplicate_address", decision.record_id))
@@ -184,13 +203,22 @@ class Sender:
                 skips.append((profile_id, "duplicate_address", decisions[profile_id].record_id))
         return skips
 
-    def _ruling(self, job: Job, profile_id: int, attempts: int, result: SendResult, decision: Decision) -> Ruling:
+    def _ruling(self, job: Job, row: Claimed, result: SendResult, decision: Decision) -> Ruling:
         """Return what to write down, what else follows, and whether to go on with the block. Touches no database:
         the result is in safe hands before anything else can fail."""
+        attempts = row.attempts + 1
         verdict = judge(result, attempts)
         noted, self.stuck = self.stuck, False
         campaign_id = job.campaign_id
-        outcome = SendOutcome(profile_id, verdict.action, attempts, verdict.reason, result.code, result.reply)
+        outcome = SendOutcome(
+            row.profile_id,
+            verdict.action,
+            attempts,
+            verdict.reason,
+            result.code,
+            result.reply,
+            occurrence=row.occurrence,
+        )
         if verdict.action == "sent":
             self.policy_streak = 0
             ends = self.breakers.taken(campaign_id)

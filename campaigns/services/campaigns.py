@@ -201,11 +201,13 @@ def resend_unknown(*, campaign_id: int, confirm: int) -> int:
             """
             WITH again AS (
                 UPDATE campaigns_delivery SET outcome = 'pending', reason = '', finished_at = NULL
-                WHERE campaign_id = %s AND outcome = 'unknown' RETURNING campaign_id, profile_id, attempts
+                WHERE campaign_id = %s AND outcome = 'unknown' RETURNING campaign_id, profile_id, occurrence, attempts
             )
-            INSERT INTO campaigns_sendqueue (campaign_id, profile_id, due_at, lease_until, worker, attempts, phase)
-            SELECT campaign_id, profile_id, now(), NULL, '', attempts, 'waiting' FROM again ORDER BY profile_id
-            ON CONFLICT (campaign_id, profile_id) DO NOTHING
+            INSERT INTO campaigns_sendqueue (
+                campaign_id, profile_id, occurrence, due_at, lease_until, worker, attempts, phase)
+            SELECT campaign_id, profile_id, occurrence, now(), NULL, '', attempts, 'waiting'
+            FROM again ORDER BY profile_id, occurrence
+            ON CONFLICT (campaign_id, profile_id, occurrence) DO NOTHING
             """,
             [campaign_id],
         )
