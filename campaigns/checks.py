@@ -15,7 +15,7 @@ from campaigns.audience import version_of
 from campaigns.forecast import Forecast, forecast
 from campaigns.models import Campaign
 from campaigns.rendering.problems import TemplateProblem
-from campaigns.sending.context import MADE
+from campaigns.sending.context import MADE, template_of
 from campaigns.services.messages import check_content, content_of, sender_identity
 from consent.models import Purpose
 from profiles.models import CatalogueEntry
@@ -172,6 +172,10 @@ def _message_checks(campaign: Campaign) -> list[Check]:
         compiled = check_content(content_of(version), known_traits=known_traits())
     except TemplateProblem as problem:
         return [Check("message_broken", "stop", f"{problem.place}: {problem.message}")]
+    if wanted := sorted(template_of(version).data_keys):
+        names = ", ".join(f"data.{name}" for name in wanted)
+        message = _("The message needs values that only a single send by the API brings: %(names)s.")
+        return [Check("message_needs_data", "stop", message % {"names": names})]
     checks = [
         Check("message_renders", "ok", _("The message compiles, in HTML and plain text.")),
         Check("way_out", "ok", _("Unsubscribe, preferences and the sender's identity are in every mail.")),

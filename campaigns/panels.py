@@ -76,7 +76,7 @@ def search(user: Any, text: str, limit: int) -> list[dict[str, str]]:
     """Find campaigns and messages by name for the search box."""
     found: list[dict[str, str]] = []
     if user.has_perm("campaigns.view_campaign"):
-        for campaign in Campaign.objects.matching(text).order_by("-changed_at")[:limit]:
+        for campaign in Campaign.objects.campaigns().matching(text).order_by("-changed_at")[:limit]:
             found.append(
                 {
                     "label": campaign.name,
@@ -100,7 +100,7 @@ def search(user: Any, text: str, limit: int) -> list[dict[str, str]]:
 
 def home_card(request: Any) -> dict[str, Any] | None:
     """Return the card "On its way" of the home page: what is being sent, what comes next, what needs a person."""
-    under_way = list(Campaign.objects.under_way().select_related("segment").order_by("started_at")[:5])
+    under_way = list(Campaign.objects.campaigns().under_way().select_related("segment").order_by("started_at")[:5])
     coming = list(Campaign.objects.filter(status="scheduled").select_related("segment").order_by("scheduled_at")[:5])
     done = list(Campaign.objects.filter(status="done").order_by("-finished_at")[:3])
     rows = []

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns import panels, personal_data, retention, tasks
 from campaigns.api.export_kinds import DELIVERIES
+from campaigns.api.sends import SendViewSet
 from campaigns.api.views import CampaignViewSet, DeliveryViewSet, MessageViewSet
 from campaigns.sending import restored
 from campaigns.services.letters import send_letter
@@ -66,3 +67,4 @@ def register() -> None:
     registry.api_routes.add("messages", MessageViewSet)
     registry.api_routes.add("campaigns", CampaignViewSet)
     registry.api_routes.add("deliveries", DeliveryViewSet)
+    registry.api_routes.add("sends", SendViewSet)

@@ -15,6 +15,7 @@ urlpatterns = [
     path("messages/frame/<int:version_id>/", previews.version_frame, name="version_frame"),
     path("messages/<int:message_id>/", messages.message_edit, name="message"),
     path("messages/<int:message_id>/test/", messages.message_test, name="message_test"),
+    path("messages/<int:message_id>/single/", messages.message_single, name="message_single"),
     path("messages/<int:message_id>/archive/", messages.message_archive, name="message_archive"),
     path("messages/<int:message_id>/versions/<int:number>/", messages.message_version, name="message_version"),
     path("campaigns/", campaigns.CampaignList.as_view(), name="campaigns"),

@@ -84,7 +84,9 @@ class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSe
 class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet[Campaign]):
     """Campaigns: make, schedule, watch, stop."""
 
-    queryset = Campaign.objects.select_related("purpose", "segment", "message", "message_version", "segment_version")
+    queryset = Campaign.objects.campaigns().select_related(
+        "purpose", "segment", "message", "message_version", "segment_version"
+    )
     lookup_field = "uuid"
     lookup_url_kwarg = "id"
     serializer_class = CampaignSerializer

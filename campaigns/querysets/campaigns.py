@@ -22,6 +22,10 @@ class CampaignQuerySet(Base):
         """Keep those whose name holds `text`."""
         return self.filter(name__icontains=text) if text else self
 
+    def campaigns(self) -> Self:
+        """Leave out what single sends share."""
+        return self.filter(kind="campaign")
+
     def due(self) -> Self:
         """Keep those whose hour has come by the database's clock: a worker's own clock may be wrong."""
         return self.filter(status="scheduled", scheduled_at__lte=Now())

@@ -70,6 +70,7 @@ class Line(threading.Thread):
         on_end: Callable[[], None],
         *,
         singles_first: bool = False,
+        others_work: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(name=f"sender {name}", daemon=True)
         self.session = SmtpSession(settings.MAIL_SERVER, patience=PATIENCE)
@@ -77,6 +78,7 @@ class Line(threading.Thread):
         self.error: BaseException | None = None
         self.claimed = 0
         self.singles_first = singles_first
+        self._others_work = others_work
         self._sendable = sendable
         self._until = until
         self._on_end = on_end
@@ -116,7 +118,9 @@ class Line(threading.Thread):
                 if not self._goes_on():
                     return
             if not done:
-                return
+                if not (self.singles_first and self._others_work()):
+                    return
+                time.sleep(WATCH_SECONDS)  # all that is due is in the blocks of others; a single send may come yet
 
     def _goes_on(self) -> bool:
         return time.monotonic() < self._until and not self.sender.surplus and not stop_requested.is_set()
@@ -176,11 +180,23 @@ class Lines:
             if sum(line.hangs() for line in _alive) >= MOST_STUCK:
                 return
             name = f"{self._process}/{len(self._lines)}"
-            line = Line(name, self._sendable, self._until, self._breakers, self._ended, singles_first=singles_first)
+            line = Line(
+                name,
+                self._sendable,
+                self._until,
+                self._breakers,
+                self._ended,
+                singles_first=singles_first,
+                others_work=self._campaigns_go_on,
+            )
             _alive.add(line)
             self._open += 1
         self._lines.append(line)
         line.start()
+
+    def _campaigns_go_on(self) -> bool:
+        """Tell whether a line that takes campaigns first is still at work."""
+        return any(line.is_alive() and not line.singles_first and not line.sender.stuck for line in self._lines)
 
     def _ended(self) -> None:
         with _alive_lock:

@@ -28,6 +28,8 @@ from profiles.keyring import key_ring
 logger = logging.getLogger(__name__)
 
 BLOCK = 100
+#: single sends are few and urgent: a block of them is shared among the connections
+SINGLES_BLOCK = 10
 #: a permission asked longer ago than this is asked again before the next message
 FRESH_SECONDS = 0.5
 
@@ -74,7 +76,8 @@ class Sender:
         """
         self.block_ends = time.monotonic() + seconds
         self.campaign_id, self.probing = job.campaign_id, probe
-        claimed = queue.claim(campaign_id=job.campaign_id, worker=self.name, limit=1 if probe else BLOCK)
+        limit = 1 if probe else SINGLES_BLOCK if job.single else BLOCK
+        claimed = queue.claim(campaign_id=job.campaign_id, worker=self.name, limit=limit)
         if claimed:
             try:
                 self._send_block(job, {row.profile_id: row for row in claimed})

@@ -13,7 +13,7 @@ from campaigns.models import MessageVersion
 from campaigns.rendering.mime import Links, deliverable
 from campaigns.rendering.problems import RenderFailure
 from campaigns.sending.compose import fixed_values, frame_of
-from campaigns.sending.context import Copy, fill_in, missing_values, person_values, template_of
+from campaigns.sending.context import Copy, Template, fill_in, missing_values, person_values, template_of
 from campaigns.services.messages import sender_identity
 from campaigns.smtp import Patience, SmtpSession
 from cdp.common.errors import CdpError
@@ -79,7 +79,7 @@ def preview(
     template = template_of(version)
     traits = profile.traits if profile is not None else SAMPLE_PERSON
     values = person_values(traits, template.keys)
-    if missing := missing_values(values, template.required):
+    if missing := missing_values(values, template.required, sample_data(template)):
         raise CdpError(
             "preview.missing_field",
             _("This person lacks %(fields)s and would be left out.") % {"fields": ", ".join(missing)},
@@ -87,6 +87,7 @@ def preview(
     links = idle_links(purpose)
     stored = {
         "person": values,
+        "data": sample_data(template),
         **fixed_values(purpose or Purpose(slug="-", name="…", basis="consent"), sender_identity()),
     }
     try:
@@ -97,6 +98,11 @@ def preview(
             _("The message cannot be filled in for this person: %(reason)s")
             % {"reason": failure.detail or failure.reason},
         ) from None
+
+
+def sample_data(template: Template) -> dict[str, str]:
+    """Return what a program might give along with a message: for each value its own name."""
+    return {key: key.replace("_", " ").strip() or key for key in sorted(template.data_keys)}
 
 
 def idle_links(purpose: Purpose | None) -> dict[str, str]:

@@ -59,7 +59,7 @@ class CampaignList(ListPage):
 
     def get_queryset(self) -> QuerySet[Campaign]:
         """Return all campaigns with what a row shows."""
-        return Campaign.objects.select_related("segment", "purpose")
+        return Campaign.objects.campaigns().select_related("segment", "purpose")
 
     def extra_context(self) -> dict[str, Any]:
         """Return the tones of the state chips."""

@@ -16,12 +16,19 @@ from cdp.common.errors import CdpError
 from cdp.common.masking import can_see_pii
 from profiles.models import Profile
 
+#: of the chip of an outcome
+TONES = {"sent": "good", "skipped": "", "failed": "bad", "unknown": "warn", "cancelled": "", "pending": "accent"}
 
-def campaign_or_404(campaign_id: int) -> Campaign:
-    """Return a campaign with its parts; an id beyond 64 bits is none of ours."""
+
+def campaign_or_404(campaign_id: int, *, singles: bool = False) -> Campaign:
+    """Return a campaign with its parts; an id beyond 64 bits is none of ours.
+
+    What single sends share is no campaign that anybody could open; with `singles` it is found too.
+    """
     if campaign_id >= 2**63:
         raise Http404
-    rows = Campaign.objects.select_related(
+    rows = Campaign.objects.all() if singles else Campaign.objects.campaigns()
+    rows = rows.select_related(
         "purpose", "segment", "message__current_version", "message_version__message", "segment_version", "created_by"
     )
     campaign: Campaign = get_object_or_404(rows, pk=campaign_id)

@@ -20,7 +20,7 @@ from campaigns.reasons import outcome_text
 from campaigns.rendering.problems import RenderFailure
 from campaigns.sending.context import Copy, fill_in, template_of
 from campaigns.services.testing import idle_links
-from campaigns.views.common import campaign_or_404
+from campaigns.views.common import TONES, campaign_or_404
 from campaigns.views.previews import plain_page
 from cdp.common.access import record_access, record_look
 from cdp.common.guards import needs
@@ -29,7 +29,6 @@ from cdp.common.masking import can_see_pii
 from cdp.common.sandbox import sandboxed_html
 from profiles.models import Profile
 
-TONES = {"sent": "good", "skipped": "", "failed": "bad", "unknown": "warn", "cancelled": "", "pending": "accent"}
 MOST_FOUND = 500
 
 
@@ -63,7 +62,7 @@ class DeliveryList(ListPage):
 
     def get_queryset(self) -> QuerySet[Delivery]:
         """Return the campaign's decisions."""
-        return Delivery.objects.of_campaign(self.campaign_id)
+        return Delivery.objects.of_campaign(self.campaign_id).filter(occurrence="")
 
     @property
     def campaign_id(self) -> int:
@@ -129,7 +128,7 @@ def delivery_mail(request: HttpRequest, campaign_id: int, key: UUID) -> HttpResp
 
 def _copy(delivery: Delivery) -> Copy | None:
     """Return the mail as it was filled in; None when nothing was, or the values are gone."""
-    if not delivery.context:
+    if "person" not in delivery.context:  # of a single send that was not handed over there is only what it came with
         return None
     try:
         return fill_in(template_of(delivery.message_version), delivery.context, idle_links(delivery.campaign.purpose))
@@ -139,7 +138,7 @@ def _copy(delivery: Delivery) -> Copy | None:
 
 def _delivery(campaign_id: int, key: UUID) -> Delivery:
     rows = Delivery.objects.select_related("campaign__purpose", "purpose_version", "message_version__message")
-    found: Delivery | None = rows.filter(campaign_id=campaign_or_404(campaign_id).pk, uuid=key).first()
+    found: Delivery | None = rows.filter(campaign_id=campaign_or_404(campaign_id, singles=True).pk, uuid=key).first()
     if found is None:
         raise Http404
     return found

@@ -16,12 +16,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from campaigns.filters import MessageFilters
 from campaigns.forms import MessageForm
-from campaigns.models import Message, MessageVersion
+from campaigns.models import Campaign, Message, MessageVersion
+from campaigns.services.campaigns import resume_campaign
 from campaigns.services.messages import archive_message, content_of, create_message, update_message
+from campaigns.services.single import allow_single_sends, stop_single_sends
 from campaigns.services.testing import send_test
 from campaigns.starters import BY_KEY, STARTERS
 from campaigns.views.common import chosen_person, own_address, tell
 from campaigns.views.previews import TURN
+from campaigns.views.single import single_card
 from cdp.common.errors import CdpError
 from cdp.common.guards import needs
 from cdp.common.lists import Column, ListPage
@@ -132,6 +135,29 @@ def message_archive(request: HttpRequest, message_id: int) -> HttpResponse:
     return redirect("campaigns:messages")
 
 
+@needs("campaigns.send_campaign")
+@require_POST
+def message_single(request: HttpRequest, message_id: int) -> HttpResponse:
+    """Allow programs to send the message, stop that, or go on after a pause."""
+    message = _message(message_id)
+    action = request.POST.get("action", "")
+    try:
+        if action == "allow":
+            allow_single_sends(message_id=message.pk, user=request.user)
+            notices.success(request, gettext("Programs may send this message now, one person at a time."))
+        elif action == "stop":
+            stopped = stop_single_sends(message_id=message.pk)
+            text = gettext("Programs may not send it any more. Cancelled while they waited: %(count)s.")
+            notices.success(request, text % {"count": stopped})
+        elif action == "resume":
+            for campaign in Campaign.objects.filter(kind="single", message=message, status="paused"):
+                resume_campaign(campaign_id=campaign.pk)
+            notices.success(request, gettext("What waited is being sent."))
+    except CdpError as error:
+        tell(request, error)
+    return redirect("campaigns:message", message_id)
+
+
 def _message(message_id: int) -> Message:
     rows = Message.objects.living().select_related("current_version")
     message: Message = get_object_or_404(rows, pk=min(message_id, 2**63 - 1))
@@ -180,5 +206,6 @@ def _editor(
         "starters": STARTERS,
         "starter": starter,
         "traits": CatalogueEntry.objects.top_traits(MERGE_TAGS),
+        "single": single_card(request, message) if message else None,
     }
     return render(request, "campaigns/message_edit.html", context, status=status)

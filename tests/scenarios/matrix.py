@@ -134,6 +134,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "campaigns:version_frame": (_MESSAGE, NEVER),
     "campaigns:message": (_MESSAGE, _REWRITE),
     "campaigns:message_test": (NEVER, _REWRITE),
+    "campaigns:message_single": (NEVER, _SEND),
     "campaigns:message_archive": (NEVER, _REWRITE),
     "campaigns:message_version": (_MESSAGE, NEVER),
     "campaigns:campaigns": (_CAMPAIGN, NEVER),
@@ -216,6 +217,8 @@ API: dict[str, dict[str, str]] = {
     "campaigns-detail": {"GET": _CAMPAIGN, "PUT": "campaigns.change_campaign"},
     "campaigns-report": {"GET": _CAMPAIGN},
     **{f"campaigns-{act}": {"POST": _SEND} for act in ("schedule", "unschedule", "pause", "resume", "cancel")},
+    "sends-list": {"POST": _SEND},
+    "sends-detail": {"GET": _DELIVERY},
     "deliveries-list": {"GET": _DELIVERY},
     "deliveries-detail": {"GET": _DELIVERY},
 }

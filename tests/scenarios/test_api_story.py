@@ -10,6 +10,8 @@ import httpx
 import pytest
 from drf_spectacular.validation import validate_schema
 
+from campaigns.models import Message
+from campaigns.services.single import allow_single_sends
 from tests.scenarios.installation import Installation, eventually
 from tests.scenarios.steps import find_person, make_purpose, say, sdk, taken
 
@@ -63,6 +65,37 @@ def test_a_campaign_from_segment_to_report(installation: Installation) -> None:
         assert taken(api.get(f"permissions/{people['ivo']}/"))
     got = {name: len(installation.mails_to(f"{name}@api.example")) for name in names}
     assert got == {"gus": 1, "han": 1, "ivo": 0}
+
+
+def test_a_receipt_to_one_person(installation: Installation) -> None:
+    with sdk(installation, "Checkout") as client:
+        client.identify("api-kim", {"email": "kim@api.example", "first_name": "Kim"})
+    with installation.api() as api:
+        find_person(api, "kim@api.example")
+        purpose = taken(
+            api.post(
+                "purposes/", json={"name": "Orders", "slug": "orders", "basis": "contract", "is_marketing": False}
+            ),
+            201,
+        )
+        note = {**MESSAGE, "name": "Order note", "body": "Hi {{ person.first_name }}, order {{ data.order_number }}"}
+        message = taken(api.post("messages/", json=note), 201)
+        wanted = {
+            "profile_id": "user_id:api-kim",
+            "message_id": message["id"],
+            "purpose_id": purpose["id"],
+            "data": {"order_number": "A-1042"},
+            "idempotency_key": "order-1042",
+        }
+        assert api.post("sends/", json=wanted).json()["code"] == "send.not_allowed"
+        allow_single_sends(message_id=Message.objects.get(uuid=message["id"]).pk, user=None)
+        sent = taken(api.post("sends/", json=wanted), 202)
+        at = f"sends/{sent['id']}/"
+        eventually(lambda: taken(api.get(at))["outcome"] == "sent", "the receipt is sent")
+        assert api.post("sends/", json=wanted).json()["id"] == sent["id"]
+        assert taken(api.get(at))["basis"] == "contract"
+    mails = installation.mails_to("kim@api.example")
+    assert len(mails) == 1 and "A-1042" in str(mails[0])
 
 
 def schedule(api: httpx.Client, at: str) -> None:

@@ -113,6 +113,7 @@ def api_arguments(name: str, world: dict[str, Any]) -> list[Any]:
         "consent-records": world["record"].uuid, "purposes": world["purpose"].slug, "permissions": world["person"].uuid,
         "lists": world["list"].slug, "exports": world["export"].uuid, "catalogue": world["catalogue"].uuid,
         "rejected-events": world["rejected"].uuid, "erasures": erased_uuid(world),
+        "sends": world["send"].uuid,
         "segments": world["segment"].slug, "messages": world["message"].uuid, "campaigns": world["campaign"].uuid,
         "deliveries": world["delivery"].uuid,
     }  # fmt: skip

@@ -9,9 +9,10 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from campaigns.models import Campaign, Delivery
+from campaigns.models import Campaign, Delivery, Message
 from campaigns.sending.starting import start_due_campaigns
 from campaigns.services.campaigns import schedule_campaign
+from campaigns.services.single import Wanted, allow_single_sends, send_single
 from cdp.common.models import DeadLetter
 from cdp.mailbox.store import MailStore
 from consent.links import make_token
@@ -66,6 +67,11 @@ def make_world(box: MailStore) -> dict[str, Any]:
     schedule_campaign(campaign_id=running.pk, actor=None, confirm=2)
     start_due_campaigns()
     delivery = Delivery.objects.filter(campaign_id=running.pk, profile_id=anna.pk).get()
+    assert plan.message is not None
+    allow_single_sends(message_id=plan.message.pk, user=None)
+    send, _new = send_single(
+        Wanted(message=Message.objects.get(pk=plan.message.pk), purpose=news, profile_id=anna.pk, data={}, key="k1")
+    )
     rejected = RejectedMessage.objects.create(
         source=source, received_at=timezone.now(), raw_id=1, message_id="m1", code="no_user_anon_id",
         payload={"type": "track", "event": "E", "properties": {"email": ADDRESS}},
@@ -88,7 +94,7 @@ def make_world(box: MailStore) -> dict[str, Any]:
         "person": anna, "other": other, "source": source, "raw_id": _raw(source), "rejected": rejected, "import": job,
         "purpose": news, "record": ConsentRecord.objects.get(pk=record.pk), "suppression": suppression,
         "mail": mail[:26], "catalogue": CatalogueEntry.objects.get(scope="event"), "segment": segment, "list": guests,
-        "list_job": list_job, "message": plan.message,
+        "list_job": list_job, "send": send, "message": plan.message,
         "version": plan.message.current_version, "campaign": plan,
         "running": Campaign.objects.get(pk=running.pk), "delivery": delivery, "merge": merge,
         "token": make_token(profile_id=anna.pk, purpose_id=news.pk, channel="email", reference="delivery:1:1"),
