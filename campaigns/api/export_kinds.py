@@ -54,7 +54,7 @@ DELIVERIES = ExportKind(
     label=_("Deliveries"),
     permission="campaigns.view_delivery",
     rows=delivery_rows,
-    order=lambda: Order.of(Delivery, "campaign_id", key=("campaign_id", "profile_id")),
+    order=lambda: Order.of(Delivery, "campaign_id", key=("campaign_id", "profile_id", "occurrence")),
     describe=deliveries,
     columns=lambda _parts, _open_names: plain_columns(*FIELDS),
 )
