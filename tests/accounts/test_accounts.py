@@ -117,7 +117,7 @@ def test_a_password_of_somebody_else_opens_the_door_once(client_as: ClientAs) ->
     browser = Client()
     browser.post(LOGIN, {"username": "nora", "password": password})
     assert browser.get("/people/")["Location"] == "/account/password/"
-    assert browser.get("/api/profiles/").json()["code"] == "password_temporary"
+    assert browser.get("/api/v1/profiles/").json()["code"] == "password_temporary"
     assert browser.get("/people/", headers={"HX-Request": "true"})["HX-Redirect"] == "/account/password/"
     chosen = "tangerine waterfall seven"
     browser.post("/account/password/", {"old_password": password, "new_password1": chosen, "new_password2": chosen})

@@ -21,7 +21,7 @@ from tests.scenarios.matrix import API
 pytestmark = pytest.mark.django_db
 UserAs = Callable[[str], User]
 ClientAs = Callable[[str], Client]
-PEOPLE, MADE_AT = "/api/profiles/", "/admin/common/apitoken/add/"
+PEOPLE, MADE_AT = "/api/v1/profiles/", "/admin/common/apitoken/add/"
 
 
 def bearer(user: User, *scopes: str, **fields: object) -> dict[str, str]:
@@ -51,7 +51,7 @@ def test_a_token_may_what_its_scope_gives_and_no_more(user_as: UserAs, superuser
     make_profile(name="Anna Vos")
     headers = bearer(user, "people:read", "people:pii")
     assert Client().get(PEOPLE, headers=headers).status_code == 200
-    for path in ("/api/segments/", "/api/campaigns/", "/api/consent-records/"):
+    for path in ("/api/v1/segments/", "/api/v1/campaigns/", "/api/v1/consent-records/"):
         refused = Client().get(path, headers=headers)
         assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing"), path
     refused = Client().post(PEOPLE, {}, content_type="application/json", headers=headers)
