@@ -7,8 +7,7 @@ who sends a byte now and then takes for ever. So slow senders, however many, onl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +39,7 @@ class Patience:
 
 
 class Reading:
-    """One body under way, and what it has cost so far."""
+    """One body under way, and what it has cost so far; counted until the request that brought it has been answered."""
 
     def __init__(self, budget: Budget, began: float) -> None:
         self._budget = budget
@@ -48,6 +47,15 @@ class Reading:
         self.bytes = 0
         self._timeout: asyncio.Timeout | None = None
         self._given_up = False
+
+    def __enter__(self) -> Reading:
+        """Count it; raise BodyRefused when there is no room."""
+        self._budget.add(self)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Give its room back."""
+        self._budget.remove(self)
 
     def grow(self, size: int) -> None:
         """Count more bytes that this request holds in memory; raise BodyRefused when there is no room for them."""
@@ -111,18 +119,21 @@ class Budget:
         self.bytes = 0
         self._under_way: dict[Reading, None] = {}  # the oldest first
 
-    @contextmanager
-    def reading(self) -> Iterator[Reading]:
-        """Count one body until the request that brought it has been answered."""
-        reading = Reading(self, asyncio.get_running_loop().time())
+    def reading(self) -> Reading:
+        """Return a new body, to be counted in a `with` block."""
+        return Reading(self, asyncio.get_running_loop().time())
+
+    def add(self, reading: Reading) -> None:
+        """Count a body; raise BodyRefused when there is no room."""
+        if len(self._under_way) >= self.max_bodies:
+            self._give_up_oldest()
         self._under_way[reading] = None
-        try:
-            self.make_room(reading)
-            yield reading
-        finally:
-            self._under_way.pop(reading, None)
-            self.bytes -= reading.bytes
-            reading.bytes = 0
+
+    def remove(self, reading: Reading) -> None:
+        """Count a body no longer."""
+        self._under_way.pop(reading, None)
+        self.bytes -= reading.bytes
+        reading.bytes = 0
 
     def is_whole(self, reading: Reading) -> None:
         """Note that a body is here: it is not given up any more, and its bytes count until it is answered."""
@@ -130,11 +141,14 @@ class Budget:
 
     def make_room(self, reading: Reading) -> None:
         """Give up the oldest bodies under way until all fit; raise BodyRefused for this one when none may be."""
-        while len(self._under_way) > self.max_bodies or self.bytes > self.max_bytes:
-            oldest = next(iter(self._under_way), reading)
-            if oldest is reading:
+        while self.bytes > self.max_bytes:
+            if next(iter(self._under_way), reading) is reading:
                 raise BodyRefused("busy")
-            del self._under_way[oldest]
-            self.bytes -= oldest.bytes
-            oldest.bytes = 0
-            oldest.give_up()
+            self._give_up_oldest()
+
+    def _give_up_oldest(self) -> None:
+        oldest = next(iter(self._under_way), None)
+        if oldest is None:
+            raise BodyRefused("busy")
+        self.remove(oldest)
+        oldest.give_up()

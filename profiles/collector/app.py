@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from urllib.parse import parse_qs
 
 from cdp.common.asgi import Headers, ReaderTooSlow, Receive, Scope, Send, send_whole
+from cdp.common.request_bodies import BodyRefused
 from profiles.collector.addresses import stored_address
 from profiles.collector.book import SourceBook
 from profiles.collector.buckets import Buckets
@@ -23,7 +24,7 @@ from profiles.collector.documents import (
 )
 from profiles.collector.errors import Refusal
 from profiles.collector.group import Accepted
-from profiles.collector.intake import public_intake, secret_intake
+from profiles.collector.intake import busy, public_intake, secret_intake
 from profiles.collector.keys import (
     KnownSource,
     checked,
@@ -120,7 +121,8 @@ class Collector:
             await self._dispatch(scope, headers, origin, receive, send)
         except ReaderTooSlow:
             return
-        except Refusal as refusal:
+        except (Refusal, BodyRefused) as error:
+            refusal = error if isinstance(error, Refusal) else busy()
             if self._book is not None:
                 self._book.refusals.note(refusal, scope["path"], headers, time.time())
             await _refuse(send, refusal, self._readable_by(origin))

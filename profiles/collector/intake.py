@@ -7,9 +7,8 @@ are worked on beside the event loop, in steps that give the interpreter's lock a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TypeVar
 
 from cdp.common.request_bodies import BodyRefused, Budget, Patience, Reading, Receive
@@ -37,21 +36,19 @@ class Intake:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="collector-bodies")
         self._waiting = 0
 
-    @contextmanager
-    def reading(self) -> Iterator[Reading]:
-        """Count a body until its request is answered; raise Refusal for whatever keeps it from being read."""
-        try:
-            with self._budget.reading() as reading:
-                yield reading
-        except BodyRefused as refused:
-            raise self._refusal(refused.reason) from None
+    def reading(self) -> Reading:
+        """Return a new body, to be counted in a `with` block until its request is answered; that raises BodyRefused."""
+        return self._budget.reading()
 
     async def body(self, reading: Reading, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
         """Return the body without its Content-Encoding and byte order mark."""
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self.limit.value:
             raise too_large(self.limit)
-        data = await reading.whole(receive, cap=self.limit.value, patience=PATIENCE)
+        try:
+            data = await reading.whole(receive, cap=self.limit.value, patience=PATIENCE)
+        except BodyRefused as refused:
+            raise self._refusal(refused.reason) from None
         encoding = headers.get(b"content-encoding")
         if encoding:
             size, name = len(data), encoding.decode("latin-1")
@@ -69,8 +66,11 @@ class Intake:
 
     async def drain(self, receive: Receive) -> None:
         """Read a body to its end and keep nothing, so that its sender is there to hear the answer."""
-        with self.reading() as reading:
-            await reading.read(receive, len, cap=self.limit.value, patience=PATIENCE, counted=False)
+        try:
+            with self.reading() as reading:
+                await reading.read(receive, len, cap=self.limit.value, patience=PATIENCE, counted=False)
+        except BodyRefused as refused:
+            raise self._refusal(refused.reason) from None
 
     def stop(self) -> None:
         """End the thread."""
@@ -80,7 +80,7 @@ class Intake:
         if not beside:
             return work()
         if self._waiting >= MAX_WAITING:
-            raise self._refusal("busy")
+            raise busy()
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -94,7 +94,12 @@ class Intake:
             return Refusal(408, "body_too_slow", f"The body did not arrive within {PATIENCE.total:.0f} seconds.")
         if reason == "broken_off":
             return Refusal(400, "body_broken_off", "The connection closed before the body was complete.")
-        return Refusal(503, "busy", "Too much is being received at the moment; send the events again.", 1)
+        return busy()
+
+
+def busy() -> Refusal:
+    """Return the refusal of a body for which there is no room."""
+    return Refusal(503, "busy", "Too much is being received at the moment; send the events again.", 1)
 
 
 def secret_intake() -> Intake:
