@@ -219,11 +219,17 @@ def test_it_is_cancelled_deleted_and_ends(api_token: Token) -> None:
     make_people(3)
     waiting = ask(headers, kind="people").json()
     assert waiting["state"] == "waiting" and waiting["download_url"] is None
-    assert Client().post(f"{URL}{waiting['id']}/cancel/", headers=headers).json()["state"] == "cancelled"
+    assert (
+        Client().post(f"{URL}{waiting['id']}/cancel/", content_type="application/json", headers=headers).json()["state"]
+        == "cancelled"
+    )
     drain("exports")
     fetch(headers, kind="people")
     job = Export.objects.get(state="done")
-    assert Client().post(f"{URL}{job.uuid}/cancel/", headers=headers).json()["state"] == "expired"
+    assert (
+        Client().post(f"{URL}{job.uuid}/cancel/", content_type="application/json", headers=headers).json()["state"]
+        == "expired"
+    )
     assert not path_of(job).exists()
     fetch(headers, kind="people")
     Export.objects.filter(state="done").update(expires_at=timezone.now())
