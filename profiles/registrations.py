@@ -19,6 +19,7 @@ from cdp.common.registry import (
 )
 from profiles import personal_data as own
 from profiles import retention
+from profiles.api import segment_openapi
 from profiles.api.bulk import EventViewSet
 from profiles.api.catalogue import CatalogueViewSet
 from profiles.api.export_kinds import EVENTS, PEOPLE
@@ -93,6 +94,7 @@ def register() -> None:
     export_kinds.add("people", PEOPLE)
     export_kinds.add("events", EVENTS)
     api_documents.add("profiles.collector", openapi.document)
+    api_documents.add("profiles.segment_profile_api", segment_openapi.document)
     api_routes.add("profiles", ProfileViewSet)
     api_routes.add("interactions", InteractionViewSet)
     api_routes.add("events", EventViewSet)

@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from campaigns.services.single import allow_single_sends
 from cdp.common.models import ApiToken
 from cdp.common.roles import ADMINISTRATOR
+from tests.campaigns.factories import message
+from tests.consent.factories import purpose
 from tests.live import Site
 from tests.scenarios.installation import user_of
 
@@ -41,7 +44,10 @@ def test_the_examples_work(language: str, site: Site, tmp_path: Path) -> None:
     program = tmp_path / name
     program.write_text(examples(language), encoding="utf-8")
     _row, token = ApiToken.issue(user=user_of(ADMINISTRATOR), name="examples")
-    variables = {**os.environ, "KLANTBEELD": site.url, "TOKEN": token, "NO_PROXY": "localhost"}
+    receipt = allow_single_sends(message_id=message("Receipt").pk, user=None)
+    why = purpose("orders", basis="contract", is_marketing=False)
+    variables = {"KLANTBEELD": site.url, "TOKEN": token, "MESSAGE": str(receipt.uuid), "PURPOSE": why.slug}
+    variables = {**os.environ, **variables, "NO_PROXY": "localhost"}
     done = subprocess.run(
         [*command, str(program)], env=variables, capture_output=True, text=True, timeout=120, check=False
     )
