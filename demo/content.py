@@ -12,8 +12,10 @@ from campaigns.services.messages import Content, create_message
 from consent.models import Basis, Purpose
 from consent.services import add_text, create_purpose
 from demo.behaviour import BACKEND, WEB
-from profiles.models import Source
+from profiles.models import CatalogueEntry, Source
+from profiles.models.catalogue import CatalogueScope, PiiClass
 from profiles.models.source import SourceKind
+from profiles.services.catalogue import describe_entry
 from profiles.services.sources import create_source, rotate_key
 from segments.models import Segment
 from segments.services import create_segment
@@ -211,3 +213,18 @@ def ensure_campaign(actor: User | None) -> None:
         message_id=message.pk,
     )
     create_campaign(plan=plan, actor=actor)
+
+
+#: what the shop says of its data: values that tell nothing of who somebody is
+OPEN_TRAITS = ("country", "language", "customer_since")
+_OF_PRODUCTS = ("name", "category", "sku", "brand", "variant", "title")
+OPEN_PROPERTIES = {f"{place}{name}" for place in ("", "products[].") for name in _OF_PRODUCTS} | {"path", "method"}
+
+
+def ensure_classes(actor: Any) -> None:
+    """Mark in the catalogue what is not personal, so that an analyst of the shop reads it; what is decided stays."""
+    entries = CatalogueEntry.objects.filter(pii=PiiClass.UNDECIDED)
+    traits = entries.filter(scope=CatalogueScope.TRAIT, path__in=OPEN_TRAITS)
+    properties = entries.filter(scope=CatalogueScope.PROPERTY, path__in=OPEN_PROPERTIES)
+    for entry in [*traits, *properties]:
+        describe_entry(entry_id=entry.pk, description=entry.description, pii=PiiClass.OPEN, actor=actor)

@@ -67,6 +67,7 @@ class Command(BaseCommand):
         )
         self._wait_until_processed()
         try:
+            content.ensure_classes(actor)
             content.ensure_segments(actor)
             content.ensure_campaign(actor)
         except CdpError as error:
