@@ -17,6 +17,7 @@ from campaigns.reasons import outcome_text
 from campaigns.sending.context import template_of
 from campaigns.services.testing import sample_data
 from campaigns.views.common import TONES
+from cdp.common.access import record_look
 from cdp.common.api_answers import API_BASE
 from consent.models import Purpose
 from profiles.models import Profile
@@ -27,12 +28,13 @@ RECENT = 10
 def single_card(request: HttpRequest, message: Message) -> dict[str, Any]:
     """Return what the card shows of a message."""
     shared = list(Campaign.objects.filter(kind=CampaignKind.SINGLE, message=message).select_related("purpose"))
-    may_see = request.user.has_perm("campaigns.view_delivery")
+    shown = recent(shared) if request.user.has_perm("campaigns.view_delivery") else []
+    record_look(request, "message.sends_viewed", [row["person"] for row in shown])
     return {
         "since": message.single_sends_since,
         "by": message.single_sends_by,
         "example": example(message),
-        "recent": recent(shared) if may_see else [],
+        "recent": shown,
         "counts": counts(shared),
         "paused": [row.pause_label for row in shared if row.status == "paused"],
         "stop": {"action": "stop"},

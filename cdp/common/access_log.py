@@ -59,6 +59,7 @@ ACTIONS = {
     "segment.history_listed": _("listed who came into a segment and left it"),
     "segment.previewed": _("looked at people whom a rule would take in"),
     "campaign.deliveries_listed": _("listed the decisions of a campaign"),
+    "message.sends_viewed": _("looked at the last single sends of a message"),
     "message.previewed": _("previewed a message as a person"),
     "consent.desk_viewed": _("looked at the newest withdrawals"),
     "erasure.viewed": _("looked at the receipt of an erasure"),
