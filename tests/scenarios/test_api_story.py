@@ -73,9 +73,7 @@ def test_a_receipt_to_one_person(installation: Installation) -> None:
     with installation.api() as api:
         find_person(api, "kim@api.example")
         purpose = taken(
-            api.post(
-                "purposes/", json={"name": "Orders", "slug": "orders", "basis": "contract", "is_marketing": False}
-            ),
+            api.post("purposes/", json={"name": "Orders", "basis": "contract", "is_marketing": False}),
             201,
         )
         note = {**MESSAGE, "name": "Order note", "body": "Hi {{ person.first_name }}, order {{ data.order_number }}"}
