@@ -17,6 +17,7 @@ from campaigns.reasons import outcome_text
 from campaigns.services.single import MAX_KEY, Wanted, send_single
 from cdp.common.api_fields import StrictSerializer
 from cdp.common.api_views import ApiViewSet
+from cdp.common.masking import can_see_pii
 from consent.models import Purpose
 from profiles.querysets.lookup import get_person
 
@@ -38,7 +39,7 @@ class SendInput(StrictSerializer):
     idempotency_key = serializers.RegexField(
         r"\A[\x21-\x7e]+\Z",
         max_length=MAX_KEY,
-        help_text="Names this message: the same key sends it once, however often it is asked for.",
+        help_text="Names this message: the same key sends it once, however often it is asked for. No personal data.",
     )
 
     def validate_data(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -56,7 +57,7 @@ class SendSerializer(serializers.ModelSerializer[Delivery]):
     message_id = serializers.UUIDField(source="message_version.message.uuid", read_only=True)
     message_version = serializers.IntegerField(source="message_version.number", read_only=True)
     purpose_id = serializers.SlugField(source="campaign.purpose.slug", read_only=True)
-    idempotency_key = serializers.CharField(source="occurrence", read_only=True)
+    idempotency_key = serializers.SerializerMethodField(help_text="Empty for readers who may not see people.")
     outcome = serializers.SerializerMethodField()
     explanation = serializers.SerializerMethodField(help_text="The outcome and its reason as a sentence.")
     consent_record_id = serializers.UUIDField(source="public_record_id", read_only=True, allow_null=True)
@@ -68,6 +69,10 @@ class SendSerializer(serializers.ModelSerializer[Delivery]):
             "explanation", "consent_record_id", "basis", "smtp_code", "attempts", "decided_at", "finished_at",
         )  # fmt: skip
         read_only_fields = fields
+
+    def get_idempotency_key(self, row: Delivery) -> str:
+        """Return the key, which a program may have made of an address."""
+        return row.occurrence if self.context["see_people"] else ""
 
     def get_outcome(self, row: Delivery) -> str:
         """Return the outcome; what waits for its turn is queued."""
@@ -120,4 +125,5 @@ class SendViewSet(ApiViewSet[Delivery]):
 
     def _answer(self, row: Delivery, status: int) -> Response:
         full = self.get_queryset().get(uuid=row.uuid)
-        return Response(SendSerializer(with_public_ids([full])[0]).data, status=status)
+        context = {"see_people": can_see_pii(self.request.user)}
+        return Response(SendSerializer(with_public_ids([full])[0], context=context).data, status=status)

@@ -343,6 +343,17 @@ def test_after_a_restored_backup_the_same_key_is_not_sent_again(
     assert len(sink.mails) == 3
 
 
+def test_who_may_not_see_people_does_not_see_the_keys_of_programs(
+    api_token: Tokens, client_as: Callable[[str], Client], note: Message, contract: Purpose
+) -> None:
+    body = ask(api_token("Marketer"), note, person(), contract, "reset-anna@example.org").json()
+    row = Client().get(f"/api/v1/sends/{body['id']}/", headers=api_token("Analyst")).json()
+    assert (body["idempotency_key"], row["idempotency_key"]) == ("reset-anna@example.org", "")
+    sent = Delivery.objects.get()
+    page = client_as("Analyst").get(f"/campaigns/{sent.campaign_id}/deliveries/{sent.uuid}/").content.decode()
+    assert "anna@example.org" not in page
+
+
 def test_the_ids_of_answers_are_public(api_token: Tokens, note: Message, contract: Purpose) -> None:
     body = ask(api_token("Marketer"), note, person(), contract).json()
     for name in ("id", "profile_id", "message_id"):
