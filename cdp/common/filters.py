@@ -155,8 +155,8 @@ def narrowed(
     if filterset_class is None:
         return rows
     for name, found in filterset_class.base_filters.items():
-        if isinstance(found, ChoiceFilter) and request.query_params.get(name) == "":
-            message = _("An empty value is no choice: leave “%(name)s” out.") % {"name": name}
+        if not isinstance(found, TextFilter) and request.query_params.get(name) == "":
+            message = _("An empty value is no value: leave “%(name)s” out.") % {"name": name}
             raise CdpError("invalid", message, place=name, fields={name: [message]})
     filters = filterset_class(request.query_params, request=request)
     if not filters.is_valid():

@@ -14,10 +14,10 @@ from rest_framework.response import Response
 from cdp.common.access import record_access
 from cdp.common.api_fields import StrictSerializer
 from cdp.common.api_views import ApiViewSet
-from cdp.common.filters import ChoiceFilter, ListFilters, TextFilter
+from cdp.common.filters import ChoiceFilter, TextFilter
 from cdp.common.masking import can_see_pii, reader_of
+from profiles.filters import RejectedFilters
 from profiles.models import RejectedMessage
-from profiles.rejections import REJECTIONS
 from profiles.services.rejected import discard_rejected, replay_rejected
 
 
@@ -71,10 +71,10 @@ class RetryInput(StrictSerializer):
     payload = serializers.DictField(required=False)
 
 
-class OpenFilters(ListFilters):
-    """Rejected messages."""
+class OpenFilters(RejectedFilters):
+    """Rejected messages, as programs ask for them: by public ids."""
 
-    code = ChoiceFilter(label="Reason", choices=REJECTIONS.choices)
+    source = None  # type: ignore[assignment]  # how a declared filter is left out
     source_id = TextFilter(field_name="source__slug", label="Id of the source")
     state = ChoiceFilter(label="State", choices=(("open", "open"), ("resolved", "resolved")), method="filter_state")
 
