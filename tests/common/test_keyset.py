@@ -81,7 +81,7 @@ def test_nulls_and_mixed_directions_agree_with_the_database(data: st.DataObject)
 
 def test_a_composite_key_ends_an_order() -> None:
     order = Order.of(Delivery, "-campaign_id")
-    assert order.columns == ["-campaign_id", "-profile_id"] and order.uniform
+    assert order.columns == ["-campaign_id", "-profile_id", "-occurrence"] and order.uniform
 
 
 def test_many_equal_values_are_sought_and_not_passed_over() -> None:
