@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -19,6 +19,7 @@ from campaigns.services.testing import sample_data
 from campaigns.views.common import TONES
 from cdp.common.access import record_look
 from cdp.common.api_answers import API_BASE
+from cdp.common.counting import COUNT_CAP
 from consent.models import Purpose
 from profiles.models import Profile
 
@@ -62,12 +63,18 @@ def example(message: Message) -> str:
     )
 
 
-def counts(shared: list[Campaign]) -> list[tuple[str, str, int]]:
-    """Return (outcome, word, how many) of the last 24 hours."""
+def counts(shared: list[Campaign]) -> dict[str, Any]:
+    """Return how many of each outcome there were in 24 hours, counted among the newest COUNT_CAP of a purpose."""
     since = timezone.now() - timedelta(hours=24)
-    rows = Delivery.objects.filter(campaign__in=shared, decided_at__gte=since).exclude(occurrence="")
-    found = dict(rows.order_by().values_list("outcome").annotate(sends=Count("uuid")))
-    return [(outcome, str(word), found[outcome]) for outcome, word in Outcome.choices if outcome in found]
+    found: Counter[str] = Counter()
+    capped = False
+    for campaign in shared:
+        own = Delivery.objects.filter(campaign=campaign, decided_at__gte=since).exclude(occurrence="")
+        outcomes = list(own.order_by("-decided_at").values_list("outcome", flat=True)[: COUNT_CAP + 1])
+        capped |= len(outcomes) > COUNT_CAP
+        found.update(outcomes[:COUNT_CAP])
+    lines = [(outcome, str(word), found[outcome]) for outcome, word in Outcome.choices if outcome in found]
+    return {"lines": lines, "capped": capped}
 
 
 def recent(shared: list[Campaign]) -> list[dict[str, Any]]:
