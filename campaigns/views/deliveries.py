@@ -39,7 +39,12 @@ class DeliveryList(ListPage):
     template_name = "campaigns/deliveries.html"
     filters = DeliveryFilters
     columns = (
-        Column(name="person", label=_("Person"), sort="profile_id", export=lambda row: row.profile_id),
+        Column(
+            name="person",
+            label=_("Person"),
+            sort="profile_id",
+            export=lambda row: row.person.uuid if row.person else "",
+        ),
         Column(name="outcome", label=_("Outcome"), export=lambda row: row.outcome),
         Column(name="reason", label=_("Why"), export=lambda row: row.reason),
         Column(name="record", label=_("Consent record"), export=lambda row: row.consent_record_id),
@@ -77,6 +82,10 @@ class DeliveryList(ListPage):
             row.words = outcome_text(row.outcome, row.reason)
             row.tone = TONES[row.outcome]
         return rows
+
+    def export_rows(self, block: list[Any]) -> list[Any]:
+        """Add the people, by whose public ids the file names them."""
+        return list(self.prepare(block))
 
     def extra_context(self) -> dict[str, Any]:
         """Return the campaign."""

@@ -33,7 +33,7 @@ class LedgerList(ListPage):
     columns = (
         Column(name="id", label=_("Record"), sort="id", numeric=True, export=lambda row: row.pk),
         Column(name="recorded", label=_("Recorded"), export=lambda row: row.recorded_at.isoformat()),
-        Column(name="person", label=_("Person"), export=lambda row: row.profile_id),
+        Column(name="person", label=_("Person"), export=lambda row: getattr(row.person, "uuid", "")),
         Column(name="purpose", label=_("Purpose"), export=lambda row: row.purpose.slug),
         Column(name="channel", label=_("Channel"), export=lambda row: row.channel),
         Column(name="state", label=_("Said"), export=lambda row: row.state),
@@ -64,6 +64,10 @@ class LedgerList(ListPage):
     def prepare(self, rows: Any) -> Any:
         """Add the people."""
         return with_people(rows)
+
+    def export_rows(self, block: list[Any]) -> list[Any]:
+        """Add the people, by whose public ids the file names them."""
+        return list(with_people(block))
 
 
 def invalidating(row: ConsentRecord) -> ConsentRecord | None:

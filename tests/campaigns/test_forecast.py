@@ -152,7 +152,7 @@ def test_what_happens_between_forecast_and_send_is_named(sink: Sink, admin_clien
     assert changes["audience"] == sum(change for code, change in changes.items() if code != "audience")
     page = admin_client.get(f"/campaigns/{row.pk}/").content.decode()
     assert "Since the forecast" in page and "withdrawn" in page
-    answer = admin_client.get(f"/api/v1/campaigns/{row.pk}/report/").json()
+    answer = admin_client.get(f"/api/v1/campaigns/{row.uuid}/report/").json()
     assert {line["code"] for line in answer["since_forecast"]} == set(changes)
     assert answer["forecast"]["total"] == 10
 

@@ -151,3 +151,12 @@ def test_cancelling_says_how_many_it_stopped(client_as: ClientAs) -> None:
     assert "Stops 2 unsent messages" in client.get(reverse("campaigns:campaign", args=[row.pk])).content.decode()
     answer = client.post(reverse("campaigns:cancel", args=[row.pk]), follow=True)
     assert "2 unsent messages stopped" in answer.content.decode()
+
+
+def test_the_file_of_decisions_names_people_by_their_public_ids(client_as: ClientAs) -> None:
+    row = under_way()
+    answer = client_as("Marketer").get(reverse("campaigns:deliveries", args=[row.pk]) + "?export=csv")
+    lines = b"".join(getattr(answer, "streaming_content", [])).decode("utf-8-sig").splitlines()[1:]
+    assert {line.partition(",")[0] for line in lines} == {
+        str(uuid) for uuid in Profile.objects.values_list("uuid", flat=True)
+    }

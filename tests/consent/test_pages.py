@@ -177,3 +177,11 @@ def test_person_page_says_what_we_may_do(client_as: AsRole) -> None:
     assert f"/privacy/people/{anna.uuid}/erase/" in officer
     assert "Yes to the Thursday letter" in marketer
     assert f"/privacy/people/{anna.uuid}/" not in marketer
+
+
+def test_the_file_of_the_log_names_people_by_their_public_ids(client_as: AsRole) -> None:
+    anna = person()
+    say(anna, purpose(), "given")
+    answer = client_as(OFFICER).get("/privacy/log/?export=csv")
+    lines = b"".join(getattr(answer, "streaming_content", [])).decode("utf-8-sig").splitlines()
+    assert lines[1].split(",")[2] == str(anna.uuid)

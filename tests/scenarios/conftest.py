@@ -12,6 +12,7 @@ from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import Settings
 
+from cdp.common.models import Installation as InstallationRow
 from cdp.mailbox.store import MailStore
 from tests import database
 from tests.live import Site
@@ -57,4 +58,6 @@ def world(db: None, settings: Settings, tmp_path: Any, caplog: pytest.LogCapture
     caplog.set_level(logging.CRITICAL, logger="django.request")  # every refusal would be told at length
     settings.VAR_DIR = tmp_path
     settings.CAPTURE_MAIL = True
+    # The running installation has its own journal; beside that of this test the database would be a restored one.
+    InstallationRow.objects.all().delete()
     return make_world(MailStore(tmp_path / "mailbox"))
