@@ -12,11 +12,12 @@ from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import Settings
 
+from cdp.common.journal.restoring import may_work
 from cdp.common.models import Installation as InstallationRow
 from cdp.mailbox.store import MailStore
 from tests import database
 from tests.live import Site
-from tests.scenarios.installation import Installation, running_installation, user_of
+from tests.scenarios.installation import Installation, eventually, running_installation, user_of
 from tests.scenarios.world import make_world
 
 
@@ -60,4 +61,5 @@ def world(db: None, settings: Settings, tmp_path: Any, caplog: pytest.LogCapture
     settings.CAPTURE_MAIL = True
     # The running installation has its own journal; beside that of this test the database would be a restored one.
     InstallationRow.objects.all().delete()
+    eventually(may_work, "no other process puts the database in order")
     return make_world(MailStore(tmp_path / "mailbox"))

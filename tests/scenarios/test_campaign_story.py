@@ -56,7 +56,7 @@ def people_and_segment(installation: Installation, letter: Letter) -> None:
                 say(api, person, purpose, said)
         rule = {"include": {"type": "trait", "key": "letter", "operator": "is", "value": "yes"}, "exclude": None}
         segment = taken(api.post("segments/", json={"name": letter.segment, "rule": rule}), 201)
-        at = f"segments/{segment['slug']}/"
+        at = f"segments/{segment['id']}/"
         eventually(lambda: taken(api.get(at))["member_count"] == len(READERS), "everybody is in the segment")
 
 
