@@ -156,7 +156,7 @@ def test_a_start_ends_what_was_left_behind_and_only_that(tmp_path: Path) -> None
         first.release()  # as its death would
         second = Ownership.take(tmp_path, "run", port=2)
         assert second.end_leftovers() == ["sleep 300"]
-        assert leftover.wait(10) == -signal.SIGKILL
+        leftover.wait(10)  # raises when it lives; its status may have been taken by who waited for it before us
         assert other.poll() is None and stranger.poll() is None
         assert second.end_leftovers() == []
         second.release()
