@@ -50,6 +50,7 @@ _LISTS = "(SELECT id FROM segments_segment WHERE kind = 'static')"
 #: table -> conditions, of each of which a row is copied, where several lists show parts of one table
 PARTS: dict[str, tuple[str, ...]] = {
     "segments_segment": ("kind = 'rule'", "kind = 'static'"),
+    "campaigns_campaign": ("kind <> 'single'",),  # of those there is one for a message and purpose
     "segments_membership": (f"segment_id IN {_LISTS}", f"segment_id NOT IN {_LISTS}"),
 }
 #: table -> what others change meanwhile; with the columns by which pages may be sorted left out
